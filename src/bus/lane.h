@@ -1,0 +1,35 @@
+/* lane.h: a byte ring per ordered pair of processes, for framed messages of any length. Single producer, single consumer.
+ *
+ * A frame lies contiguous (padding frame at the wrap), so a reader works in place and then releases. Most rooms use
+ * post.h, which adds requests, replies, deadlines and parts; nobody else reads lanes. */
+#ifndef BUS_LANE_H
+#define BUS_LANE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/kv.h"
+
+struct lane;
+
+enum frame_type { FRAME_NOTE = 1, FRAME_REQUEST = 2, FRAME_REPLY = 3, FRAME_CANCEL = 4, FRAME_PART = 5 };
+
+struct frame {
+    uint16_t type;       /* enum frame_type */
+    uint16_t kind;       /* enum message_kind, protocol.h */
+    uint32_t id;         /* a request's id; the same in its reply */
+    uint32_t epoch;      /* of the sender's incarnation: frames for a dead one are dropped */
+    int32_t status;      /* replies: 0 or -errno */
+    int64_t deadline_ns; /* requests: monotonic; 0 = none */
+    struct kv_view pairs;
+};
+
+size_t lane_bytes(size_t bytes);
+void lane_init(struct lane *lane, size_t bytes);
+int lane_send(struct lane *lane, const struct frame *frame);          /* 0, -EAGAIN full, -EMSGSIZE too long for this lane */
+bool lane_receive(struct lane *lane, struct frame *out);              /* in place, valid until lane_release */
+void lane_release(struct lane *lane);
+int lane_repair(struct lane *lane);
+
+#endif

@@ -1,0 +1,81 @@
+/* ledger.h: one row per attempt, on disk before its INVITE leaves. For campaigns and for every other outgoing call.
+ *
+ * The ledger has a thread of its own that does all the blocking (SQLite or PostgreSQL through store/db.h): begin is
+ * grouped for at most 20 ms; results go in batches; while the database is away results wait in a local spool
+ * (append-only file, fsync'd in groups), and begins are refused as soon as they cannot be made durable there either. */
+#ifndef CAMPAIGN_LEDGER_H
+#define CAMPAIGN_LEDGER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/buf.h"
+#include "core/loop.h"
+#include "core/uuid.h"
+
+struct ledger;
+
+struct ledger_params {
+    const char *database;  /* "sqlite:///path/ledger.db" or "postgresql://user:pw@host/db" */
+    const char *spool_dir;
+    const char *node;      /* this engine's name */
+    struct loop *loop;     /* callbacks run on its thread */
+};
+/* Opens, creates or migrates the schema (docs/schema.md). On failure one clear line with the mend in `error`. */
+int ledger_open(struct ledger **out, const struct ledger_params *params, struct buf *error);
+void ledger_close(struct ledger *ledger); /* writes out everything first */
+
+/* What is known before the INVITE. */
+struct attempt_begin {
+    struct uuid id;         /* UUIDv7; its text is the Call-ID */
+    struct uuid channel;
+    int64_t campaign;       /* id, 0 = none */
+    int64_t lead;           /* id, 0 = none */
+    char trunk[64], number[64], caller_id[64], node[64];
+    int64_t claimed_us;     /* UTC */
+    uint32_t failover_of;   /* 0, or n for the n-th trunk tried of this attempt */
+};
+/* `durable(context, 0)` once it is on disk (in the database, or in the spool while that is away); error < 0: the call must not
+ * be made. Always called exactly once, on the loop's thread, never before this returns. */
+int ledger_attempt_begin(struct ledger *ledger, const struct attempt_begin *attempt, void (*durable)(void *context, int error), void *context);
+
+enum attempt_state { ATTEMPT_CLAIMED, ATTEMPT_DONE, ATTEMPT_INTERRUPTED, ATTEMPT_REFUSED };
+struct attempt_end {
+    struct uuid id;
+    int64_t lead, campaign;
+    enum attempt_state state;
+    int64_t invite_us, ring_us, answer_us, end_us; /* UTC, 0 = never; never decreasing */
+    uint16_t sip_status;
+    char cause[40];        /* hangup cause name */
+    char disposition[32];  /* answered, busy, no_answer, failed, refused, interrupted, script_error, or the script's own word */
+    char refused[40];      /* the permit's reason code */
+    char trunk[64];        /* the last one tried */
+    char digits[64];
+    char error[160];
+    int64_t billsec_ms, pdd_ms;
+    uint64_t packets_sent, packets_received, packets_lost;
+    uint32_t jitter_us;
+    uint16_t mos_x100;
+    /* the lead's next state, decided by the campaign */
+    bool lead_final;
+    char lead_disposition[32];
+    int64_t retry_at_us;   /* 0 = none */
+};
+/* Never fails for the caller: queued, then database or spool. */
+void ledger_attempt_end(struct ledger *ledger, const struct attempt_end *end);
+/* A refused call: begin and end in one row, no INVITE. */
+void ledger_attempt_refused(struct ledger *ledger, const struct attempt_begin *attempt, const char *reason, const char *cause);
+
+/* For alarms and status. */
+struct ledger_status {
+    bool database_up, accepting;   /* accepting = begins can be made durable */
+    uint64_t rows_written, rows_spooled, begins_waiting;
+    int64_t last_commit_us;
+    char problem[160];
+};
+void ledger_status(const struct ledger *ledger, struct ledger_status *out);
+
+/* At start: attempts of this node that are neither done nor interrupted (the last engine died): marks them interrupted. Returns how many. */
+int64_t ledger_recover(struct ledger *ledger);
+
+#endif

@@ -1,0 +1,10 @@
+/* fiber.h: a Lua coroutine that the engine runs: a user's script, or the engine's own code for a channel. */
+#ifndef LUA_FIBER_H
+#define LUA_FIBER_H
+
+#include "lua/host.h"
+
+/* Queues a happening for the fiber and schedules it; runs nothing now. Pairs are copied. NULL fiber is harmless. */
+void fiber_post(struct fiber *fiber, const struct happening *happening);
+
+#endif

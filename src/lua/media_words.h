@@ -1,0 +1,33 @@
+/* media_words.h: the words in which scripts and the media thread talk about playing and recording. */
+#ifndef LUA_MEDIA_WORDS_H
+#define LUA_MEDIA_WORDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum play_flags { PLAY_LOOP = 1 };
+
+/* How an operation ended. */
+enum media_reason { MEDIA_FINISHED, MEDIA_STOPPED, MEDIA_REPLACED, MEDIA_GONE, MEDIA_NOT_FOUND, MEDIA_CANNOT_OPEN, MEDIA_BAD_SOURCE,
+                    MEDIA_LIMIT, MEDIA_SILENCE, MEDIA_DISK };
+
+/* What can be asked while it plays or records. Values as the callback words mean them (lua-api: speed -2..2, volume -4..4, seek in ms). */
+enum media_control { CONTROL_PAUSE_TOGGLE, CONTROL_RESTART, CONTROL_SPEED, CONTROL_SPEED_BY, CONTROL_VOLUME, CONTROL_VOLUME_BY,
+                     CONTROL_SEEK_MS, CONTROL_SEEK_BY_MS, CONTROL_TRUNCATE, CONTROL_MASK, CONTROL_UNMASK, CONTROL_PAUSE, CONTROL_RESUME };
+
+/* A recording. */
+struct record_params {
+    const char *path;          /* absolute; the suffix chooses the format: wav, flac, ogg, PCMU, PCMA, raw … */
+    uint32_t limit_ms;         /* 0 = none */
+    uint32_t silence_threshold;/* average sample energy as FreeSWITCH counts it; 0 = no silence detection */
+    uint32_t silence_ms;
+    uint32_t rate;             /* 0 = the leg's */
+    bool append, stereo;
+    bool read, write;          /* the far end's audio, ours; both = mix, or one side each with stereo */
+    bool both_directions;      /* a session recording (bug) as against recordFile */
+    uint32_t min_ms;           /* shorter ones are deleted */
+    bool comfort_noise;        /* send it while recording (recordFile) */
+    const char *title, *artist, *comment, *copyright, *software, *date; /* NULL = none */
+};
+
+#endif
