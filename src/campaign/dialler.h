@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/kv.h"
+#include "campaign/ledger.h"
 #include "core/uuid.h"
 
 struct dialler; /* the broker's dialling side */
@@ -58,7 +59,6 @@ struct dial_watch {
     void (*over)(void *context, struct call *call, const struct call_outcome *outcome, struct attempt_end *row);
     void *context;
 };
-struct attempt_end; /* campaign/ledger.h */
 
 /* 0 and *out, or -EAGAIN (engine full or draining: try later), -EINVAL (no such trunk). Refusals by the permit are no errors here: they
  * come as `over` with outcome.refused. */

@@ -4,7 +4,7 @@
  * outcome is later posted as a *happening* to the fiber that waits. A fiber (fiber.h) is a Lua coroutine that the engine runs:
  * a script, or the engine's own code for a channel (its dialplan). The only primitive that suspends is the engine's
  * wait(timeout), which returns the fiber's next happening. All blocking methods (streamFile, getDigits, bridge, sleep …) are written in
- * src/lua/fs/*.lua upon it: check, register the cleanup, start, wait, done.
+ * Lua (the sources in src/lua/fs) upon it: check, register the cleanup, start, wait, done.
  *
  * All calls are made on the script thread. Strings given are copied; strings returned are valid until the next call on
  * that channel unless said otherwise. */

@@ -1,0 +1,1 @@
+int core_zz(void); int core_zz(void) { return 1; }
