@@ -227,9 +227,9 @@ static const char *word_parse(struct word_state *w, struct str s, struct speech 
 		return NULL;
 	}
 	if (str_is(s, "silence"))
-		return speech_sound(speech, STR("none"), &r->sound, detail, sizeof detail) ? NULL : KEYS;
+		return speech_sound(speech, str_of("none"), &r->sound, detail, sizeof detail) ? NULL : KEYS;
 	if (str_is(s, "echo"))
-		return speech_sound(speech, STR("echo"), &r->sound, detail, sizeof detail) ? NULL : KEYS;
+		return speech_sound(speech, str_of("echo"), &r->sound, detail, sizeof detail) ? NULL : KEYS;
 	if (str_is(s, "answer"))
 		return kind_set(w, PLAN_ANSWER) ? NULL : "one kind only: " KINDS;
 	if (str_is(s, "noanswer"))
@@ -261,8 +261,8 @@ static void rule_defaults(struct rule *r, struct speech *speech)
 	r->ring[0] = (struct range){50000, 50000};
 	r->after = (struct range){-1, -1};
 	r->early_at = (struct range){100000, 100000};
-	speech_sound(speech, STR("hello"), &r->sound, detail, sizeof detail);
-	speech_sound(speech, STR("ringback"), &r->early_sound, detail, sizeof detail);
+	speech_sound(speech, str_of("hello"), &r->sound, detail, sizeof detail);
+	speech_sound(speech, str_of("ringback"), &r->early_sound, detail, sizeof detail);
 }
 
 /* What was not said: delays that suit the kind, and the name in the book. */
