@@ -15,8 +15,9 @@ struct job {
 
 /* `threads` helper threads (they lower themselves to nice 19) which report to `loop`. 0 or -errno. */
 int jobs_new(struct jobs **out, struct loop *loop, unsigned threads, const char *name);
-/* Queues a job; -EBUSY if `queue_max` are waiting already. */
+/* Queues a job, from any thread, without a lock; -EBUSY if 16,384 are waiting already. */
 int jobs_submit(struct jobs *jobs, struct job *job);
-void jobs_free(struct jobs *jobs); /* waits for the running ones; queued ones are run too */
+/* On the loop's thread: waits for the running ones, runs queued ones too, and calls all `done`s. */
+void jobs_free(struct jobs *jobs);
 
 #endif

@@ -31,6 +31,9 @@ bool log_wanted(const char *room, enum log_level level);
 /* Parses a level name of any case ("err", "warning", "7"); -EINVAL if it is none. */
 int log_level_parse(const char *name);
 
+/* For check_failed alone: writes what is queued and then this line, in the caller's thread, to the log and to stderr. */
+void log_fatal(const char *text);
+
 /* `uuid`: the call's uuid as text, or NULL. */
 void log_line(const char *room, enum log_level level, const char *uuid, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
