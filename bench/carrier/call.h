@@ -39,6 +39,14 @@ struct invite_mark {
 	int status;                      /* final, 0 = none yet */
 };
 
+enum step_what { STEP_RING, STEP_EARLY, STEP_FINAL };
+
+/* What happens between INVITE and the final code, in order of time since the INVITE. */
+struct call_step {
+	int64_t at_us;
+	enum step_what what;
+};
+
 struct call {
 	struct carrier *carrier;
 	struct call *next;               /* in its bucket */
@@ -67,7 +75,8 @@ struct call {
 	struct media media;
 	struct timer step, repeat, hangup, press, reinvite, limit;
 	int64_t repeat_us, repeat_end_us;
-	unsigned rings_sent, pressed, reinvited;
+	struct call_step steps[PLAN_RINGS_MAX + 2];
+	unsigned step_count, step_next, pressed, reinvited;
 	int64_t press_base_us;
 	int64_t begun_us;                /* monotonic: INVITE; ranges count from it */
 	int64_t up_us;                   /* monotonic: answered */

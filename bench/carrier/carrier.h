@@ -53,7 +53,7 @@ struct carrier {
 	unsigned call_count, call_peak;
 	struct stxn *stxn_buckets[TXN_BUCKETS];
 	struct ctxn *ctxn_buckets[TXN_BUCKETS];
-	uint64_t next_branch;
+	uint64_t next_branch, secret;    /* secret: of our nonces */
 	unsigned txn_count;
 	uint8_t *retries;                /* RETRY_BUCKETS, or NULL without --vary */
 	struct place_state {
