@@ -1,0 +1,211 @@
+/* channel_media.c: a call's audio: operations of the media thread, and the legs they run on. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "worker/host_private.h"
+
+void channel_leg_set(struct channel *channel, uint32_t leg, uint32_t generation)
+{
+    struct host *host = channel->host;
+    if (leg >= host->legs) {
+        size_t legs = host->legs;
+        while (legs <= leg)
+            legs = legs ? legs * 2 : 64;
+        struct channel **by_leg = realloc(host->by_leg, legs * sizeof(*by_leg));
+        if (!by_leg)
+            return;
+        memset(by_leg + host->legs, 0, (legs - host->legs) * sizeof(*by_leg));
+        host->by_leg = by_leg;
+        host->legs = legs;
+    }
+    channel->leg = (struct media_leg){ .number = leg, .generation = generation };
+    host->by_leg[leg] = channel;
+}
+
+void channel_leg_clear(struct channel *channel)
+{
+    struct host *host = channel->host;
+    if (channel->leg.number == LEG_NONE)
+        return;
+    if (host->by_leg[channel->leg.number] == channel)
+        host->by_leg[channel->leg.number] = NULL;
+    if (channel->facts.kind != CHANNEL_SIP)
+        media_leg_close(host->media, channel->leg);
+    channel->leg.number = LEG_NONE;
+    /* What the media thread has not yet reported ends here: nobody would take the report. */
+    while (channel->operations) {
+        struct operation *operation = channel->operations;
+        channel->operations = operation->next;
+        fiber_post(operation->fiber, &(struct happening){ .kind = HAPPENING_DONE, .channel = channel, .token = operation->token,
+                                                          .reason = MEDIA_GONE });
+        free(operation);
+    }
+}
+
+static bool channel_has_audio(const struct channel *channel)
+{
+    return channel->facts.up && channel->leg.number != LEG_NONE;
+}
+
+static struct operation *operation_new(struct channel *channel, struct fiber *fiber, uint64_t token)
+{
+    struct operation *operation = calloc(1, sizeof(*operation));
+    if (!operation)
+        return NULL;
+    *operation = (struct operation){ .token = token, .fiber = fiber, .next = channel->operations };
+    channel->operations = operation;
+    return operation;
+}
+
+static void operation_drop(struct channel *channel, struct operation *operation)
+{
+    struct operation **at = &channel->operations;
+    while (*at != operation)
+        at = &(*at)->next;
+    *at = operation->next;
+    free(operation);
+}
+
+static int operation_began(struct channel *channel, struct operation *operation, int error)
+{
+    if (error < 0)
+        operation_drop(channel, operation);
+    return error;
+}
+
+int channel_play(struct channel *channel, struct fiber *fiber, uint64_t token, const char *source, uint64_t start, uint32_t flags)
+{
+    if (!channel_has_audio(channel))
+        return -ENOTCONN;
+    struct operation *operation = operation_new(channel, fiber, token);
+    if (!operation)
+        return -ENOMEM;
+    return operation_began(channel, operation, media_play(channel->host->media, channel->leg, token, source, start, flags));
+}
+
+int channel_record(struct channel *channel, struct fiber *fiber, uint64_t token, const struct record_params *params)
+{
+    if (!channel_has_audio(channel))
+        return -ENOTCONN;
+    struct operation *operation = operation_new(channel, fiber, token);
+    if (!operation)
+        return -ENOMEM;
+    return operation_began(channel, operation, media_record(channel->host->media, channel->leg, token, params));
+}
+
+int channel_send_digits(struct channel *channel, struct fiber *fiber, uint64_t token, const char *digits, uint32_t duration_ms)
+{
+    if (!channel_has_audio(channel))
+        return -ENOTCONN;
+    struct operation *operation = operation_new(channel, fiber, token);
+    if (!operation)
+        return -ENOMEM;
+    return operation_began(channel, operation, media_send_digits(channel->host->media, channel->leg, token, digits, duration_ms));
+}
+
+int channel_operation_control(struct channel *channel, uint64_t token, int control, int64_t value)
+{
+    return media_control(channel->host->media, token, (enum media_control)control, value);
+}
+
+int channel_operation_stop(struct channel *channel, uint64_t token)
+{
+    return media_stop(channel->host->media, token);
+}
+
+static void bridged_mark(struct channel *channel, bool on)
+{
+    if (channel->facts.bridged == on)
+        return;
+    channel->facts.bridged = on;
+    if (on && !channel->facts.bridged_us)
+        channel->facts.bridged_us = clock_utc_us();
+    channel_changed(channel);
+}
+
+int channel_bridge(struct channel *a, struct channel *b)
+{
+    if (!channel_has_audio(a) || !channel_has_audio(b))
+        return -ENOTCONN;
+    int error = media_bridge(a->host->media, a->leg, b->leg);
+    if (error < 0)
+        return error;
+    bridged_mark(a, true);
+    bridged_mark(b, true);
+    return 0;
+}
+
+int channel_unbridge(struct channel *channel)
+{
+    bridged_mark(channel, false);
+    return channel->leg.number == LEG_NONE ? -ENOTCONN : media_unbridge(channel->host->media, channel->leg);
+}
+
+int channel_echo(struct channel *channel, bool on, uint32_t delay_ms)
+{
+    return channel->leg.number == LEG_NONE ? -ENOTCONN : media_echo(channel->host->media, channel->leg, on, delay_ms);
+}
+
+int channel_room_join(struct channel *channel, uint32_t room, bool muted, bool deaf)
+{
+    return channel->leg.number == LEG_NONE ? -ENOTCONN : media_room_join(channel->host->media, room, channel->leg, muted, deaf);
+}
+
+int channel_room_leave(struct channel *channel)
+{
+    return channel->leg.number == LEG_NONE ? -ENOTCONN : media_room_leave(channel->host->media, channel->leg);
+}
+
+static struct channel *event_channel(struct host *host, const struct media_event *event)
+{
+    if (event->leg.number >= host->legs)
+        return NULL;
+    struct channel *channel = host->by_leg[event->leg.number];
+    return channel && channel->leg.generation == event->leg.generation ? channel : NULL;
+}
+
+static void operation_done(struct channel *channel, const struct media_event *event)
+{
+    for (struct operation *operation = channel->operations; operation; operation = operation->next) {
+        if (operation->token != event->operation)
+            continue;
+        fiber_post(operation->fiber,
+                   &(struct happening){ .kind = HAPPENING_DONE, .channel = channel, .token = event->operation, .reason = (int)event->reason,
+                                        .samples = event->samples, .position = event->position, .bytes = event->bytes,
+                                        .rate = event->rate, .ms = event->ms });
+        operation_drop(channel, operation);
+        return;
+    }
+}
+
+void host_media_event(void *context, const struct media_event *event)
+{
+    struct channel *channel = event_channel(context, event);
+    if (!channel)
+        return;
+    switch (event->kind) {
+    case MEDIA_DIGIT:
+        channel_digit_queue(channel, event->digit, event->duration);
+        break;
+    case MEDIA_DONE:
+        operation_done(channel, event);
+        break;
+    case MEDIA_UNBRIDGED:
+        bridged_mark(channel, false);
+        break;
+    case MEDIA_DETECTED:
+        channel_tell(channel, &(struct happening){ .kind = HAPPENING_WAKE, .channel = channel, .token = event->operation,
+                                                   .value = event->value });
+        break;
+    case MEDIA_SILENT:
+        log_info(channel->facts.uuid_text, "no RTP for longer than the trunk allows: hanging up");
+        channel_hangup(channel, 804 /* MEDIA_TIMEOUT */);
+        break;
+    case MEDIA_STARTED:
+    case MEDIA_ENDED:
+        break;
+    }
+}

@@ -1,0 +1,128 @@
+/* host_private.h: the worker's side of lua/host.h: what the files host*.c and channel*.c share. All on the script thread. */
+#ifndef WORKER_HOST_PRIVATE_H
+#define WORKER_HOST_PRIVATE_H
+
+#include "bus/eventlog.h"
+#include "bus/post.h"
+#include "bus/segment.h"
+#include "core/config.h"
+#include "core/jobs.h"
+#include "lua/engine.h"
+#include "lua/fiber.h"
+#include "lua/host.h"
+#include "worker/media_port.h"
+#include "worker/names.h"
+
+#define LEG_NONE UINT32_MAX
+#define DIGITS_MAX 1000u      /* FreeSWITCH's queue */
+#define BUCKETS 4096u         /* channels by uuid; a power of two */
+#define JOB_THREADS 8u
+#define EVENT_POLL_NS (20 * NS_PER_MS)
+
+struct subscription {
+    uint32_t id;
+    uint64_t types[2];
+    host_event_each *each;
+    void *context;
+    struct subscription *next;
+};
+
+struct host {
+    const struct config_node *config;
+    struct segment *segment;
+    uint32_t process, worker;
+    struct loop *loop;
+    struct jobs *jobs;
+    struct post *post;
+    struct media_port *media;
+    struct engine *engine;
+
+    struct channel *buckets[BUCKETS];
+    struct channel *first, *last; /* all channels in order of creation */
+    struct channel **by_leg;      /* leg number → channel */
+    size_t legs;
+    size_t channels;
+
+    struct names globals;
+
+    struct eventlog_cursor cursors[BUS_PROCESSES_MAX];
+    struct subscription *subscriptions;
+    uint32_t next_subscription;
+    struct loop_timer event_timer;
+    bool polling_events;
+    uint64_t call_sequence;
+
+    struct loop_timer beat;
+    bool ending;
+};
+
+/* An operation of the media thread that a fiber waits for. */
+struct operation {
+    uint64_t token;
+    struct fiber *fiber;
+    struct operation *next;
+};
+
+struct watcher {
+    struct fiber *fiber;
+    struct watcher *next;
+};
+
+struct digit {
+    char digit;
+    uint32_t duration;
+};
+
+struct channel {
+    struct host *host;
+    struct channel_facts facts;
+    uint32_t references;
+    uint32_t slot, generation; /* of its SIP dialog, once there is one */
+    bool has_slot;
+    struct media_leg leg; /* number LEG_NONE until there is audio */
+    struct channel *peer; /* the other end of a loopback call */
+    struct names variables, profile;
+    struct fiber *owner, *dialler;
+    uint32_t dial_request; /* id of the pending DIAL, 0 = none */
+    struct watcher *watchers;
+    struct operation *operations;
+    struct digit *digits; /* a ring, allocated with the first digit */
+    uint32_t digits_first, digits_count;
+    uint64_t events;
+    bool over_told;        /* the engine knows that it is over */
+    bool ended;            /* the broker said CALL_ENDED, or there is no broker's side */
+    struct loop_timer end_guard;
+    struct channel *bucket_next, *next, *previous;
+};
+
+/* host.c */
+int host_new(struct host **out, const struct config_node *config, struct segment *segment, uint32_t process, struct loop *loop);
+void host_free(struct host *host);
+/* host_events.c */
+void host_events_start(struct host *host);
+void host_events_poll(void *context);
+/* host_post.c: what other processes say */
+void host_message(void *context, const struct post_message *message);
+/* channel_media.c: what the media thread says */
+void host_media_event(void *context, const struct media_event *event);
+
+/* channel.c */
+struct channel *channel_new(struct host *host, const char *uuid_or_null, enum channel_kind kind, bool outbound);
+struct channel *channel_by_uuid(struct host *host, const char *uuid); /* borrowed */
+/* Something about it changed: tells owner, dialler and watchers. */
+void channel_changed(struct channel *channel);
+void channel_tell(struct channel *channel, const struct happening *happening); /* owner only */
+/* It is over (whoever ended it): facts, state, hangup time. Once. */
+void channel_mark_over(struct channel *channel, int cause, int64_t end_us);
+/* The broker's side is over too: hooks and reports may run now. */
+void channel_settled(struct channel *channel);
+void channel_leg_set(struct channel *channel, uint32_t leg, uint32_t generation);
+void channel_leg_clear(struct channel *channel);
+/* channel_sip.c */
+void channel_sip_slot(struct channel *channel, struct kv_view pairs);
+void channel_sip_media_variables(struct channel *channel, struct kv_view pairs);
+void channel_sip_headers(struct channel *channel, struct kv_view pairs, const char *prefix);
+/* channel_loopback.c */
+void channel_loopback_ended(struct channel *channel);
+
+#endif
