@@ -29,6 +29,11 @@ void eventlog_init(struct eventlog *log, uint32_t producer, size_t bytes);
 /* -EMSGSIZE beyond BUS_EVENT_BYTES_MAX. head->sequence is filled in. Pairs as in kv.h: Event-Name, …, _body. */
 int eventlog_publish(struct eventlog *log, struct event_head *head, struct kv_view pairs);
 
+/* By the writer's next incarnation before it publishes: an event half published is not there. */
+void eventlog_repair(struct eventlog *log);
+/* The sequence of the newest event, 0 if none. */
+uint64_t eventlog_newest(const struct eventlog *log);
+
 /* Reading. */
 struct eventlog_cursor {
     uint64_t position, sequence;

@@ -28,15 +28,23 @@ struct segment_params {
     size_t log_bytes;      /* 0 = default; a power of two */
 };
 
-/* Creates it (mode 0640, fallocate'd, so that a full /dev/shm is an error here and never a SIGBUS later) with eventfds
+/* Returns 0 with the segment, -EEXIST (living owner), -ESTALE (dead owner: read it, then segment_remove), -EINVAL, -ENOSPC
+ * or another -errno; `error` says what and how to mend it.
+ * Creates it (mode 0640, fallocate'd, so that a full /dev/shm is an error here and never a SIGBUS later) with eventfds
  * for the bells, which children inherit under the same numbers. -EEXIST if one of that name has a live owner
  * (pid and start time); a dead owner's segment is reported by segment_map and removed by segment_remove. */
 int segment_create(struct segment **out, const struct segment_params *params, struct buf *error);
 /* Maps an existing one. -ENOENT none, -EPROTO not ours or another ABI; `error` says which and what to do. */
 int segment_map(struct segment **out, const char *name, bool read_only, struct buf *error);
 void segment_unmap(struct segment *segment);
+/* Does the process that made it still live? */
+bool segment_owner_alive(const struct segment *segment);
+/* Mends what a dead incarnation of `process` left half done: odd sequences, an event half published, its wishes.
+ * proc_enter calls it. */
+void segment_repair(struct segment *segment, uint32_t process);
 int segment_remove(const char *name);
 
+uint32_t segment_processes(const struct segment *segment); /* BUS_WORKER_0 + workers */
 uint32_t segment_workers(const struct segment *segment);
 uint32_t segment_slots(const struct segment *segment); /* of all workers */
 uint32_t segment_slots_each(const struct segment *segment);
@@ -66,18 +74,20 @@ struct proc_view {
     bool alive; /* pid lives and is the same process (start time) */
 };
 void proc_look(const struct segment *segment, uint32_t process, struct proc_view *out);
+/* The same without a system call: `alive` says only that the table does not say otherwise. */
+void proc_peek(const struct segment *segment, uint32_t process, struct proc_view *out);
 /* Engine-wide flags that the supervisor sets and everybody reads. */
 bool segment_draining(const struct segment *segment);
 void segment_draining_set(struct segment *segment, bool draining);
 
 /* Bells. Each process has two sleepers: its main thread (lanes, up rings, logs) and its media thread (down ring).
- * bell_sleep says "about to sleep" and returns false if something may have come meanwhile (then do not sleep: look
- * again); bell_ring costs one load when nobody sleeps. */
+ * bell_sleep says "about to sleep": what is published later rings. bell_ring costs a fence and a load when nobody sleeps. */
 enum bell { BELL_MAIN, BELL_MEDIA };
 int bell_fd(const struct segment *segment, uint32_t process, enum bell bell);
 void bell_ring(struct segment *segment, uint32_t process, enum bell bell);
 void bell_sleep(struct segment *segment, uint32_t process, enum bell bell);  /* then check all sources once more, then wait on the fd */
 void bell_awake(struct segment *segment, uint32_t process, enum bell bell);  /* clears the mark and drains the fd */
+void bell_busy(struct segment *segment, uint32_t process, enum bell bell);   /* clears the mark only: no system call */
 
 /* Directory: call uuid → where it lives. Written by the broker only, read by all. */
 struct directory_entry {
