@@ -110,13 +110,17 @@ static void channel_free(struct channel *channel)
     while (channel->watchers) {
         struct watcher *watcher = channel->watchers;
         channel->watchers = watcher->next;
+        fiber_unref(watcher->fiber);
         free(watcher);
     }
     while (channel->operations) {
         struct operation *operation = channel->operations;
         channel->operations = operation->next;
+        fiber_unref(operation->fiber);
         free(operation);
     }
+    fiber_unref(channel->owner);
+    fiber_unref(channel->dialler);
     names_free(&channel->variables);
     names_free(&channel->profile);
     free(channel->digits);
@@ -200,7 +204,9 @@ void channel_settled(struct channel *channel)
 
 void channel_owner_set(struct channel *channel, struct fiber *fiber)
 {
-    channel->owner = fiber;
+    struct fiber *before = channel->owner;
+    channel->owner = fiber_ref(fiber);
+    fiber_unref(before);
 }
 
 struct fiber *channel_owner(const struct channel *channel)
@@ -216,6 +222,7 @@ void channel_watch(struct channel *channel, struct fiber *fiber, bool on)
         if (!on) {
             struct watcher *watcher = *at;
             *at = watcher->next;
+            fiber_unref(fiber);
             free(watcher);
         }
         return;
@@ -225,7 +232,7 @@ void channel_watch(struct channel *channel, struct fiber *fiber, bool on)
     struct watcher *watcher = calloc(1, sizeof(*watcher));
     if (!watcher)
         return;
-    *watcher = (struct watcher){ .fiber = fiber, .next = channel->watchers };
+    *watcher = (struct watcher){ .fiber = fiber_ref(fiber), .next = channel->watchers };
     channel->watchers = watcher;
 }
 

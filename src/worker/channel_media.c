@@ -41,6 +41,7 @@ void channel_leg_clear(struct channel *channel)
         channel->operations = operation->next;
         fiber_post(operation->fiber, &(struct happening){ .kind = HAPPENING_DONE, .channel = channel, .token = operation->token,
                                                           .reason = MEDIA_GONE });
+        fiber_unref(operation->fiber);
         free(operation);
     }
 }
@@ -55,7 +56,7 @@ static struct operation *operation_new(struct channel *channel, struct fiber *fi
     struct operation *operation = calloc(1, sizeof(*operation));
     if (!operation)
         return NULL;
-    *operation = (struct operation){ .token = token, .fiber = fiber, .next = channel->operations };
+    *operation = (struct operation){ .token = token, .fiber = fiber_ref(fiber), .next = channel->operations };
     channel->operations = operation;
     return operation;
 }
@@ -66,6 +67,7 @@ static void operation_drop(struct channel *channel, struct operation *operation)
     while (*at != operation)
         at = &(*at)->next;
     *at = operation->next;
+    fiber_unref(operation->fiber);
     free(operation);
 }
 

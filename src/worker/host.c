@@ -1,0 +1,195 @@
+/* host.c: the worker's services for the script engine. */
+#include "lua/host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "worker/host_private.h"
+
+struct loop *host_loop(struct host *host)
+{
+    return host->loop;
+}
+
+struct jobs *host_jobs(struct host *host)
+{
+    return host->jobs;
+}
+
+const struct config_node *host_config(struct host *host)
+{
+    return host->config;
+}
+
+uint32_t host_worker(struct host *host)
+{
+    return host->worker;
+}
+
+/* --- global variables: a replica of the broker's ---------------------------------------------------------------------- */
+
+const char *host_global_get(struct host *host, const char *name)
+{
+    return names_get(&host->globals, name);
+}
+
+void host_global_set(struct host *host, const char *name, const char *value)
+{
+    const char *stored = value && value[0] ? value : NULL;
+    names_set(&host->globals, name, stored);
+    struct kv pairs = KV_INIT;
+    kv_add(&pairs, "name", name);
+    kv_add(&pairs, "value", stored);
+    post_note(host->post, BUS_BROKER, MSG_GLOBAL_SET, &pairs);
+    kv_free(&pairs);
+}
+
+bool host_global_next(struct host *host, size_t *at, const char **name, const char **value)
+{
+    return names_next(&host->globals, at, name, value);
+}
+
+static void globals_fill(struct host *host)
+{
+    char hostname[256] = "localhost";
+    gethostname(hostname, sizeof(hostname) - 1);
+    names_set(&host->globals, "hostname", hostname);
+    names_set(&host->globals, "switchname", config_str(host->config, "name", "carillon"));
+    static const struct { const char *global, *key; } folders[] = {
+        { "sounds_dir", "sounds_dir" }, { "script_dir", "scripts.dir" },    { "conf_dir", "freeswitch_dir" },
+        { "run_dir", "run_dir" },       { "recordings_dir", "recordings_dir" }, { "base_dir", "data_dir" },
+        { "db_dir", "data_dir" },
+    };
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        const char *folder = config_str(host->config, folders[i].key, NULL);
+        if (folder && folder[0])
+            names_set(&host->globals, folders[i].global, folder);
+    }
+    const struct config_node *globals = config_get(host->config, "globals");
+    for (size_t i = 0; i < config_count(globals); i++) {
+        const struct config_node *one = config_child(globals, i);
+        names_set(&host->globals, config_name(one), config_text(one));
+    }
+}
+
+/* --- messages ------------------------------------------------------------------------------------------------------------ */
+
+struct pending {
+    struct fiber *fiber;
+    uint64_t token;
+};
+
+static void request_answered(void *context, int status, struct kv_view pairs)
+{
+    struct pending *pending = context;
+    fiber_post(pending->fiber,
+               &(struct happening){ .kind = HAPPENING_REPLY, .token = pending->token, .status = status, .pairs = pairs });
+    fiber_unref(pending->fiber);
+    free(pending);
+}
+
+int host_request(struct host *host, struct fiber *fiber, uint64_t token, uint32_t to, int kind, const struct kv *pairs, int64_t timeout_ns)
+{
+    struct pending *pending = malloc(sizeof(*pending));
+    if (!pending)
+        return -ENOMEM;
+    *pending = (struct pending){ .fiber = fiber_ref(fiber), .token = token };
+    int error = post_request(host->post, to, (enum message_kind)kind, pairs, timeout_ns, request_answered, pending, NULL);
+    if (error < 0) {
+        fiber_unref(fiber);
+        free(pending);
+    }
+    return error;
+}
+
+int host_note(struct host *host, uint32_t to, int kind, const struct kv *pairs)
+{
+    return post_note(host->post, to, (enum message_kind)kind, pairs);
+}
+
+/* --- life ------------------------------------------------------------------------------------------------------------------- */
+
+static void process_changed(void *context, uint32_t process, bool alive)
+{
+    if (process == BUS_BROKER)
+        log_notice(NULL, alive ? "the broker is back" : "the broker is gone: calls go on, new ones wait for the next broker");
+    (void)context;
+}
+
+static int media_start(struct host *host)
+{
+    const struct config_node *addresses = config_get(host->config, "media.addresses");
+    size_t count = config_count(addresses);
+    const char **list = calloc(count + 1, sizeof(*list));
+    if (!list)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct config_node *one = config_child(addresses, i);
+        list[i] = config_count(one) ? config_str(one, "address", "127.0.0.1") : config_text(one);
+    }
+    struct media_params params = {
+        .segment = host->segment,
+        .worker = host->worker,
+        .sounds_dir = config_str(host->config, "sounds_dir", "."),
+        .addresses = list,
+        .port_first = (uint16_t)config_int(host->config, "media.port_first", 16384),
+        .port_last = (uint16_t)config_int(host->config, "media.port_last", 32767),
+        .cpu = -1, /* the supervisor pinned this process */
+        .realtime = config_bool(host->config, "media.realtime", true),
+        .rtp_timeout_ms = (uint32_t)config_int(host->config, "media.rtp_timeout_s", 0) * 1000,
+    };
+    int error = media_port_start(&host->media, &params, host->loop, host_media_event, host);
+    free(list);
+    return error;
+}
+
+int host_new(struct host **out, const struct config_node *config, struct segment *segment, uint32_t process, struct loop *loop)
+{
+    struct host *host = calloc(1, sizeof(*host));
+    if (!host)
+        return -ENOMEM;
+    *host = (struct host){ .config = config, .segment = segment, .process = process, .worker = process - BUS_WORKER_0, .loop = loop };
+    globals_fill(host);
+    int error = jobs_new(&host->jobs, loop, JOB_THREADS, "script-job");
+    if (error == 0)
+        error = post_new(&host->post, segment, process, loop, host_message, host);
+    if (error == 0) {
+        post_watch(host->post, process_changed, host);
+        error = media_start(host);
+    }
+    if (error == 0) {
+        host_events_start(host);
+        error = engine_new(&host->engine, host);
+    }
+    *out = host;
+    return error;
+}
+
+static void channels_end(struct host *host)
+{
+    for (struct channel *c = host->first; c; c = c->next)
+        if (c->facts.up)
+            channel_hangup(c, 701 /* SYSTEM_SHUTDOWN */);
+}
+
+void host_free(struct host *host)
+{
+    if (!host)
+        return;
+    channels_end(host);
+    if (host->engine)
+        engine_free(host->engine);
+    if (host->media)
+        media_port_stop(host->media);
+    if (host->jobs)
+        jobs_free(host->jobs);
+    if (host->post)
+        post_free(host->post);
+    names_free(&host->globals);
+    free(host->by_leg);
+    free(host);
+}
