@@ -120,6 +120,7 @@ void uac_press_fire(void *call);
 void uac_reinvite_fire(void *call);
 /* A repeated 2xx to an INVITE of ours. */
 void uac_repeat_ack(struct call *call);
+void uac_provisional(struct call *call, const struct sip_message *m);
 void uac_ack(struct call *call, uint32_t cseq);
 /* Learns remote tag, target and routes from a 2xx. */
 void uac_learn(struct call *call, const struct sip_message *m);

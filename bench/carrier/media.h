@@ -66,7 +66,7 @@ struct media {
 	struct call *call;
 	int sock;                        /* -1 = no media */
 	struct media *addr_next, *ssrc_next, *slice_next, *slice_prev;
-	bool in_addr, in_ssrc, running, sends, echoes, listens;
+	bool in_addr, in_ssrc, running, sends, may_send, echoes;
 	int slice;
 	union net_addr remote, remote_rtcp;
 	int codec;                       /* 0 PCMU, 1 PCMA */
@@ -99,7 +99,7 @@ struct media_engine {
 	struct media_range ranges[MEDIA_RANGES_MAX];
 	unsigned range_count;
 	struct media_sock *socks;
-	unsigned sock_count;
+	unsigned sock_count, free_socks;
 	struct media *by_addr[MEDIA_BUCKETS], *by_ssrc[MEDIA_BUCKETS];
 	struct media *slices[MEDIA_SLICES];
 	unsigned slice_sizes[MEDIA_SLICES];
@@ -136,6 +136,7 @@ uint64_t rtp_missing(const struct rtp_received *rx);
 uint64_t rtp_lost_now(const struct rtp_received *rx);
 int64_t rtp_late_quantile(const struct rtp_received *rx, double q);
 /* rtp_send.c */
+struct media_batch *rtp_batch_new(void);
 void rtp_tick(struct carrier *c, struct media *m);
 void rtp_flush(struct carrier *c);
 /* rtcp.c */

@@ -65,18 +65,12 @@ static void limit_fire(void *owner)
 {
 	struct ctxn *t = owner;
 	struct carrier *c = t->carrier;
-	uint64_t branch = t->branch;
 
 	if (!t->final) {
 		c->totals.timeouts++;
-		finish(t, NULL);
+		finish(t, NULL);         /* may end the call, which leaves the transaction to us */
 	}
-	/* done may have ended the call, which leaves the transaction alive: look before freeing. */
-	for (t = c->ctxn_buckets[branch % TXN_BUCKETS]; t; t = t->next)
-		if (t->branch == branch) {
-			ctxn_free(t);
-			return;
-		}
+	ctxn_free(t);
 }
 
 struct ctxn *ctxn_send(struct carrier *c, struct call *call, enum sip_method method, uint32_t cseq, uint64_t branch, const struct peer *to,
@@ -171,6 +165,8 @@ void ctxn_response(struct ctxn *t, const struct sip_message *m)
 		call_mark(t->call, true, t->method, m->status);
 	if (m->status < 200) {
 		t->provisional = true;
+		if (t->call && t->method == SIP_INVITE)
+			uac_provisional(t->call, m);
 		if (t->method == SIP_INVITE) {
 			timer_clear(&c->timers, &t->again);
 			timer_clear(&c->timers, &t->limit);      /* the caller's own ring timeout decides now */
