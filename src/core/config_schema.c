@@ -1,0 +1,210 @@
+/* config_schema.c: every key of the configuration, in the order of docs/configuration.md, which is written from here by
+ * `carillon check --document`. A key that is not here does not exist; a key that is here is read by somebody. */
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/config_tree.h"
+#include "core/log.h"
+
+static const char *form_name(const char *text)
+{
+    static const char allowed[] = "letters, digits, '-' and '_' (1 to 32)";
+    size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+    return n > 0 && n <= 32 && text[n] == 0 ? NULL : allowed;
+}
+
+static const char *form_digits(const char *text)
+{
+    size_t n = strspn(text, "0123456789");
+    return n > 0 && n <= 15 && text[n] == 0 ? NULL : "digits only (1 to 15), as in E.164, without '+'";
+}
+
+static const char *form_caller_id(const char *text)
+{
+    size_t n = strlen(text), digits = strspn(text + (*text == '+'), "0123456789");
+    bool number = digits > 0 && digits <= 20 && text[digits + (*text == '+')] == 0;
+    return number || (n > 0 && strcmp(text, "anonymous") == 0) ? NULL : "a number of 1 to 20 digits with or without '+', or \"anonymous\"";
+}
+
+static bool is_ip(const char *text)
+{
+    struct in6_addr address;
+    return inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1;
+}
+
+static const char *form_ip(const char *text)
+{
+    return is_ip(text) ? NULL : "an IP address, as \"192.0.2.1\" or \"2001:db8::1\"";
+}
+
+static const char *form_source(const char *text)
+{
+    char address[64];
+    const char *slash = strchr(text, '/');
+    size_t length = slash == NULL ? strlen(text) : (size_t)(slash - text);
+    static const char allowed[] = "an IP address or a network, as \"192.0.2.0/24\"";
+    if (length == 0 || length >= sizeof address)
+        return allowed;
+    memcpy(address, text, length);
+    address[length] = 0;
+    if (!is_ip(address))
+        return allowed;
+    if (slash == NULL)
+        return NULL;
+    char *end;
+    long bits = strtol(slash + 1, &end, 10);
+    return isdigit((unsigned char)slash[1]) && *end == 0 && bits >= 0 && bits <= (strchr(address, ':') ? 128 : 32) ? NULL : allowed;
+}
+
+static const char *form_host_port(const char *text)
+{
+    static const char allowed[] = "host or host:port, as \"sip.example.com\", \"192.0.2.1:5060\" or \"[2001:db8::1]:5060\"";
+    const char *port = NULL;
+    if (*text == '[') {
+        const char *end = strchr(text, ']');
+        char address[64];
+        if (end == NULL || (size_t)(end - text) > sizeof address || (end[1] != 0 && end[1] != ':'))
+            return allowed;
+        memcpy(address, text + 1, (size_t)(end - text - 1));
+        address[end - text - 1] = 0;
+        if (!is_ip(address))
+            return allowed;
+        port = end[1] == ':' ? end + 2 : NULL;
+    } else {
+        size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_");
+        if (n == 0 || n > 200 || (text[n] != 0 && text[n] != ':'))
+            return allowed;
+        port = text[n] == ':' ? text + n + 1 : NULL;
+    }
+    if (port == NULL)
+        return NULL;
+    size_t digits = strspn(port, "0123456789");
+    return digits > 0 && digits <= 5 && port[digits] == 0 && atoi(port) >= 1 && atoi(port) <= 65535 ? NULL : allowed;
+}
+
+static const char *form_database(const char *text)
+{
+    bool ok = strcmp(text, "sqlite") == 0 || strncmp(text, "sqlite://", 9) == 0 || strncmp(text, "postgresql://", 13) == 0 ||
+              strncmp(text, "postgres://", 11) == 0;
+    return ok ? NULL : "\"sqlite\", \"sqlite:///absolute/path.db\" or \"postgresql://user:password@host/database\"";
+}
+
+static const char *form_levels(const char *text)
+{
+    static const char allowed[] = "a level (alert crit err warning notice info debug), or \"info,broker=debug,media=warning\"";
+    char copy[256];
+    if (strlen(text) >= sizeof copy)
+        return allowed;
+    strcpy(copy, text);
+    char *rest = copy, *part;
+    while ((part = strsep(&rest, ",")) != NULL) {
+        char *equal = strchr(part, '=');
+        if (log_level_parse(equal != NULL ? equal + 1 : part) < 0)
+            return allowed;
+    }
+    return NULL;
+}
+
+static const char *form_header(const char *text)
+{
+    for (const char *p = text; *p != 0; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f)
+            return "text without line breaks and control characters";
+    return NULL;
+}
+
+#define CODECS "PCMU|PCMA|G722|opus|L16|G729"
+
+const struct schema_row schema_rows[] = {
+    { "name", SCHEMA_TEXT, "carillon", 0, 0, NULL, form_name, .help = "This engine's name: of its shared segment (/dev/shm/carillon-NAME), in its logs and in its ledger rows." },
+    { "data_dir", SCHEMA_PATH, "data", 0, 0, NULL, NULL, .help = "Where the ledger (SQLite), the spool and recordings lie." },
+    { "run_dir", SCHEMA_PATH, "run", 0, 0, NULL, NULL, .help = "Where the operators' socket `control.sock` lies (0660: whoever may write to it may do everything)." },
+    { "database", SCHEMA_TEXT, "sqlite", 1, 1000, NULL, form_database, .help = "The ledger: `sqlite` is `data_dir/ledger.db`; PostgreSQL as a URL." },
+    { "workers", SCHEMA_INT, "auto", 1, 64, "auto", NULL, .help = "Worker processes, each pinned to a core. `auto`: one per usable core but one, at least one." },
+    { "slots", SCHEMA_INT, "4000", 1, 65536, NULL, NULL, .help = "SIP calls that the whole engine can hold at a time, shared out evenly to the workers. Each has an RTP port pair of its own." },
+
+    { "numbers", SCHEMA_TABLE, .help = "What may be called." },
+    { "numbers.default_country", SCHEMA_TEXT, NULL, 1, 4, NULL, form_digits, .help = "Country code put before numbers that are written the national way, at import." },
+    { "numbers.countries", SCHEMA_LIST, NULL, 1, 500, NULL, NULL, .required = true, .help = "E.164 prefixes that may be called; nothing else is." },
+    { "numbers.countries.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_digits, .help = "A prefix, such as `1` or `4930`." },
+    { "numbers.emergency", SCHEMA_LIST, "112,911,999", 0, 500, NULL, NULL, .help = "Never called, whoever asks." },
+    { "numbers.emergency.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_digits, .help = "A number as it would be dialled." },
+
+    { "limits", SCHEMA_TABLE, .help = "Caps of the whole engine." },
+    { "limits.concurrent", SCHEMA_INT, "3000", 1, 65536, NULL, NULL, .help = "Calls at a time." },
+    { "limits.cps", SCHEMA_NUM, "1000", 0.1, 10000, NULL, NULL, .help = "INVITEs per second over all trunks." },
+    { "limits.max_call_s", SCHEMA_INT, "3600", 1, 86400, NULL, NULL, .help = "Longest duration of a call, in seconds; then it is hung up." },
+    { "limits.drain_s", SCHEMA_INT, "600", 0, 86400, NULL, NULL, .help = "On SIGTERM no new calls begin, and the running ones may go on for this many seconds." },
+
+    { "sip", SCHEMA_TABLE, .help = "Signalling." },
+    { "sip.user_agent", SCHEMA_TEXT, "Carillon", 1, 100, NULL, form_header, .help = "The User-Agent header." },
+    { "sip.session_expires_s", SCHEMA_INT, "1800", 0, 86400, NULL, NULL, .help = "Session timer offered (RFC 4028); 0 = none." },
+    { "sip.listen", SCHEMA_LIST, NULL, 1, 16, NULL, NULL, .required = true, .help = "Where SIP is received and sent from; FreeSWITCH calls these profiles." },
+    { "sip.listen.*", SCHEMA_TABLE, .help = "A listener." },
+    { "sip.listen.*.name", SCHEMA_TEXT, NULL, 0, 0, NULL, form_name, .required = true, .help = "Its name, as in `sofia/NAME/number@host`." },
+    { "sip.listen.*.address", SCHEMA_TEXT, NULL, 0, 0, NULL, form_ip, .required = true, .help = "The local address." },
+    { "sip.listen.*.port", SCHEMA_INT, "5060", 0, 65535, NULL, NULL, .help = "The local port; 0 = any free one." },
+    { "sip.listen.*.transports", SCHEMA_LIST, "udp,tcp", 1, 2, NULL, NULL, .help = "Transports." },
+    { "sip.listen.*.transports.*", SCHEMA_TEXT, NULL, 0, 0, "udp|tcp", NULL, .help = "A transport." },
+    { "sip.listen.*.external", SCHEMA_TEXT, NULL, 0, 0, NULL, form_ip, .help = "The address to write into Contact and Via where it differs from `address` (behind a static NAT)." },
+    { "sip.listen.*.context", SCHEMA_TEXT, NULL, 0, 0, NULL, form_name, .help = "Dialplan context for inbound calls of nobody's trunk. Without it (and without `script`) they are dropped without an answer." },
+    { "sip.listen.*.script", SCHEMA_TEXT, NULL, 1, 1000, NULL, NULL, .help = "Script for inbound calls of nobody's trunk, instead of `context`." },
+
+    { "media", SCHEMA_TABLE, .help = "RTP." },
+    { "media.addresses", SCHEMA_LIST, NULL, 1, 16, NULL, NULL, .required = true, .help = "Local addresses for RTP; several are used in turn if the ports of one do not suffice." },
+    { "media.addresses.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_ip, .help = "An address." },
+    { "media.external", SCHEMA_TEXT, NULL, 0, 0, NULL, form_ip, .help = "The address to write into SDP where it differs (behind a static NAT)." },
+    { "media.port_first", SCHEMA_INT, "16384", 1024, 65534, NULL, NULL, .help = "First RTP port, even. Best outside the kernel's ephemeral range (/proc/sys/net/ipv4/ip_local_port_range)." },
+    { "media.port_last", SCHEMA_INT, "32767", 1025, 65535, NULL, NULL, .help = "Last port (RTCP of the last pair), odd." },
+    { "media.rtp_timeout_s", SCHEMA_INT, "300", 0, 86400, NULL, NULL, .help = "An answered call that hears nothing for this long is hung up with MEDIA_TIMEOUT; 0 = never." },
+
+    { "trunks", SCHEMA_MAP, NULL, 0, 10000, NULL, NULL, .help = "Carriers to call through, and to be called from; FreeSWITCH calls these gateways." },
+    { "trunks.*", SCHEMA_TABLE, .help = "A trunk; its name is what campaigns and `sofia/gateway/NAME/number` say." },
+    { "trunks.*.address", SCHEMA_TEXT, NULL, 0, 0, NULL, form_host_port, .required = true, .help = "The carrier's address: host[:port]." },
+    { "trunks.*.transport", SCHEMA_TEXT, "udp", 0, 0, "udp|tcp", NULL, .help = "How to reach it." },
+    { "trunks.*.listen", SCHEMA_TEXT, NULL, 0, 0, NULL, form_name, .help = "Name of the listener to send from; the first one unless given." },
+    { "trunks.*.sources", SCHEMA_LIST, NULL, 0, 100, NULL, NULL, .help = "Further addresses that its inbound calls come from." },
+    { "trunks.*.sources.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_source, .help = "An address or a network." },
+    { "trunks.*.user", SCHEMA_TEXT, NULL, 1, 200, NULL, form_header, .help = "Digest user, for 401 and 407." },
+    { "trunks.*.password", SCHEMA_TEXT, NULL, 1, 200, NULL, NULL, .help = "Digest password; better `env(\"ACME_PASSWORD\")` than in the file." },
+    { "trunks.*.realm", SCHEMA_TEXT, NULL, 1, 200, NULL, form_header, .help = "Answers challenges of this realm only." },
+    { "trunks.*.domain", SCHEMA_TEXT, NULL, 0, 0, NULL, form_host_port, .help = "Host part of From, To and request URI where it is not `address`." },
+    { "trunks.*.codecs", SCHEMA_LIST, "PCMU,PCMA", 1, 8, NULL, NULL, .help = "Codecs offered and accepted, in order." },
+    { "trunks.*.codecs.*", SCHEMA_TEXT, NULL, 0, 0, CODECS, NULL, .help = "A codec." },
+    { "trunks.*.ptime_ms", SCHEMA_INT, "20", 10, 60, NULL, NULL, .help = "Packet time offered." },
+    { "trunks.*.caller_id", SCHEMA_TEXT, NULL, 0, 0, NULL, form_caller_id, .help = "Caller's number where a call brings none." },
+    { "trunks.*.caller_name", SCHEMA_TEXT, NULL, 1, 100, NULL, form_header, .help = "Caller's name where a call brings none." },
+    { "trunks.*.cps", SCHEMA_NUM, "10", 0.1, 10000, NULL, NULL, .help = "INVITEs per second, spaced evenly (those with credentials and failovers count too)." },
+    { "trunks.*.concurrent", SCHEMA_INT, "100", 1, 65536, NULL, NULL, .help = "Calls at a time." },
+    { "trunks.*.ring_timeout_s", SCHEMA_INT, "60", 5, 600, NULL, NULL, .help = "Longest ringing where a call says nothing." },
+    { "trunks.*.headers", SCHEMA_MAP, NULL, 0, 50, NULL, NULL, .help = "Headers added to each INVITE." },
+    { "trunks.*.headers.*", SCHEMA_TEXT, NULL, 0, 1000, NULL, form_header, .help = "Value of the header of that name." },
+    { "trunks.*.prefix", SCHEMA_TABLE, .help = "Rewriting of the number on its way to the carrier." },
+    { "trunks.*.prefix.strip", SCHEMA_TEXT, "", 0, 20, NULL, NULL, .help = "Taken off the number's begin if it stands there." },
+    { "trunks.*.prefix.add", SCHEMA_TEXT, "", 0, 20, NULL, NULL, .help = "Put before the number." },
+    { "trunks.*.failover", SCHEMA_LIST, NULL, 0, 10, NULL, NULL, .help = "Trunks tried next on 5xx, timeout and 503, in order." },
+    { "trunks.*.failover.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_name, .help = "A trunk's name." },
+    { "trunks.*.early", SCHEMA_TEXT, "ignore", 0, 0, "ignore|listen|answer", NULL, .help = "What early media (183) is for calls that do not say." },
+    { "trunks.*.nat", SCHEMA_BOOL, "false", 0, 0, NULL, NULL, .help = "RTP may come from another address than the SDP's." },
+    { "trunks.*.inbound", SCHEMA_TABLE, .optional_table = true, .help = "What its inbound calls run; without this they are refused." },
+    { "trunks.*.inbound.script", SCHEMA_TEXT, NULL, 1, 1000, NULL, NULL, .help = "A script, looked up in `scripts.dir`." },
+    { "trunks.*.inbound.context", SCHEMA_TEXT, NULL, 0, 0, NULL, form_name, .help = "Or a dialplan context of `freeswitch_dir`." },
+
+    { "scripts", SCHEMA_TABLE, .help = "Lua scripts." },
+    { "scripts.dir", SCHEMA_PATH, "scripts", 0, 0, NULL, NULL, .help = "Where scripts without an absolute path are looked up." },
+    { "scripts.budget_ms", SCHEMA_INT, "200", 10, 3600000, NULL, NULL, .help = "CPU time that a script may use between two waits before it is ended." },
+    { "scripts.memory_mb", SCHEMA_INT, "64", 1, 4096, NULL, NULL, .help = "Memory that one script may hold." },
+    { "campaigns_dir", SCHEMA_PATH, "campaigns", 0, 0, NULL, NULL, .help = "Where `carillon campaign run NAME` finds NAME.lua." },
+    { "sounds_dir", SCHEMA_PATH, "sounds", 0, 0, NULL, NULL, .help = "Where sound files without an absolute path are looked up." },
+    { "freeswitch_dir", SCHEMA_PATH, "freeswitch", 0, 0, NULL, NULL, .help = "Dialplan, directory and phrases in FreeSWITCH's XML; may be absent." },
+    { "globals", SCHEMA_MAP, NULL, 0, 1000, NULL, NULL, .help = "Global variables, as `freeswitch.getGlobalVariable` reads them." },
+    { "globals.*", SCHEMA_TEXT, NULL, 0, 10000, NULL, NULL, .help = "Value of the variable of that name." },
+
+    { "log", SCHEMA_TABLE, .help = "Logs: one line format for all processes." },
+    { "log.level", SCHEMA_TEXT, "info", 0, 0, NULL, form_levels, .help = "A level, and levels per room: `info,broker=debug`." },
+    { "log.file", SCHEMA_PATH, "-", 0, 0, NULL, NULL, .help = "A file (absolute, or relative to this file's folder), opened again on SIGHUP; `-` is stderr." },
+};
+const size_t schema_row_count = sizeof schema_rows / sizeof schema_rows[0];
