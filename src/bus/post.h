@@ -26,12 +26,17 @@ struct post_message {
 typedef void post_handler(void *context, const struct post_message *message);
 typedef void post_answer(void *context, int status, struct kv_view pairs); /* status 0 or -errno */
 
-/* Serves `process`'s lanes on `loop`; handler is called for notes and requests. */
+/* Serves `process`'s lanes on `loop`; handler is called for notes and requests. proc_enter comes first (-EINVAL without).
+ * Frames of and for a dead incarnation are dropped; what a process sent before its death is still delivered (its notes)
+ * before the others are told of it. */
 int post_new(struct post **out, struct segment *segment, uint32_t process, struct loop *loop, post_handler *handler, void *context);
+/* What is queued goes as far as lanes have room; pending requests are forgotten without an answer. */
 void post_free(struct post *post);
 
+/* Pairs may be NULL. 0, -EAGAIN busy, -EPIPE nobody there, -EMSGSIZE. */
 int post_note(struct post *post, uint32_t to, enum message_kind kind, const struct kv *pairs);
-/* Returns 0 and calls `answer` exactly once later (never before it returns), or -EAGAIN / -EPIPE and never calls it.
+/* timeout_ns of 0 = none.
+ * Returns 0 and calls `answer` exactly once later (never before it returns), or -EAGAIN / -EPIPE and never calls it.
  * *id (may be NULL) serves post_cancel, after which `answer` is not called. */
 int post_request(struct post *post, uint32_t to, enum message_kind kind, const struct kv *pairs, int64_t timeout_ns,
                  post_answer *answer, void *context, uint32_t *id);
@@ -43,5 +48,9 @@ void post_watch(struct post *post, void (*changed)(void *context, uint32_t proce
 /* Besides lanes, the main thread's bell also covers other sources (up rings, event logs): poll(context) is called
  * each time the loop wakes by the bell and before it sleeps. */
 void post_source_add(struct post *post, void (*poll)(void *context), void *context);
+/* For a poll that left something for the next turn (it works in portions): the loop will not sleep before. */
+void post_again(struct post *post);
+/* Told when an asker gave up a request (post_cancel, its deadline): `ticket` needs no answer any more. Optional. */
+void post_on_cancel(struct post *post, void (*cancelled)(void *context, uint64_t ticket), void *context);
 
 #endif

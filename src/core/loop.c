@@ -232,6 +232,14 @@ void loop_hook_add(struct loop *loop, struct loop_hook *hook) {
     loop->settled = false;
 }
 
+void loop_hook_remove(struct loop *loop, struct loop_hook *hook) {
+    struct loop_hook **at = &loop->hooks;
+    while (*at && *at != hook) at = &(*at)->next;
+    if (!*at) return;
+    *at = hook->next;
+    if (loop->hooks_end == &hook->next) loop->hooks_end = at;
+}
+
 static void hooks_run(struct loop *loop) {
     loop->settled = true;
     for (struct loop_hook *hook = loop->hooks; hook; hook = hook->next) hook->run(hook);

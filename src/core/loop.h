@@ -45,6 +45,7 @@ struct loop_hook {
     struct loop_hook *next;
 };
 void loop_hook_add(struct loop *loop, struct loop_hook *hook);
+void loop_hook_remove(struct loop *loop, struct loop_hook *hook); /* not within a hook */
 
 /* From any thread: `run(context)` will be called on the loop's thread, in order of posting per thread. */
 int loop_post(struct loop *loop, void (*run)(void *context), void *context);
