@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bus/media_address.h"
 #include "bus/segment.h"
 #include "lua/media_words.h"
 
@@ -33,21 +34,12 @@ struct media_params {
     struct segment *segment;
     uint32_t worker;
     const char *sounds_dir;      /* where relative file names begin */
-    const char *const *addresses;/* media addresses to bind, NULL-terminated; slot → (address, port) by media_address below */
+    const char *const *addresses;/* media addresses to bind, NULL-terminated; slot → (address, port) by bus/media_address.h */
     uint16_t port_first, port_last; /* even..odd, inclusive */
     int cpu;                     /* to pin to, -1 = not */
     bool realtime;               /* raise itself to SCHED_FIFO where allowed */
     uint32_t rtp_timeout_ms;     /* 0 = never */
 };
-
-/* The one formula for a slot's RTP address (design: a slot is its RTP address): index into `addresses` and an even port. Broker
- * (for the SDP offer) and media thread both use it. ports = (port_last - port_first + 1) / 2 per address. */
-static inline void media_address(uint32_t slot, uint32_t addresses, uint16_t port_first, uint16_t port_last, uint32_t *address, uint16_t *port)
-{
-    uint32_t ports = ((uint32_t)port_last - port_first + 1) / 2;
-    *address = (slot / ports) % addresses;
-    *port = (uint16_t)(port_first + 2 * (slot % ports));
-}
 
 /* Binds all slots' sockets and starts the thread. On failure -errno and one clear line in the log (a refused io_uring names the sysctl
  * kernel.io_uring_disabled or the container's seccomp profile; a port in use names address and port). Events are handed

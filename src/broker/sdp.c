@@ -1,0 +1,278 @@
+/* sdp.c: see sdp.h. */
+#include "broker/sdp.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <sofia-sip/sdp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/check.h"
+
+static const struct sdp_codec known_codecs[] = {
+    { "PCMU", 0, 8000, 1 }, { "PCMA", 8, 8000, 1 },  { "G722", 9, 8000, 1 },
+    { "G729", 18, 8000, 1 }, { "opus", 96, 48000, 2 }, { "L16", 97, 8000, 1 },
+};
+
+static const struct sdp_codec *codec_known(const char *name, size_t length)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(known_codecs); i++)
+        if (strlen(known_codecs[i].name) == length && !strncasecmp(known_codecs[i].name, name, length)) return &known_codecs[i];
+    return NULL;
+}
+
+int sdp_codecs_parse(struct sdp_codecs *out, const char *names)
+{
+    memset(out, 0, sizeof *out);
+    for (const char *at = names; at && *at;) {
+        while (*at == ',' || *at == ' ') at++;
+        size_t length = strcspn(at, ", @");
+        const struct sdp_codec *codec = codec_known(at, length);
+        bool twice = false;
+        for (unsigned i = 0; codec && i < out->count; i++) twice |= out->list[i].payload_type == codec->payload_type;
+        if (codec && !twice && out->count < SDP_CODECS_MAX) out->list[out->count++] = *codec;
+        at += strcspn(at, ",");
+    }
+    return out->count ? 0 : -EINVAL;
+}
+
+/* A cursor for writing; `length` grows past size when it does not fit, which the caller sees once at the end. */
+struct text {
+    char *out;
+    size_t size, length;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct text *text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    size_t room = text->length < text->size ? text->size - text->length : 0;
+    int n = vsnprintf(room ? text->out + text->length : NULL, room, format, args);
+    va_end(args);
+    text->length += n > 0 ? (size_t)n : 0;
+}
+
+static int text_end(const struct text *text)
+{
+    return text->length < text->size ? (int)text->length : -EMSGSIZE;
+}
+
+static void put_session(struct text *text, const struct sdp_local *local)
+{
+    const char *family = strchr(local->address, ':') ? "IP6" : "IP4";
+    put(text, "v=0\r\no=Carillon %llu %llu IN %s %s\r\ns=-\r\nc=IN %s %s\r\nt=0 0\r\n", (unsigned long long)local->session,
+        (unsigned long long)local->version, family, local->address, family, local->address);
+}
+
+static void put_rtpmap(struct text *text, unsigned payload_type, const char *name, uint32_t rate, unsigned channels)
+{
+    if (channels > 1) put(text, "a=rtpmap:%u %s/%u/%u\r\n", payload_type, name, rate, channels);
+    else put(text, "a=rtpmap:%u %s/%u\r\n", payload_type, name, rate);
+}
+
+static void put_events(struct text *text, unsigned payload_type)
+{
+    put_rtpmap(text, payload_type, "telephone-event", 8000, 1);
+    put(text, "a=fmtp:%u 0-16\r\n", payload_type);
+}
+
+int sdp_offer_write(char *out, size_t size, const struct sdp_local *local, const struct sdp_codecs *codecs)
+{
+    struct text text = { out, size, 0 };
+    put_session(&text, local);
+    put(&text, "m=audio %u RTP/AVP", local->port);
+    for (unsigned i = 0; i < codecs->count; i++) put(&text, " %u", codecs->list[i].payload_type);
+    put(&text, " %u\r\n", SDP_EVENT_PT);
+    for (unsigned i = 0; i < codecs->count; i++)
+        put_rtpmap(&text, codecs->list[i].payload_type, codecs->list[i].name, codecs->list[i].clock_rate, codecs->list[i].channels);
+    put_events(&text, SDP_EVENT_PT);
+    put(&text, "a=ptime:20\r\na=%s\r\n", local->direction);
+    return text_end(&text);
+}
+
+const char *sdp_direction_of(const struct slot_media *media)
+{
+    if (media->send) return media->receive ? "sendrecv" : "sendonly";
+    return media->receive ? "recvonly" : "inactive";
+}
+
+static void put_accepted(struct text *text, const struct sdp_local *local, const struct slot_media *media)
+{
+    put(text, "m=audio %u RTP/AVP %u", local->port, media->receive_payload_type);
+    if (media->event_payload_type) put(text, " %u", media->event_payload_type);
+    put(text, "\r\n");
+    put_rtpmap(text, media->receive_payload_type, media->codec, media->clock_rate, media->channels);
+    if (media->event_payload_type) put_events(text, media->event_payload_type);
+    put(text, "a=ptime:%u\r\na=%s\r\n", media->ptime_ms, sdp_direction_of(media));
+}
+
+int sdp_answer_write(char *out, size_t size, const struct sdp_local *local, const struct slot_media *media, const struct sdp_streams *streams)
+{
+    struct text text = { out, size, 0 };
+    put_session(&text, local);
+    for (unsigned i = 0; i < streams->count; i++) {
+        if (i == streams->audio) put_accepted(&text, local, media);
+        else put(&text, "m=%s 0 %s %s\r\n", streams->stream[i].type, streams->stream[i].protocol, streams->stream[i].format);
+    }
+    return text_end(&text);
+}
+
+static bool remote_address(const sdp_session_t *session, const sdp_media_t *m, struct slot_media *media)
+{
+    const sdp_connection_t *c = m->m_connections ? m->m_connections : session->sdp_connection;
+    if (!c || !c->c_address || m->m_port > 65535) return false;
+    struct sockaddr_in *v4 = (struct sockaddr_in *)&media->remote;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&media->remote;
+    if (inet_pton(AF_INET, c->c_address, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)m->m_port);
+        return true;
+    }
+    if (inet_pton(AF_INET6, c->c_address, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons((uint16_t)m->m_port);
+        return true;
+    }
+    return false;
+}
+
+/* RFC 2543's hold: the connection address 0.0.0.0. */
+static bool is_nowhere(const struct slot_media *media)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&media->remote;
+    return v4->sin_family == AF_INET && v4->sin_addr.s_addr == 0;
+}
+
+static uint8_t ptime_of(const sdp_media_t *m)
+{
+    for (const sdp_attribute_t *a = m->m_attributes; a; a = a->a_next) {
+        if (!a->a_name || !a->a_value || strcasecmp(a->a_name, "ptime")) continue;
+        int ms = atoi(a->a_value);
+        if (ms == 10 || ms == 20 || ms == 30 || ms == 40 || ms == 50 || ms == 60) return (uint8_t)ms;
+    }
+    return 20;
+}
+
+static bool has_attribute(const sdp_media_t *m, const char *name)
+{
+    for (const sdp_attribute_t *a = m->m_attributes; a; a = a->a_next)
+        if (a->a_name && !strcasecmp(a->a_name, name)) return true;
+    return false;
+}
+
+static const struct sdp_codec *match(const sdp_rtpmap_t *rm, const struct sdp_codecs *codecs)
+{
+    if (!rm->rm_encoding) return NULL;
+    for (unsigned i = 0; i < codecs->count; i++)
+        if (!strcasecmp(rm->rm_encoding, codecs->list[i].name) && rm->rm_rate == codecs->list[i].clock_rate) return &codecs->list[i];
+    return NULL;
+}
+
+/* The first format that is ours decides (RFC 3264 §6.1: the answer's first is what will be used). */
+static int choose(const sdp_media_t *m, const struct sdp_codecs *codecs, struct slot_media *media)
+{
+    const struct sdp_codec *codec = NULL;
+    for (const sdp_rtpmap_t *rm = m->m_rtpmaps; rm; rm = rm->rm_next) {
+        const struct sdp_codec *found = codec ? NULL : match(rm, codecs);
+        if (found) {
+            codec = found;
+            media->payload_type = media->receive_payload_type = (uint8_t)rm->rm_pt;
+            if (rm->rm_fmtp) snprintf(media->fmtp, sizeof media->fmtp, "%s", rm->rm_fmtp);
+        }
+        bool narrow = rm->rm_encoding && rm->rm_rate == 8000;
+        if (narrow && !strcasecmp(rm->rm_encoding, "telephone-event") && !media->event_payload_type) media->event_payload_type = (uint8_t)rm->rm_pt;
+        if (narrow && !strcasecmp(rm->rm_encoding, "CN")) media->comfort_noise_payload_type = (uint8_t)rm->rm_pt;
+    }
+    if (!codec) return -ENOTSUP;
+    snprintf(media->codec, sizeof media->codec, "%s", codec->name);
+    media->clock_rate = codec->clock_rate;
+    media->channels = codec->channels;
+    return 0;
+}
+
+static bool is_audio(const sdp_media_t *m)
+{
+    return m->m_type == sdp_media_audio && m->m_port && !m->m_rejected && m->m_proto == sdp_proto_rtp;
+}
+
+static int read_audio(const sdp_session_t *session, const sdp_media_t *m, const struct sdp_codecs *codecs, struct slot_media *media)
+{
+    memset(media, 0, sizeof *media);
+    if (!remote_address(session, m, media)) return -EINVAL;
+    int err = choose(m, codecs, media);
+    if (err < 0) return err;
+    media->ptime_ms = ptime_of(m);
+    media->rtcp_mux = has_attribute(m, "rtcp-mux");
+    /* m_mode is the far end's view. */
+    media->receive = (m->m_mode & sdp_sendonly) != 0;
+    media->send = (m->m_mode & sdp_recvonly) != 0 && !is_nowhere(media);
+    return 0;
+}
+
+static void note_stream(const sdp_media_t *m, struct sdp_streams *streams)
+{
+    unsigned i = streams->count++;
+    const char *format = m->m_format && m->m_format->l_text ? m->m_format->l_text : "0";
+    char number[16];
+    if (!m->m_format && m->m_rtpmaps) {
+        snprintf(number, sizeof number, "%u", m->m_rtpmaps->rm_pt);
+        format = number;
+    }
+    snprintf(streams->stream[i].type, sizeof streams->stream[i].type, "%s", m->m_type_name ? m->m_type_name : "audio");
+    snprintf(streams->stream[i].protocol, sizeof streams->stream[i].protocol, "%s", m->m_proto_name ? m->m_proto_name : "RTP/AVP");
+    snprintf(streams->stream[i].format, sizeof streams->stream[i].format, "%s", format);
+}
+
+static int read_description(const char *text, size_t length, const struct sdp_codecs *codecs, struct slot_media *media, struct sdp_streams *streams)
+{
+    if (!text || length == 0 || length > SDP_BYTES_MAX) return -EINVAL;
+    su_home_t home[1] = { SU_HOME_INIT(home) };
+    su_home_init(home);
+    sdp_parser_t *parser = sdp_parse(home, text, (issize_t)length, 0);
+    const sdp_session_t *session = sdp_session(parser);
+    int err = session ? -ENOTSUP : -EINVAL;
+    for (const sdp_media_t *m = session ? session->sdp_media : NULL; m; m = m->m_next) {
+        if (streams && streams->count == SDP_STREAMS_MAX) {
+            err = -EINVAL;
+            break;
+        }
+        if (err != 0 && is_audio(m)) {
+            err = read_audio(session, m, codecs, media);
+            if (err == 0 && streams) streams->audio = streams->count;
+        }
+        if (streams) note_stream(m, streams);
+    }
+    sdp_parser_free(parser);
+    su_home_deinit(home);
+    return err;
+}
+
+int sdp_answer_read(const char *text, size_t length, const struct sdp_codecs *offered, struct slot_media *media)
+{
+    return read_description(text, length, offered, media, NULL);
+}
+
+int sdp_offer_read(const char *text, size_t length, const struct sdp_codecs *codecs, struct slot_media *media, struct sdp_streams *streams)
+{
+    memset(streams, 0, sizeof *streams);
+    return read_description(text, length, codecs, media, streams);
+}
+
+const char *sdp_remote_text(const struct slot_media *media, char *out, size_t size, uint16_t *port)
+{
+    *port = 0;
+    out[0] = 0;
+    if (media->remote.ss_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)&media->remote;
+        inet_ntop(AF_INET, &v4->sin_addr, out, (socklen_t)size);
+        *port = ntohs(v4->sin_port);
+    } else if (media->remote.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&media->remote;
+        inet_ntop(AF_INET6, &v6->sin6_addr, out, (socklen_t)size);
+        *port = ntohs(v6->sin6_port);
+    }
+    return out;
+}
