@@ -48,7 +48,7 @@ struct call_outcome {
     const char *script_result; /* NULL, "ok", "script_error" */
     const char *script_disposition, *digits, *error;
     int64_t billsec_ms, pdd_ms;
-    uint64_t packets_sent, packets_received, packets_lost;
+    uint64_t packets_sent, packets_received, packets_lost, packets_late;
     uint32_t jitter_us;
     uint16_t mos_x100;
 };

@@ -7,6 +7,7 @@
 #define CAMPAIGN_LEDGER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/buf.h"
@@ -54,16 +55,20 @@ struct attempt_end {
     char error[160];
     int64_t billsec_ms, pdd_ms;
     uint64_t packets_sent, packets_received, packets_lost;
+    uint64_t packets_late; /* sent more than 5 ms after their time */
     uint32_t jitter_us;
     uint16_t mos_x100;
     /* the lead's next state, decided by the campaign */
     bool lead_final;
     char lead_disposition[32];
     int64_t retry_at_us;   /* 0 = none */
+    char lead_history[96]; /* tries per cause, for the retry rules: "USER_BUSY=2,NO_ANSWER=1" */
+    /* All of these unset (not final, no retry, no disposition): the lead is left as it is (the row of a trunk that failed over). */
 };
 /* Never fails for the caller: queued, then database or spool. */
 void ledger_attempt_end(struct ledger *ledger, const struct attempt_end *end);
-/* A refused call: begin and end in one row, no INVITE. */
+/* A refused call: begin and end in one row, no INVITE. The lead's next state is not part of it: `over` told the campaign, and the
+ * campaign writes it (broker: call watch->over with a row of state ATTEMPT_REFUSED, then throw that row away). */
 void ledger_attempt_refused(struct ledger *ledger, const struct attempt_begin *attempt, const char *reason, const char *cause);
 
 /* For alarms and status. */
@@ -75,7 +80,21 @@ struct ledger_status {
 };
 void ledger_status(const struct ledger *ledger, struct ledger_status *out);
 
-/* At start: attempts of this node that are neither done nor interrupted (the last engine died): marks them interrupted. Returns how many. */
+/* At start: attempts of this node that are neither done nor interrupted (the last engine died): marks them interrupted. Their leads get
+ * a pending retry (after the campaign's rule for INTERRUPTED) or, with their tries used up, their final disposition; leads that
+ * were claimed and never dialled go back. Blocks (start-up only). Returns how many attempts, or a negative errno. */
 int64_t ledger_recover(struct ledger *ledger);
+/* The same, but the calls that this broker adopted are alive: their rows stay open. */
+int64_t ledger_recover_except(struct ledger *ledger, const struct uuid *adopted, size_t count);
+
+/* Anything else that needs the database (claiming leads, counting): runs on the ledger's thread after everything that was
+ * queued before it has been written. The job is the caller's memory until `done`. */
+struct db;
+struct ledger_job {
+    int (*run)(struct ledger_job *job, struct db *db);   /* on the ledger's thread; 0 or -errno. No transaction is open */
+    void (*done)(struct ledger_job *job, int error);     /* on the loop's thread; -ENOTCONN if the database is away */
+    void *context;
+};
+void ledger_submit(struct ledger *ledger, struct ledger_job *job);
 
 #endif
