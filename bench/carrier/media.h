@@ -31,7 +31,7 @@ struct rtp_received {
 	uint64_t packets, bytes, missing_before, duplicates, reordered, gaps_40ms, late_5ms, sound_frames, others;
 	uint32_t ssrc, ssrc_changes, rebases;
 	int64_t first_us, last_us, late_max_us, early_max_us, gap_max_us;
-	uint16_t late[LATE_BUCKETS];
+	uint32_t late[LATE_BUCKETS];
 	bool begun;
 	uint16_t seq_first, seq_max;
 	uint32_t cycles;

@@ -104,7 +104,7 @@ static void late_take(struct rtp_received *rx, uint32_t ts, bool marker, int64_t
 		late = 0;
 	}
 	bucket = late < 0 ? 0 : late < 10000 ? (int)(late / 250) : late < 50000 ? 40 + (int)((late - 10000) / 2000) : 60;
-	if (rx->late[bucket] < UINT16_MAX)
+	if (rx->late[bucket] < UINT32_MAX)
 		rx->late[bucket]++;
 	if (late > 5000)
 		rx->late_5ms++;
