@@ -1,1 +1,0 @@
-int core_zz(void); int core_zz(void) { return 1; }
