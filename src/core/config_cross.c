@@ -66,6 +66,7 @@ static void check_trunk(const struct config_node *root, const struct config_node
         config_mistake(errors, user != NULL ? user : password, path, "has `%s` without `%s`; allowed: both or neither", user != NULL ? "user" : "password",
                        user != NULL ? "password" : "user");
     }
+    buf_free(&names);
 }
 
 static void check_listeners(const struct config_node *root, struct buf *errors)

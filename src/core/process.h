@@ -26,7 +26,14 @@ struct process_args {
     uint32_t process;            /* enum bus_process; BUS_WORKER_0 + i for worker i */
     const char *config_path;     /* the user's file, for messages; relative paths in it are absolute already */
     const struct config *config; /* loaded and checked, with all defaults; lives as long as the process */
+    /* Only for the broker's first start, NULL otherwise: the segment of an engine that died whole. Map it read-only, send BYE
+     * or CANCEL to each dialog in it, mark those attempts interrupted, then segment_remove(old_segment). */
+    const char *old_segment;
 };
+
+/* Exit code of a role that cannot work with this configuration (a port in use, an address that is not this machine's) and
+ * has logged why: before the engine is ready it ends the whole start instead of being tried again. */
+#define PROCESS_EXIT_CONFIG 78
 
 /* SIGTERM and SIGHUP on a loop: HUP reopens the log; TERM calls `terminate` once (end calls with BYE, flush, leave: the
  * supervisor is gone or waits for a few seconds only). */
