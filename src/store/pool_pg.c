@@ -9,28 +9,22 @@
 
 #include "core/clock.h"
 
-#define CONNECT_DEFAULTS " connect_timeout=5 tcp_user_timeout=10000 keepalives_idle=30 application_name=carillon"
-
-/* "pgsql://key=value …" is libpq's conninfo behind the scheme; anything else is a URI. Defaults come first, so that what the script says
- * wins; a URI is expanded as dbname. */
+/* "pgsql://key=value …" is libpq's conninfo behind the scheme; anything else is a URI. */
 static char *conninfo_of(const char *dsn)
 {
     struct buf out = BUF_INIT;
     const char *rest = strstr(dsn, "://") + 3;
-    if (strchr(rest, '=') && !strchr(rest, '@') && !strchr(rest, '/')) {
-        buf_printf(&out, "%s %s", CONNECT_DEFAULTS, rest);
-    } else if (strchr(rest, '=') && strchr(rest, ' ')) {
-        buf_printf(&out, "%s %s", CONNECT_DEFAULTS, rest);
-    } else {
-        buf_puts(&out, CONNECT_DEFAULTS " dbname='postgresql://");
-        for (; *rest; rest++) {
-            if (*rest == '\'' || *rest == '\\')
-                buf_putc(&out, '\\');
-            buf_putc(&out, *rest);
-        }
-        buf_putc(&out, '\'');
-    }
+    bool uri = strchr(rest, '@') || !strchr(rest, '=');
+    buf_printf(&out, "%s%s", uri && !strchr(rest, ' ') ? "postgresql://" : "", rest);
     return buf_take(&out);
+}
+
+/* Defaults stand first: what the script says in the expanded "dbname" wins over them. */
+static PGconn *connect_with_defaults(const char *conninfo)
+{
+    const char *const keys[] = { "connect_timeout", "tcp_user_timeout", "keepalives_idle", "application_name", "dbname", NULL };
+    const char *const values[] = { "5", "10000", "30", "carillon", conninfo, NULL };
+    return PQconnectdbParams(keys, values, 1);
 }
 
 static void wait_timer_fired(struct loop_timer *timer);
@@ -62,7 +56,14 @@ static void serve_waiting(struct pg_dsn *dsn);
 static void connect_run(struct job *job)
 {
     struct connecting *connecting = job->context;
-    connecting->pg = PQconnectdb(connecting->dsn->conninfo);
+    connecting->pg = connect_with_defaults(connecting->dsn->conninfo);
+}
+
+/* Notices are the script's own doing and nobody's news. */
+static void notice_drop(void *context, const char *text)
+{
+    (void)context;
+    (void)text;
 }
 
 static struct pg_connection *connection_new(struct pg_dsn *dsn, PGconn *pg)
@@ -71,7 +72,7 @@ static struct pg_connection *connection_new(struct pg_dsn *dsn, PGconn *pg)
     if (!connection)
         return NULL;
     PQsetnonblocking(pg, 1);
-    PQsetErrorVerbosity(pg, PQERRORS_DEFAULT);
+    PQsetNoticeProcessor(pg, notice_drop, NULL);
     *connection = (struct pg_connection){ .pg = pg, .dsn = dsn };
     connection->watch = (struct loop_watch){ .fd = PQsocket(pg), .ready = pg_connection_ready, .context = connection };
     connection->watched = loop_watch_add(dsn->pool->params.loop, &connection->watch, EPOLLIN) == 0;
