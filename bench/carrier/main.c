@@ -155,6 +155,13 @@ static void event(struct carrier *c, const struct epoll_event *e)
 		net_event(c, kind, index, e->events);
 }
 
+static bool is_media(const struct epoll_event *e)
+{
+	enum watch kind = (enum watch)(e->data.u64 >> 32);
+
+	return kind == WATCH_RTP || kind == WATCH_RTCP;
+}
+
 static bool over(const struct carrier *c)
 {
 	const struct options *o = &c->options;
@@ -175,8 +182,13 @@ static void loop(struct carrier *c)
 		int wait = next < 0 || next > 100000 ? 100 : (int)((next + 999) / 1000);
 		int n = epoll_wait(c->epoll, events, EVENTS, wait);
 
+		/* Signalling and the clock first: a flood of media must not delay them into retransmissions. */
 		for (int i = 0; i < n; i++)
-			event(c, &events[i]);
+			if (!is_media(&events[i]))
+				event(c, &events[i]);
+		for (int i = 0; i < n; i++)
+			if (is_media(&events[i]))
+				event(c, &events[i]);
 	}
 }
 
@@ -202,7 +214,8 @@ static int finish(struct carrier *c)
 
 int main(int argc, char **argv)
 {
-	struct carrier *c = mem_new(sizeof *c);
+	static struct carrier *root;     /* the program's one pointer to everything */
+	struct carrier *c = root = mem_new(sizeof *c);
 	char err[1024] = "";
 	int rc = options_read(&c->options, argc, argv);
 

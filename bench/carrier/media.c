@@ -100,12 +100,10 @@ static int pair_open(struct media_range *r, struct media_sock *s, int bytes)
 
 static unsigned sock_slot(struct media_engine *e)
 {
-	for (unsigned i = e->sock_count; e->free_socks && i-- > 0;)
-		if (e->socks[i].rtp < 0) {
-			e->free_socks--;
-			return i;
-		}
+	if (e->free_count)
+		return e->free_socks[--e->free_count];
 	e->socks = mem_grow(e->socks, (e->sock_count + 1) * sizeof *e->socks);
+	e->free_socks = mem_grow(e->free_socks, (e->sock_count + 1) * sizeof *e->free_socks);
 	return e->sock_count++;
 }
 
@@ -213,7 +211,7 @@ static void sock_leave(struct carrier *c, struct media *m)
 		close(s->rtcp);
 		s->rtp = s->rtcp = -1;
 		s->only = NULL;
-		c->media.free_socks++;
+		c->media.free_socks[c->media.free_count++] = (unsigned)m->sock;
 	}
 	m->sock = -1;
 }
@@ -358,6 +356,8 @@ void media_clock(struct carrier *c)
 			next = m->slice_next;
 			if (m->sends && m->may_send)
 				rtp_tick(c, m);
+			else if (m->sends)
+				rtp_pause(m);
 			if (now >= m->rtcp_next_us)
 				rtcp_tick(c, m, now);
 		}

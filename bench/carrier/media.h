@@ -99,7 +99,8 @@ struct media_engine {
 	struct media_range ranges[MEDIA_RANGES_MAX];
 	unsigned range_count;
 	struct media_sock *socks;
-	unsigned sock_count, free_socks;
+	unsigned sock_count, free_count;
+	unsigned *free_socks;            /* places in socks to use again */
 	struct media *by_addr[MEDIA_BUCKETS], *by_ssrc[MEDIA_BUCKETS];
 	struct media *slices[MEDIA_SLICES];
 	unsigned slice_sizes[MEDIA_SLICES];
@@ -138,6 +139,7 @@ int64_t rtp_late_quantile(const struct rtp_received *rx, double q);
 /* rtp_send.c */
 struct media_batch *rtp_batch_new(void);
 void rtp_tick(struct carrier *c, struct media *m);
+void rtp_pause(struct media *m);
 void rtp_flush(struct carrier *c);
 /* rtcp.c */
 void rtcp_tick(struct carrier *c, struct media *m, int64_t now_us);

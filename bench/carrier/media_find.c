@@ -68,11 +68,13 @@ struct media *media_by_packet(struct carrier *c, unsigned sock, const union net_
 
 	if (c->media.socks[sock].only)
 		return c->media.socks[sock].only;
+	/* Nearly every packet: a known stream from where it should come. The chain by address may be long, this one is not. */
+	for (struct media *m = c->media.by_ssrc[ssrc_bucket(sock, ssrc)]; m; m = m->ssrc_next)
+		if (m->sock == (int)sock && m->rx.ssrc == ssrc && net_addr_same(&m->remote, from, true))
+			return m;
 	for (struct media *m = c->media.by_addr[addr_bucket(sock, from)]; m; m = m->addr_next) {
 		if (m->sock != (int)sock || !net_addr_same(&m->remote, from, true))
 			continue;
-		if (m->rx.begun && m->rx.ssrc == ssrc)
-			return m;
 		if (m->rx.begun)
 			begun = m, count++;
 		else

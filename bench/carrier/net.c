@@ -10,7 +10,8 @@
 #include "carrier.h"
 #include "sip_message.h"
 
-#define BATCH 32
+#define BATCH      32
+#define ROUNDS_MAX 8     /* per wake-up, so that media gets its turn */
 
 bool net_addr_parse(struct str host, int port, union net_addr *a)
 {
@@ -183,7 +184,8 @@ int net_listen(struct carrier *c, const char *where, bool tcp, char *err, size_t
 	return 0;
 }
 
-static void udp_readable(struct carrier *c, unsigned index)
+/* One batch. Returns how many messages there were. */
+static int udp_batch(struct carrier *c, unsigned index)
 {
 	static char data[BATCH][SIP_SIZE_MAX + 1];     /* scratch: nothing outlives this call */
 	struct mmsghdr msgs[BATCH];
@@ -202,6 +204,13 @@ static void udp_readable(struct carrier *c, unsigned index)
 	n = recvmmsg(c->listeners[index].udp, msgs, BATCH, MSG_DONTWAIT, NULL);
 	for (int i = 0; i < n; i++)
 		sip_input(c, data[i], msgs[i].msg_len, &peers[i]);
+	return n;
+}
+
+static void udp_readable(struct carrier *c, unsigned index)
+{
+	for (int round = 0; round < ROUNDS_MAX && udp_batch(c, index) == BATCH; round++)
+		;
 }
 
 void net_event(struct carrier *c, enum watch kind, unsigned index, uint32_t events)

@@ -7,7 +7,7 @@
 #include "media.h"
 
 #define BATCH        64
-#define ROUNDS_MAX   16          /* per wake-up, so that other sockets and the clock get their turn */
+#define ROUNDS_MAX   4           /* per wake-up, so that other sockets and the clock get their turn */
 #define PACKET_MAX   1500
 #define JUMP_MAX     3000        /* a sequence step beyond this is a new beginning */
 #define REBASE_US    100000      /* with the marker bit: a pause, not lateness */

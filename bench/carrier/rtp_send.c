@@ -185,3 +185,10 @@ void rtp_tick(struct carrier *c, struct media *m)
 	}
 	tx->ts += FRAME_SAMPLES;
 }
+
+/* On hold: time goes on, and the first packet afterwards says that there was a pause. */
+void rtp_pause(struct media *m)
+{
+	m->tx.ts += FRAME_SAMPLES;
+	m->tx.marker = true;
+}
