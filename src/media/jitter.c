@@ -1,0 +1,247 @@
+/* jitter.c: packets lie in a ring indexed by the low bits of their sequence number. `next` is the extended sequence number due
+ * next, `newest` the highest that came; all arithmetic on 32-bit extended numbers, so wrap-around is nowhere but in jitter_extend. */
+#include "media/jitter.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "media/rtp.h"
+
+#define TARGET_MIN_MS 40u
+#define TARGET_MAX_MS 200u
+#define DEEP_GETS_TO_DROP 50u /* a second above the target */
+
+struct entry {
+    uint32_t sequence;
+    uint32_t timestamp;
+    uint16_t length;
+    uint8_t payload_type;
+    bool full;
+};
+
+struct jitter {
+    uint32_t clock_rate, ssrc;
+    size_t packet_bytes;
+    uint32_t next, newest;
+    uint32_t packet_clock; /* timestamp step between packets, learnt */
+    uint32_t newest_timestamp;
+    uint32_t jitter_x16, transit; /* as RFC 3550 A.8, but with fast attack */
+    uint32_t deep, late_run;
+    bool started, filling, have_transit;
+    struct jitter_counts counts;
+    struct entry entries[JITTER_PACKETS];
+    uint8_t *bytes;
+};
+
+struct jitter *jitter_new(uint32_t clock_rate, size_t packet_bytes)
+{
+    struct jitter *jitter = calloc(1, sizeof *jitter);
+    if (!jitter)
+        return NULL;
+    jitter->bytes = malloc(JITTER_PACKETS * packet_bytes);
+    if (!jitter->bytes) {
+        free(jitter);
+        return NULL;
+    }
+    jitter->clock_rate = clock_rate ? clock_rate : 8000;
+    jitter->packet_bytes = packet_bytes;
+    jitter_reset(jitter);
+    jitter->counts.resets = 0;
+    return jitter;
+}
+
+void jitter_free(struct jitter *jitter)
+{
+    if (!jitter)
+        return;
+    free(jitter->bytes);
+    free(jitter);
+}
+
+void jitter_reset(struct jitter *jitter)
+{
+    for (unsigned i = 0; i < JITTER_PACKETS; i++)
+        jitter->entries[i].full = false;
+    jitter->started = jitter->have_transit = false;
+    jitter->filling = true;
+    jitter->deep = jitter->late_run = 0;
+    jitter->jitter_x16 = 0;
+    jitter->packet_clock = jitter->clock_rate / 50;
+    jitter->counts.resets++;
+}
+
+static struct entry *jitter_entry(struct jitter *jitter, uint32_t sequence)
+{
+    return &jitter->entries[sequence % JITTER_PACKETS];
+}
+
+static uint32_t jitter_extend(const struct jitter *jitter, uint16_t sequence)
+{
+    return jitter->newest + (uint32_t)(int32_t)(int16_t)(sequence - (uint16_t)jitter->newest);
+}
+
+/* Fast up, slow down: one bad burst must widen the buffer at once, a quiet second need not narrow it. */
+static void jitter_measure(struct jitter *jitter, uint32_t timestamp, int64_t arrival_ns)
+{
+    uint64_t seconds = (uint64_t)arrival_ns / 1000000000u, rest = (uint64_t)arrival_ns % 1000000000u;
+    uint32_t arrival = (uint32_t)(seconds * jitter->clock_rate + rest * jitter->clock_rate / 1000000000u);
+    uint32_t transit = arrival - timestamp;
+    if (jitter->have_transit) {
+        int32_t step = (int32_t)(transit - jitter->transit);
+        uint32_t d = (uint32_t)(step < 0 ? -step : step);
+        if (d < jitter->clock_rate)
+            jitter->jitter_x16 += d * 16 > jitter->jitter_x16 ? (d * 16 - jitter->jitter_x16) / 4 : 0;
+        jitter->jitter_x16 -= jitter->jitter_x16 / 128;
+    }
+    jitter->transit = transit;
+    jitter->have_transit = true;
+}
+
+static void jitter_start(struct jitter *jitter, const struct rtp_packet *packet)
+{
+    jitter_reset(jitter);
+    jitter->started = true;
+    jitter->ssrc = packet->ssrc;
+    jitter->next = jitter->newest = 0x10000u + packet->sequence;
+    jitter->newest_timestamp = packet->timestamp;
+}
+
+static void jitter_learn(struct jitter *jitter, uint32_t sequence, uint32_t timestamp)
+{
+    uint32_t step = timestamp - jitter->newest_timestamp;
+    if (sequence == jitter->newest + 1 && step >= jitter->clock_rate / 200 && step <= jitter->clock_rate / 5)
+        jitter->packet_clock = step;
+}
+
+/* A packet beyond the ring: make room by giving up the oldest ones. */
+static void jitter_make_room(struct jitter *jitter, uint32_t sequence)
+{
+    while (sequence - jitter->next >= JITTER_PACKETS) {
+        struct entry *oldest = jitter_entry(jitter, jitter->next);
+        if (oldest->full && oldest->sequence == jitter->next)
+            jitter->counts.overflows++;
+        oldest->full = false;
+        jitter->next++;
+    }
+}
+
+/* false: the packet is stale. A run of late ones means that the stream's time moved: begin anew. */
+static bool jitter_in_time(struct jitter *jitter, const struct rtp_packet *packet, uint32_t *sequence)
+{
+    if ((int32_t)(*sequence - jitter->next) >= 0) {
+        jitter->late_run = 0;
+        return true;
+    }
+    /* While filling up nothing has been played past it yet, so an earlier packet may still lead. */
+    if (jitter->filling && jitter->newest - *sequence < JITTER_PACKETS && jitter->counts.lost == 0) {
+        jitter->next = *sequence;
+        return true;
+    }
+    jitter->counts.late++;
+    if (++jitter->late_run < 10)
+        return false;
+    jitter_start(jitter, packet);
+    *sequence = jitter->next;
+    return true;
+}
+
+int jitter_put(struct jitter *jitter, const struct rtp_packet *packet, int64_t arrival_ns)
+{
+    if (packet->payload_bytes > jitter->packet_bytes)
+        return -EMSGSIZE;
+    if (!jitter->started || packet->ssrc != jitter->ssrc)
+        jitter_start(jitter, packet);
+    uint32_t sequence = jitter_extend(jitter, packet->sequence);
+    int32_t jump = (int32_t)(sequence - jitter->newest);
+    if (jump > 3000 || jump < -3000) {
+        jitter_start(jitter, packet);
+        sequence = jitter->next;
+    }
+    if (!jitter_in_time(jitter, packet, &sequence))
+        return -ESTALE;
+    jitter_make_room(jitter, sequence);
+    struct entry *entry = jitter_entry(jitter, sequence);
+    if (entry->full && entry->sequence == sequence) {
+        jitter->counts.duplicates++;
+        return -EEXIST;
+    }
+    jitter_measure(jitter, packet->timestamp, arrival_ns);
+    jitter_learn(jitter, sequence, packet->timestamp);
+    *entry = (struct entry){ sequence, packet->timestamp, (uint16_t)packet->payload_bytes, packet->payload_type, true };
+    memcpy(jitter->bytes + (sequence % JITTER_PACKETS) * jitter->packet_bytes, packet->payload, packet->payload_bytes);
+    if ((int32_t)(sequence - jitter->newest) > 0) {
+        jitter->newest = sequence;
+        jitter->newest_timestamp = packet->timestamp;
+    }
+    return 0;
+}
+
+/* Packets from the next due one to the newest, gaps included. */
+static uint32_t jitter_depth(const struct jitter *jitter)
+{
+    int32_t depth = (int32_t)(jitter->newest + 1 - jitter->next);
+    return jitter->started && depth > 0 ? (uint32_t)depth : 0;
+}
+
+static uint32_t jitter_packet_ms(const struct jitter *jitter)
+{
+    uint32_t ms = jitter->packet_clock * 1000 / jitter->clock_rate;
+    return ms ? ms : 1;
+}
+
+uint32_t jitter_depth_ms(const struct jitter *jitter)
+{
+    return jitter_depth(jitter) * jitter_packet_ms(jitter);
+}
+
+uint32_t jitter_target_ms(const struct jitter *jitter)
+{
+    uint32_t ms = (uint32_t)((uint64_t)(jitter->jitter_x16 >> 4) * 2000 / jitter->clock_rate) + jitter_packet_ms(jitter);
+    return ms < TARGET_MIN_MS ? TARGET_MIN_MS : ms > TARGET_MAX_MS ? TARGET_MAX_MS : ms;
+}
+
+const struct jitter_counts *jitter_counts(const struct jitter *jitter)
+{
+    return &jitter->counts;
+}
+
+/* Too deep for a second: one packet goes, so that delay does not pile up (a sender whose clock is faster than ours). */
+static void jitter_follow_drift(struct jitter *jitter)
+{
+    if (jitter_depth_ms(jitter) <= jitter_target_ms(jitter) + 2 * jitter_packet_ms(jitter)) {
+        jitter->deep = 0;
+        return;
+    }
+    if (++jitter->deep < DEEP_GETS_TO_DROP)
+        return;
+    jitter->deep = 0;
+    jitter_entry(jitter, jitter->next)->full = false;
+    jitter->next++;
+    jitter->counts.dropped_for_drift++;
+}
+
+enum jitter_result jitter_get(struct jitter *jitter, const uint8_t **payload, size_t *length, uint8_t *payload_type)
+{
+    uint32_t depth = jitter_depth(jitter);
+    if (!depth) {
+        jitter->filling = true;
+        return JITTER_EMPTY;
+    }
+    if (jitter->filling && jitter_depth_ms(jitter) < jitter_target_ms(jitter))
+        return JITTER_EMPTY;
+    jitter->filling = false;
+    jitter_follow_drift(jitter);
+    struct entry *entry = jitter_entry(jitter, jitter->next);
+    bool here = entry->full && entry->sequence == jitter->next;
+    entry->full = false;
+    jitter->next++;
+    if (!here) {
+        jitter->counts.lost++;
+        return JITTER_LOST;
+    }
+    *payload = jitter->bytes + (entry->sequence % JITTER_PACKETS) * jitter->packet_bytes;
+    *length = entry->length;
+    *payload_type = entry->payload_type;
+    return JITTER_PACKET;
+}
