@@ -1,0 +1,245 @@
+-- dbh.lua: freeswitch.Dbh: databases for scripts. Nothing blocks: the pool (src/store/pool.h) works elsewhere and the fiber waits.
+--
+-- As in FreeSWITCH, handles of one script on one DSN share one connection, and with it a transaction; queries within a row callback work.
+local core = ...
+local fs = core.fs
+local class, util = fs.class, fs.util
+
+local find, format, gsub, lower, match, sub = string.find, string.format, string.gsub, string.lower, string.match, string.sub
+local ipairs, pcall, tonumber, tostring, type = ipairs, pcall, tonumber, tostring, type
+
+local ERR = 3
+local dbh = {}
+fs.dbh = dbh
+
+-- --- data source names ---
+
+-- The forms that FreeSWITCH knows, as the pool wants them; nil if there is no such thing.
+local function pool_dsn(dsn, user, password)
+  if user then dsn = dsn .. ":" .. user .. ":" .. (password or "") end
+  local scheme = match(dsn, "^(%w+)://")
+  if scheme then
+    scheme = lower(scheme)
+    if scheme == "core" then return "sqlite://" .. sub(dsn, 8), "sqlite" end
+    return dsn, scheme
+  end
+  if dsn == "" then return nil end
+  local file = match(dsn, "^core:(.+)$") -- an old name of databases in the core's folder
+  if file then return "sqlite://" .. file, "sqlite" end
+  if find(dsn, ":", 3, true) then return "odbc://" .. dsn, "odbc" end
+  return "sqlite://" .. dsn, "sqlite"
+end
+
+-- --- waiting ---
+
+-- Waits for this token; what else happens to the script meanwhile stays queued with the layer's pump.
+local function await(token)
+  if fs.wait_token then return fs.wait_token(token) end
+  repeat local _, _, got = core.wait(nil) until got == token
+end
+
+-- --- connections: one for each DSN of a script ---
+
+local function connections()
+  local data = core.script_data() or dbh
+  data.dbh_connections = data.dbh_connections or {}
+  return data.dbh_connections
+end
+
+local function disconnect(connection)
+  if not connection.session then return end
+  core.db_session_close(connection.session)
+  connection.session = nil
+  if connection.on_end then core.off_end(connection.on_end) end
+  local all = connection.all
+  if all[connection.dsn] == connection then all[connection.dsn] = nil end
+end
+
+local function connect(dsn, kind)
+  local all = connections()
+  local connection = all[dsn]
+  if connection then
+    connection.users = connection.users + 1
+    return connection
+  end
+  local token = core.token()
+  local session, problem = core.db_open(dsn, token)
+  if session then
+    await(token)
+    problem = core.db_session_error(session)
+    if problem then core.db_session_close(session) end
+  end
+  if problem then return nil, problem end
+  connection = { dsn = dsn, kind = kind, session = session, users = 1, all = all }
+  if core.script_data() then connection.on_end = core.on_end(function() disconnect(connection) end) end
+  all[dsn] = connection
+  return connection
+end
+
+local function release(state)
+  local connection = state.connection
+  if not connection then return false end
+  state.connection = nil
+  connection.users = connection.users - 1
+  if connection.users == 0 then disconnect(connection) end
+  return true
+end
+dbh.release = release
+
+-- --- statements ---
+
+local function stops(value)
+  local n = type(value) == "number" and value or type(value) == "string" and tonumber(value) or 0
+  return n >= 1 or n <= -1
+end
+
+-- A row function's error is logged and ends the query, which counts as done.
+local function call_row(f, row)
+  local ok, value = pcall(f, row)
+  if ok then return stops(value) end
+  core.log(ERR, tostring(value) .. "\n")
+  return true
+end
+
+-- Runs sql; each(row) for every row, which may end it. Returns the driver's error or nil, affected rows, and whether it was stopped.
+local function run(connection, sql, null, each)
+  local token = core.token()
+  local cursor, problem = core.db_query(connection.session, sql, token)
+  if not cursor then return problem, 0 end
+  local more = true
+  while more do
+    await(token)
+    if each then
+      for _, row in ipairs(core.db_rows(cursor, null)) do
+        if each(row) then
+          core.db_cursor_close(cursor)
+          return nil, 0, true
+        end
+        if not connection.session then return nil, 0, true end
+      end
+    end
+    token = core.token()
+    more, problem = core.db_next(cursor, token)
+    if problem then break end
+  end
+  local driver, affected = core.db_result(cursor)
+  core.db_cursor_close(cursor)
+  return driver or problem, affected
+end
+dbh.run, dbh.connect, dbh.pool_dsn = run, connect, pool_dsn
+
+local function not_connected()
+  core.log(ERR, "DBH NOT Connected.\n")
+end
+
+-- What a driver's error means to FreeSWITCH: the text as last_error shows it, or nil where it does not count.
+local function driver_error(connection, problem)
+  if not problem then return nil end
+  if connection.kind == "pgsql" or connection.kind == "postgresql" then
+    if find(problem, "already exists", 1, true) then return nil end
+    return problem .. "\n"
+  end
+  return problem
+end
+
+local function execute(state, sql, null, each)
+  local connection = state.connection
+  local problem, affected = run(connection, sql, null, each)
+  problem = driver_error(connection, problem)
+  if not each then state.affected = affected end
+  if problem then core.log(ERR, format("SQL ERR: [%s] %s\n", sql, (gsub(problem, "%s+$", "")))) end
+  return problem
+end
+
+-- --- the class ---
+
+local C = class.define("Dbh", { self_type = "LUA::Dbh *", gc = function(state) release(state) end })
+dbh.class = C
+
+class.new(C, "LUA::Dbh::Dbh", "sss", 1, 3, function(dsn, user, password)
+  local state = { affected = 0 }
+  local where, kind = pool_dsn(dsn or "", util.some(user), password)
+  local problem
+  if where then state.connection, problem = connect(where, kind) end
+  if not state.connection then
+    core.log(ERR, "Connection failed.  DBH NOT Connected.\n")
+    if problem then core.log(ERR, problem .. "\n") end
+  end
+  return class.object(C, state)
+end)
+
+class.method(C, "release", "LUA::Dbh::release", "", 0, 0, function(state)
+  if state.connection then return release(state) end
+  not_connected()
+  return false
+end)
+
+class.method(C, "connected", "LUA::Dbh::connected", "", 0, 0, function(state) return state.connection ~= nil end)
+
+class.method(C, "query", "LUA::Dbh::query", "sf", 1, 2, function(state, sql, f)
+  if not state.connection then
+    not_connected()
+    return false
+  end
+  if not sql or sql == "" then
+    core.log(ERR, "Missing SQL query.\n")
+    return false
+  end
+  state.error = nil
+  local problem = execute(state, sql, "", f and function(row) return call_row(f, row) end)
+  if problem and not (f and state.connection and state.connection.kind == "sqlite") then state.error = problem end
+  return problem == nil
+end)
+
+class.method(C, "query_rows", "LUA::Dbh::query_rows", "s", 1, 1, function(state, sql)
+  local rows = {}
+  if not sql or sql == "" then return false, rows, "Missing SQL query." end
+  if not state.connection then
+    not_connected()
+    return false, rows, "DBH NOT Connected."
+  end
+  state.error = nil
+  local problem = execute(state, sql, nil, function(row) rows[#rows + 1] = row end)
+  if not problem then return true, rows, nil end
+  if state.connection and state.connection.kind == "sqlite" then return false, {}, "Failed to execute sql query" end
+  state.error = problem
+  return false, {}, problem
+end)
+
+class.method(C, "affected_rows", "LUA::Dbh::affected_rows", "", 0, 0, function(state)
+  if state.connection then return state.affected end
+  not_connected()
+  return 0
+end)
+
+class.method(C, "last_error", "LUA::Dbh::last_error", "", 0, 0, function(state) return state.error end)
+class.method(C, "clear_error", "LUA::Dbh::clear_error", "", 0, 0, function(state) state.error = nil end)
+
+class.method(C, "test_reactive", "LUA::Dbh::test_reactive", "sss", 1, 3, function(state, test, drop, create)
+  if not state.connection then
+    not_connected()
+    return false
+  end
+  if not util.some(test) or not util.some(create) then
+    core.log(ERR, "Missing parameters.\n")
+    return false
+  end
+  local connection = state.connection
+  if not driver_error(connection, (run(connection, test))) then return true end
+  if util.some(drop) then run(connection, drop) end
+  return driver_error(connection, (run(connection, create))) == nil
+end)
+
+class.method(C, "load_extension", "LUA::Dbh::load_extension", "s", 1, 1, function(state, path)
+  if not state.connection then
+    not_connected()
+    return 0
+  end
+  local token = core.token()
+  if not core.db_load_extension(state.connection.session, path or "", token) then return 0 end
+  await(token)
+  local problem = core.db_session_error(state.connection.session)
+  if not problem then return 1 end
+  core.log(ERR, problem .. "\n")
+  return 0
+end)
