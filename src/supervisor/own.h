@@ -34,7 +34,7 @@ struct supervisor;
 struct child {
     struct supervisor *supervisor;
     uint32_t process;          /* enum bus_process */
-    char name[16];             /* "broker", "worker 0" */
+    char name[24];             /* "broker", "worker 0" */
     char role[8];              /* "broker", "worker", "control" */
     cpu_set_t cpus;            /* where it may run */
     pid_t pid;                 /* 0 = none now */

@@ -1,0 +1,136 @@
+/* dispatch.c: whom a request is for, and what is said when nobody answers. */
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "control/own.h"
+#include "core/log.h"
+#include "core/uuid.h"
+
+static const char *sentence(uint32_t process, int status)
+{
+    bool broker = process == BUS_BROKER;
+    switch (-status) {
+    case EPIPE:
+        return broker ? "the broker died while it worked on this; it is started again: ask once more"
+                      : "the worker that worked on this died; it is started again: ask once more";
+    case ETIMEDOUT:
+        return broker ? "the broker gave no answer in time" : "the worker gave no answer in time";
+    case EAGAIN:
+        return "the engine is busy; ask again in a moment";
+    case EMSGSIZE:
+        return "the request or its answer is longer than 16 MB";
+    default:
+        return strerror(-status);
+    }
+}
+
+static void answered(void *context, int status, struct kv_view pairs)
+{
+    struct peer *peer = context;
+    peer->waiting = false;
+    /* An answerer's own words come first. */
+    const char *said = status == 0 || kv_get(pairs, "error") != NULL ? NULL : sentence(peer->asked, status);
+    peer_reply(peer, -status, pairs, said);
+    /* What was sent meanwhile is read in the loop's next turn: peer_write has asked for EPOLLIN again. */
+}
+
+static void ask(struct peer *peer, uint32_t process, enum message_kind kind, const struct kv *pairs, int64_t timeout_ns)
+{
+    peer->asked = process;
+    int rc = post_request(peer->control->post, process, kind, pairs, timeout_ns, answered, peer, &peer->request);
+    if (rc < 0)
+        peer_reply(peer, -rc, (struct kv_view){ 0 }, sentence(process, rc));
+    else
+        peer->waiting = true;
+}
+
+static bool worker_serves(struct control *control, uint32_t worker)
+{
+    struct proc_view view;
+    proc_look(control->segment, BUS_WORKER_0 + worker, &view);
+    return view.alive && view.state == PROC_RUNNING;
+}
+
+/* The first uuid in the arguments says where the call lives; everything else goes around. -1 = no worker serves. */
+static int choose_worker(struct control *control, const char *args)
+{
+    struct directory_entry entry;
+    struct uuid id;
+    char word[UUID_TEXT_SIZE];
+    size_t length = strcspn(args, " ");
+    if (length == UUID_TEXT_SIZE - 1) {
+        memcpy(word, args, length);
+        word[length] = 0;
+        if (uuid_parse(&id, word) == 0 && directory_find(control->segment, id.bytes, &entry) && worker_serves(control, entry.worker))
+            return (int)entry.worker;
+    }
+    uint32_t workers = segment_workers(control->segment);
+    for (uint32_t i = 0; i < workers; i++) {
+        uint32_t worker = (control->next_worker + i) % workers;
+        if (worker_serves(control, worker)) {
+            control->next_worker = worker + 1;
+            return (int)worker;
+        }
+    }
+    return -1;
+}
+
+static void dispatch_api(struct peer *peer, struct kv_view request)
+{
+    const char *command = kv_get_or(request, "command", ""), *args = kv_get_or(request, "args", "");
+    if (*command == 0) {
+        peer_reply(peer, EINVAL, (struct kv_view){ 0 }, "which command? (as in `carillon api status`)");
+        return;
+    }
+    int worker = choose_worker(peer->control, args);
+    if (worker < 0) {
+        peer_reply(peer, EPIPE, (struct kv_view){ 0 }, "no worker is running at this moment");
+        return;
+    }
+    struct kv pairs = KV_INIT;
+    int rc = kv_add(&pairs, "command", command);
+    if (rc == 0)
+        rc = kv_add(&pairs, "args", args);
+    if (rc == 0)
+        ask(peer, BUS_WORKER_0 + (uint32_t)worker, MSG_API, &pairs, API_TIMEOUT_NS);
+    else
+        peer_end(peer);
+    kv_free(&pairs);
+}
+
+static void dispatch_engine(struct peer *peer, struct kv_view request)
+{
+    struct kv pairs = KV_INIT;
+    struct kv_pair pair;
+    size_t at = 0;
+    int rc = 0;
+    while (rc == 0 && kv_next(request, &at, &pair))
+        if (strcmp(pair.name, "verb") != 0)
+            rc = kv_add_bytes(&pairs, pair.name, pair.value, pair.value_length);
+    if (rc == 0)
+        ask(peer, BUS_BROKER, MSG_ENGINE, &pairs, ENGINE_TIMEOUT_NS);
+    else
+        peer_end(peer);
+    kv_free(&pairs);
+}
+
+void dispatch_request(struct peer *peer, struct kv_view request)
+{
+    const char *verb = kv_get_or(request, "verb", "");
+    if (strcmp(verb, "api") == 0)
+        dispatch_api(peer, request);
+    else if (strcmp(verb, "engine") == 0)
+        dispatch_engine(peer, request);
+    else if (strcmp(verb, "ping") == 0)
+        peer_reply(peer, 0, (struct kv_view){ 0 }, NULL);
+    else
+        peer_reply(peer, EINVAL, (struct kv_view){ 0 }, "unknown verb; known: api, engine, ping");
+}
+
+void dispatch_cancel(struct peer *peer)
+{
+    if (peer->waiting)
+        post_cancel(peer->control->post, peer->asked, peer->request);
+    peer->waiting = false;
+}
