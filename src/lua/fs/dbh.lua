@@ -3,7 +3,7 @@
 -- As in FreeSWITCH, handles of one script on one DSN share one connection, and with it a transaction; queries within a row callback work.
 local core = ...
 local fs = core.fs
-local class, util = fs.class, fs.util
+local class, util, wait = fs.class, fs.util, fs.wait
 
 local find, format, gsub, lower, match, sub = string.find, string.format, string.gsub, string.lower, string.match, string.sub
 local ipairs, pcall, tonumber, tostring, type = ipairs, pcall, tonumber, tostring, type
@@ -30,12 +30,12 @@ local function pool_dsn(dsn, user, password)
   return "sqlite://" .. dsn, "sqlite"
 end
 
--- --- waiting ---
-
--- Waits for this token; what else happens to the script meanwhile stays queued with the layer's pump.
-local function await(token)
-  if fs.wait_token then return fs.wait_token(token) end
-  repeat local _, _, got = core.wait(nil) until got == token
+-- Starts something of the pool's with a token of its own and waits for its end: what start(token) returned.
+local function finish(start)
+  local op = wait.op()
+  local started, problem = start(op.token)
+  if started then wait.finish(op) else wait.forget(op) end
+  return started, problem
 end
 
 -- --- connections: one for each DSN of a script ---
@@ -62,10 +62,8 @@ local function connect(dsn, kind)
     connection.users = connection.users + 1
     return connection
   end
-  local token = core.token()
-  local session, problem = core.db_open(dsn, token)
+  local session, problem = finish(function(token) return core.db_open(dsn, token) end)
   if session then
-    await(token)
     problem = core.db_session_error(session)
     if problem then core.db_session_close(session) end
   end
@@ -103,12 +101,10 @@ end
 
 -- Runs sql; each(row) for every row, which may end it. Returns the driver's error or nil, affected rows, and whether it was stopped.
 local function run(connection, sql, null, each)
-  local token = core.token()
-  local cursor, problem = core.db_query(connection.session, sql, token)
+  local cursor, problem = finish(function(token) return core.db_query(connection.session, sql, token) end)
   if not cursor then return problem, 0 end
   local more = true
   while more do
-    await(token)
     if each then
       for _, row in ipairs(core.db_rows(cursor, null)) do
         if each(row) then
@@ -118,9 +114,7 @@ local function run(connection, sql, null, each)
         if not connection.session then return nil, 0, true end
       end
     end
-    token = core.token()
-    more, problem = core.db_next(cursor, token)
-    if problem then break end
+    more, problem = finish(function(token) return core.db_next(cursor, token) end)
   end
   local driver, affected = core.db_result(cursor)
   core.db_cursor_close(cursor)
@@ -235,10 +229,9 @@ class.method(C, "load_extension", "LUA::Dbh::load_extension", "s", 1, 1, functio
     not_connected()
     return 0
   end
-  local token = core.token()
-  if not core.db_load_extension(state.connection.session, path or "", token) then return 0 end
-  await(token)
-  local problem = core.db_session_error(state.connection.session)
+  local session = state.connection.session
+  if not finish(function(token) return core.db_load_extension(session, path or "", token) end) then return 0 end
+  local problem = core.db_session_error(session)
   if not problem then return 1 end
   core.log(ERR, problem .. "\n")
   return 0
