@@ -21,6 +21,7 @@ struct ledger_params {
     const char *spool_dir;
     const char *node;      /* this engine's name */
     struct loop *loop;     /* callbacks run on its thread */
+    bool start_away;       /* a database that cannot be reached is no failure: begin with the spool (a broker that restarts meanwhile) */
 };
 /* Opens, creates or migrates the schema (docs/schema.md). On failure one clear line with the mend in `error`. */
 int ledger_open(struct ledger **out, const struct ledger_params *params, struct buf *error);
@@ -86,6 +87,9 @@ void ledger_status(const struct ledger *ledger, struct ledger_status *out);
 int64_t ledger_recover(struct ledger *ledger);
 /* The same, but the calls that this broker adopted are alive: their rows stay open. */
 int64_t ledger_recover_except(struct ledger *ledger, const struct uuid *adopted, size_t count);
+
+/* The lead of a call that got no row, or a refused one: pending again (lead_final false, at retry_at_us) or done. Uses the lead fields only. */
+void ledger_lead_next(struct ledger *ledger, const struct attempt_end *end);
 
 /* Anything else that needs the database (claiming leads, counting): runs on the ledger's thread after everything that was
  * queued before it has been written. The job is the caller's memory until `done`. */
