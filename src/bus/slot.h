@@ -70,6 +70,7 @@ struct slot_call {
     uint16_t cause;                 /* Q.850 or FreeSWITCH's number, once ENDING */
     struct slot_media media;
     int64_t free_since_ns;
+    uint32_t worker_epoch;          /* the worker's incarnation when it was leased: another one does not know the call */
 };
 
 /* Written by the worker's media thread. */
