@@ -32,7 +32,9 @@ static void answered(void *context, int status, struct kv_view pairs)
     /* An answerer's own words come first. */
     const char *said = status == 0 || kv_get(pairs, "error") != NULL ? NULL : sentence(peer->asked, status);
     peer_reply(peer, -status, pairs, said);
-    /* What was sent meanwhile is read in the loop's next turn: peer_write has asked for EPOLLIN again. */
+    /* A next request may have come with the first one. */
+    if (!peer->gone)
+        peer_requests(peer);
 }
 
 static void ask(struct peer *peer, uint32_t process, enum message_kind kind, const struct kv *pairs, int64_t timeout_ns)

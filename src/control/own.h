@@ -63,6 +63,8 @@ void socket_close(struct control *control);
 void peer_accept(struct control *control, int fd);
 void peer_end(struct peer *peer);
 void peers_sweep(struct control *control);
+/* Takes what lies whole in `in`, until one request is with another process. */
+void peer_requests(struct peer *peer);
 /* Queues a reply: `text` or `error` may be NULL; `pairs` are passed on whole. */
 void peer_reply(struct peer *peer, int status, struct kv_view pairs, const char *error);
 

@@ -91,7 +91,7 @@ static void peer_write(struct peer *peer)
 }
 
 /* A whole frame in `in` is a request; it stays there until it was handed on. */
-static void peer_requests(struct peer *peer)
+void peer_requests(struct peer *peer)
 {
     while (!peer->gone && !peer->waiting && peer->in.length >= FRAME_HEAD_BYTES) {
         int64_t length = frame_length((const uint8_t *)peer->in.data, FRAME_REQUEST_BYTES_MAX);
