@@ -99,9 +99,10 @@ static int start(struct carrier *c, char *err, size_t size)
 {
 	int rc;
 
-	files_raise();
 	for (int i = 0; i < CONNS_MAX; i++)
 		c->conns[i].fd = -1;
+	c->book.calls.fd = c->book.invites.fd = -1;
+	files_raise();
 	c->rng = (uint64_t)clock_utc_us() ^ (uint64_t)getpid() << 48;
 	c->secret = rng_next(&c->rng);
 	c->next_branch = rng_next(&c->rng) >> 8;
@@ -212,19 +213,47 @@ static int finish(struct carrier *c)
 	return 0;
 }
 
+/* So that a leak in a run shows as one. */
+static void carrier_free(struct carrier *c)
+{
+	stxn_free_all(c);
+	ctxn_free_all(c);
+	for (unsigned i = 0; i < CONNS_MAX; i++)
+		tcp_close(c, i);
+	for (unsigned i = 0; i < c->media.sock_count; i++)
+		free(c->media.socks[i].batch);
+	free(c->media.socks);
+	free(c->media.free_socks);
+	free(c->timers.v);
+	free(c->plan.rules);
+	free(c->plan.built_in);
+	free(c->retries);
+	speech_free(&c->speech);
+	text_free(&c->book.line);
+	text_free(&c->book.calls.pending);
+	text_free(&c->book.invites.pending);
+	free(c);
+}
+
 int main(int argc, char **argv)
 {
-	static struct carrier *root;     /* the program's one pointer to everything */
-	struct carrier *c = root = mem_new(sizeof *c);
+	struct carrier *c = mem_new(sizeof *c);
 	char err[1024] = "";
 	int rc = options_read(&c->options, argc, argv);
 
-	if (rc)
+	if (rc) {
+		free(c);
 		return rc < 0 ? 2 : 0;
-	if (start(c, err, sizeof err) != 0)
-		return fail(err);
-	ready(c);
-	status_start(c);
-	loop(c);
-	return finish(c);
+	}
+	if (start(c, err, sizeof err) != 0) {
+		rc = fail(err);
+		book_close(c);
+	} else {
+		ready(c);
+		status_start(c);
+		loop(c);
+		rc = finish(c);
+	}
+	carrier_free(c);
+	return rc;
 }

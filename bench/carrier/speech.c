@@ -163,3 +163,13 @@ bool speech_sound(struct speech *s, struct str name, struct sound *out, char *er
 	}
 	return true;
 }
+
+void speech_free(struct speech *s)
+{
+	for (unsigned i = 0; i < s->count; i++) {
+		free(s->clips[i].name);
+		free(s->clips[i].data[0]);
+		free(s->clips[i].data[1]);
+	}
+	s->count = 0;
+}

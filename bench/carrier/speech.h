@@ -36,6 +36,7 @@ struct speech {
 };
 
 void speech_init(struct speech *s);
+void speech_free(struct speech *s);
 /* A sound by name: hello, voicemail, ringback, busytone, sit, quiet, none, echo, tone:HZ, or a WAV file (8 kHz mono 16 bit).
  * False with a short reason in err when there is none such. */
 bool speech_sound(struct speech *s, struct str name, struct sound *out, char *err, size_t err_size);

@@ -44,6 +44,7 @@ void stxn_respond(struct stxn *t, int status, const char *extra, const char *typ
 void stxn_repeat(struct stxn *t);
 void stxn_acked(struct stxn *t);
 void stxn_forget_call(struct stxn *t);
+void stxn_free_all(struct carrier *c);
 
 struct ctxn;
 /* m is the final response, or NULL after the timeout. */
@@ -76,5 +77,6 @@ struct ctxn *ctxn_send(struct carrier *c, struct call *call, enum sip_method met
 struct ctxn *ctxn_find(struct carrier *c, const struct sip_message *m);
 void ctxn_response(struct ctxn *t, const struct sip_message *m);
 void ctxn_forget_call(struct ctxn *t);
+void ctxn_free_all(struct carrier *c);
 
 #endif

@@ -188,3 +188,10 @@ void ctxn_forget_call(struct ctxn *t)
 	timer_set(&c->timers, &t->limit, clock_mono_us() + 10 * c->options.t1_us, limit_fire, t);
 	t->final = true;
 }
+
+void ctxn_free_all(struct carrier *c)
+{
+	for (int i = 0; i < TXN_BUCKETS; i++)
+		while (c->ctxn_buckets[i])
+			ctxn_free(c->ctxn_buckets[i]);
+}

@@ -242,3 +242,10 @@ void stxn_forget_call(struct stxn *t)
 	if (t->status < 200)
 		timer_set(&c->timers, &t->linger, clock_mono_us() + 64 * c->options.t1_us, stxn_free, t);
 }
+
+void stxn_free_all(struct carrier *c)
+{
+	for (int i = 0; i < TXN_BUCKETS; i++)
+		while (c->stxn_buckets[i])
+			stxn_free(c->stxn_buckets[i]);
+}
