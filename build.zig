@@ -1,12 +1,16 @@
 //! Carillon's build.  Steps (zig build STEP):
 //!
-//!   build       (default) the engine `carillon`, the carrier simulator, and the benches → zig-out/bin
+//!   build       (default) the engine `carillon` and the carrier simulator → zig-out/bin
 //!   test        C unit tests of all rooms        test-ROOM   of one room (core, bus, media, lua, …)
 //!   test-asan   the same under ASan and UBSan (Debian's clang)
-//!   fuzz        fuzzers (libFuzzer, Debian's clang) → zig-out/fuzz
-//!   bench       the benchmark programs → zig-out/bench
+//!   tests       builds them into zig-out/test without running them (tests-asan → zig-out/test-asan)
+//!   fuzz        fuzzers tests/fuzz/ROOM_NAME_fuzz.c (libFuzzer, Debian's clang) → zig-out/fuzz
+//!   bench       the benchmark programs bench/NAME → zig-out/bin/bench-NAME
+//!   lib-ROOM    a room alone, to see whether it compiles
 //!   cdb         compile_commands.json for editors and clang-tidy
-//!   lint        clang-format and clang-tidy over our own files
+//!   lint        clang-format over our own files
+//!
+//! -Doptimize=Debug|ReleaseSafe|ReleaseFast (default).
 //!
 //! A room is a folder of src/; each becomes a static library of all its *.c files. A unit test is a file
 //! tests/ROOM/NAME_test.c: it becomes a program of its own, linked with its room and those below it.
@@ -76,6 +80,18 @@ const Build = struct {
         return list.items;
     }
 
+    fn folders(self: Build, folder: []const u8) [][]const u8 {
+        const b = self.b;
+        const io = b.graph.io;
+        var list: std.ArrayList([]const u8) = .empty;
+        var dir = b.build_root.handle.openDir(io, folder, .{ .iterate = true }) catch return &.{};
+        defer dir.close(io);
+        var it = dir.iterate();
+        while (it.next(io) catch null) |entry|
+            if (entry.kind == .directory) list.append(b.allocator, b.dupe(entry.name)) catch @panic("OOM");
+        return list.items;
+    }
+
     fn module(self: Build, room_name: []const u8) *std.Build.Module {
         const b = self.b;
         const m = b.createModule(.{ .target = self.target, .optimize = self.optimize, .link_libc = true });
@@ -91,6 +107,11 @@ const Build = struct {
     }
 };
 
+/// Benches: bench/NAME/*.c becomes zig-out/bin/bench-NAME, linked with all rooms; these want further packages.
+const bench_packages = [_]struct { name: []const u8, package: []const u8 }{
+    .{ .name = "ring", .package = "ck" },
+};
+
 pub fn build(b: *std.Build) void {
     const target = b.standardTargetOptions(.{
         .default_target = if (@import("builtin").cpu.arch == .x86_64)
@@ -98,57 +119,197 @@ pub fn build(b: *std.Build) void {
         else
             .{},
     });
-    const optimize = b.standardOptimizeOption(.{ .preferred_optimize_mode = .ReleaseFast });
-    const self = Build{ .b = b, .target = target, .optimize = if (b.user_input_options.contains("optimize") or b.user_input_options.contains("release")) optimize else .ReleaseFast };
+    // ReleaseFast unless asked otherwise: an engine without optimisation cannot keep its 20 ms.
+    const optimize = b.option(std.builtin.OptimizeMode, "optimize", "Debug, ReleaseSafe, ReleaseFast (default) or ReleaseSmall") orelse .ReleaseFast;
+    const self = Build{ .b = b, .target = target, .optimize = optimize };
 
-    // Lua sources of the script engine, as one C array each (src/lua/fs/*.lua → embedded.c by src/lua/embed.py's zig twin).
     var libs = std.StringHashMap(*std.Build.Step.Compile).init(b.allocator);
-    const test_all = b.step("test", "C unit tests of all rooms");
+    const step_build = b.step("build", "The engine and the carrier simulator (default)");
+    const step_test = b.step("test", "C unit tests of all rooms");
+    const step_tests = b.step("tests", "The same programs, built into zig-out/test and not run");
+    step_build.dependOn(b.getInstallStep());
 
     inline for (rooms) |room| {
         const sources = self.files("src/" ++ room.name, ".c", null);
-        const m = self.module(room.name);
-        m.addCSourceFiles(.{ .files = sources, .flags = &warnings });
-        self.packages(m, room);
-        for (embedded(self, room.name)) |source| m.addCSourceFile(.{ .file = source, .flags = &warnings });
-        if (std.mem.eql(u8, room.name, "main")) {
-            for (rooms) |other| if (libs.get(other.name)) |lib| m.linkLibrary(lib);
-            m.linkSystemLibrary("jemalloc", .{ .use_pkg_config = .force });
-            const exe = b.addExecutable(.{ .name = "carillon", .root_module = m });
-            exe.rdynamic = true;
-            if (sources.len > 0) b.installArtifact(exe);
-        } else if (sources.len > 0) {
-            const lib = b.addLibrary(.{ .name = "carillon_" ++ room.name, .root_module = m, .linkage = .static });
-            libs.put(room.name, lib) catch @panic("OOM");
-            b.step("lib-" ++ room.name, "The room " ++ room.name ++ " alone").dependOn(&lib.step);
+        if (sources.len > 0) {
+            const m = self.module(room.name);
+            m.addCSourceFiles(.{ .files = sources, .flags = &warnings });
+            self.packages(m, room);
+            for (embedded(self, room.name)) |source| m.addCSourceFile(.{ .file = source, .flags = &warnings });
+            if (std.mem.eql(u8, room.name, "main")) {
+                for (rooms) |other| if (libs.get(other.name)) |lib| m.linkLibrary(lib);
+                // Only here: sanitizers and tests want the C library's own.
+                m.linkSystemLibrary("jemalloc", .{ .use_pkg_config = .force });
+                const exe = b.addExecutable(.{ .name = "carillon", .root_module = m });
+                exe.rdynamic = true; // C modules of scripts find what they need
+                b.installArtifact(exe);
+            } else {
+                const lib = b.addLibrary(.{ .name = "carillon_" ++ room.name, .root_module = m, .linkage = .static });
+                libs.put(room.name, lib) catch @panic("OOM");
+                b.step("lib-" ++ room.name, "The room " ++ room.name ++ " alone").dependOn(&lib.step);
+            }
         }
         const step = b.step("test-" ++ room.name, "C unit tests of " ++ room.name);
         for (self.files("tests/" ++ room.name, "_test.c", null)) |file| {
-            const tm = self.module(room.name);
-            tm.addCSourceFile(.{ .file = b.path(file), .flags = &warnings });
-            for (self.files("tests/" ++ room.name, "_fake.c", null)) |fake| tm.addCSourceFile(.{ .file = b.path(fake), .flags = &warnings });
-            tm.addIncludePath(b.path("tests"));
-            if (libs.get(room.name)) |lib| tm.linkLibrary(lib);
-            for (room.uses) |used| if (libs.get(used)) |lib| tm.linkLibrary(lib);
-            tm.linkSystemLibrary("cmocka", .{ .use_pkg_config = .force });
-            const stem = std.fs.path.stem(file);
-            const exe = b.addExecutable(.{ .name = b.fmt("{s}-{s}", .{ room.name, stem }), .root_module = tm });
+            const m = self.module(room.name);
+            m.addCSourceFile(.{ .file = b.path(file), .flags = &warnings });
+            for (self.files("tests/" ++ room.name, "_fake.c", null)) |fake| m.addCSourceFile(.{ .file = b.path(fake), .flags = &warnings });
+            m.addIncludePath(b.path("tests"));
+            if (libs.get(room.name)) |lib| m.linkLibrary(lib);
+            for (room.uses) |used| if (libs.get(used)) |lib| m.linkLibrary(lib);
+            m.linkSystemLibrary("cmocka", .{ .use_pkg_config = .force });
+            const exe = b.addExecutable(.{ .name = b.fmt("{s}-{s}", .{ room.name, std.fs.path.stem(file) }), .root_module = m });
             const install = b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .{ .custom = "test" } } });
             const run = b.addRunArtifact(exe);
             run.setCwd(b.path("."));
+            step_tests.dependOn(&install.step);
             step.dependOn(&install.step);
             step.dependOn(&run.step);
         }
-        test_all.dependOn(step);
+        step_test.dependOn(step);
     }
 
     const carrier_files = self.files("bench/carrier", ".c", null);
     if (carrier_files.len > 0) {
-        const m = b.createModule(.{ .target = self.target, .optimize = self.optimize, .link_libc = true });
+        const m = self.module("carrier");
         m.addCSourceFiles(.{ .files = carrier_files, .flags = &warnings });
         m.linkSystemLibrary("m", .{ .use_pkg_config = .no });
         b.installArtifact(b.addExecutable(.{ .name = "carillon-carrier", .root_module = m }));
     }
+    benches(self, &libs);
+    sanitized(self);
+    database(self);
+    lint(self);
+}
+
+fn benches(self: Build, libs: *std.StringHashMap(*std.Build.Step.Compile)) void {
+    const b = self.b;
+    const step = b.step("bench", "The benchmark programs, into zig-out/bin");
+    for (self.folders("bench")) |name| {
+        const sources = self.files(b.fmt("bench/{s}", .{name}), ".c", null);
+        if (sources.len == 0 or std.mem.eql(u8, name, "carrier")) continue;
+        const m = self.module("bench");
+        m.addCSourceFiles(.{ .files = sources, .flags = &warnings });
+        for (rooms) |room| if (libs.get(room.name)) |lib| m.linkLibrary(lib);
+        for (bench_packages) |extra| if (std.mem.eql(u8, extra.name, name)) m.linkSystemLibrary(extra.package, .{ .use_pkg_config = .force });
+        const exe = b.addExecutable(.{ .name = b.fmt("bench-{s}", .{name}), .root_module = m });
+        step.dependOn(&b.addInstallArtifact(exe, .{}).step);
+    }
+}
+
+/// Zig ships no ASan and no libFuzzer, so these two are made by Debian's clang: one cached command per file.
+fn sanitized(self: Build) void {
+    const b = self.b;
+    const step_run = b.step("test-asan", "C unit tests of all rooms under ASan and UBSan (Debian's clang)");
+    const step_build = b.step("tests-asan", "The same programs, built into zig-out/test-asan and not run");
+    const step_fuzz = b.step("fuzz", "Fuzzers (libFuzzer, Debian's clang), into zig-out/fuzz");
+    var asan = Sanitizer{ .self = self, .flags = "-fsanitize=address,undefined", .objects = .init(b.allocator) };
+    var fuzz = Sanitizer{ .self = self, .flags = "-fsanitize=address,undefined,fuzzer-no-link", .objects = .init(b.allocator) };
+    inline for (rooms) |room| {
+        for (self.files("tests/" ++ room.name, "_test.c", null)) |file| {
+            const name = b.fmt("{s}-{s}", .{ room.name, std.fs.path.stem(file) });
+            const exe = asan.program(room, file, self.files("tests/" ++ room.name, "_fake.c", null), "-fsanitize=address,undefined", "cmocka");
+            step_build.dependOn(&b.addInstallFile(exe, b.fmt("test-asan/{s}", .{name})).step);
+            const run = std.Build.Step.Run.create(b, b.fmt("asan {s}", .{name}));
+            run.addFileArg(exe);
+            run.setCwd(b.path("."));
+            step_run.dependOn(&run.step);
+        }
+        for (self.files("tests/fuzz", "_fuzz.c", null)) |file| {
+            if (!std.mem.startsWith(u8, std.fs.path.basename(file), room.name ++ "_")) continue;
+            const exe = fuzz.program(room, file, &.{}, "-fsanitize=address,undefined,fuzzer", "");
+            step_fuzz.dependOn(&b.addInstallFile(exe, b.fmt("fuzz/{s}", .{std.fs.path.stem(file)})).step);
+        }
+    }
+}
+
+const Sanitizer = struct {
+    self: Build,
+    flags: []const u8,
+    /// By source path: a file is compiled once for all programs.
+    objects: std.StringHashMap(std.Build.LazyPath),
+
+    fn object(s: *Sanitizer, comptime room_name: []const u8, label: []const u8, source: std.Build.LazyPath) std.Build.LazyPath {
+        const b = s.self.b;
+        if (s.objects.get(label)) |found| return found;
+        const run = b.addSystemCommand(&.{ "sh", "-c" });
+        run.addArg(b.fmt("exec clang {s} -fno-sanitize-recover=all -O1 -Isrc -Itests -DROOM='\"{s}\"' $(pkg-config --cflags luajit) \"$@\"", .{ s.flags, room_name }));
+        run.addArg("clang");
+        run.addArgs(&warnings);
+        run.addArgs(&.{ "-MD", "-MF" });
+        _ = run.addDepFileOutputArg("object.d");
+        run.addArg("-o");
+        const out = run.addOutputFileArg("object.o");
+        run.addArg("-c");
+        run.addFileArg(source);
+        run.setCwd(b.path("."));
+        s.objects.put(label, out) catch @panic("OOM");
+        return out;
+    }
+
+    fn roomObjects(s: *Sanitizer, run: *std.Build.Step.Run, comptime room: Room) void {
+        for (s.self.files("src/" ++ room.name, ".c", null)) |source| run.addFileArg(s.object(room.name, source, s.self.b.path(source)));
+        for (embedded(s.self, room.name)) |source| run.addFileArg(s.object(room.name, "embedded " ++ room.name, source));
+    }
+
+    fn program(s: *Sanitizer, comptime room: Room, file: []const u8, fakes: []const []const u8, link_flags: []const u8, package: []const u8) std.Build.LazyPath {
+        const b = s.self.b;
+        comptime var packages: []const u8 = "";
+        comptime var libraries: []const u8 = "";
+        inline for (rooms) |other| {
+            if (comptime (std.mem.eql(u8, other.name, room.name) or contains(room.uses, other.name))) {
+                inline for (other.packages) |p| packages = packages ++ " " ++ p;
+                inline for (other.libraries) |l| libraries = libraries ++ " -l" ++ l;
+            }
+        }
+        const run = b.addSystemCommand(&.{ "sh", "-c" });
+        run.addArg(b.fmt("exec clang {s} -rdynamic \"$@\" $(pkg-config --libs {s} {s}) {s} -lm -pthread", .{ link_flags, packages, package, libraries }));
+        run.addArg("clang");
+        run.addFileArg(s.object(room.name, file, b.path(file)));
+        for (fakes) |fake| run.addFileArg(s.object(room.name, fake, b.path(fake)));
+        inline for (rooms) |other| {
+            if (comptime (std.mem.eql(u8, other.name, room.name) or contains(room.uses, other.name))) s.roomObjects(run, other);
+        }
+        run.addArg("-o");
+        return run.addOutputFileArg("program");
+    }
+};
+
+fn contains(list: []const []const u8, name: []const u8) bool {
+    for (list) |one| if (std.mem.eql(u8, one, name)) return true;
+    return false;
+}
+
+/// compile_commands.json beside this file.
+fn database(self: Build) void {
+    const b = self.b;
+    const root = b.build_root.path orelse ".";
+    var text: std.ArrayList(u8) = .empty;
+    text.appendSlice(b.allocator, "[") catch @panic("OOM");
+    var first = true;
+    for (rooms) |room| {
+        for ([_][]const u8{ "src", "tests" }) |top| for (self.files(b.fmt("{s}/{s}", .{ top, room.name }), ".c", null)) |file| {
+            var command: std.ArrayList(u8) = .empty;
+            for (warnings) |flag| command.appendSlice(b.allocator, b.fmt("{s} ", .{flag})) catch @panic("OOM");
+            text.appendSlice(b.allocator, b.fmt("{s}\n{{\"directory\": \"{s}\", \"file\": \"{s}\", \"command\": \"clang {s}-Isrc -Itests -I/usr/include/luajit-2.1 -I/usr/include/sofia-sip-1.12 -I/usr/include/postgresql -DROOM='\\\"{s}\\\"' -c {s}\"}}", .{ if (first) "" else ",", root, file, command.items, room.name, file })) catch @panic("OOM");
+            first = false;
+        };
+    }
+    text.appendSlice(b.allocator, "\n]\n") catch @panic("OOM");
+    const update = b.addUpdateSourceFiles();
+    update.addBytesToSource(text.items, "compile_commands.json");
+    b.step("cdb", "compile_commands.json for editors and clang-tidy").dependOn(&update.step);
+}
+
+fn lint(self: Build) void {
+    const b = self.b;
+    const step = b.step("lint", "clang-format over our own files: what differs from .clang-format");
+    const run = b.addSystemCommand(&.{ "clang-format", "--dry-run", "--Werror" });
+    run.setCwd(b.path("."));
+    for (rooms) |room| for ([_][]const u8{ "src", "tests" }) |top| for ([_][]const u8{ ".c", ".h" }) |suffix| {
+        for (self.files(b.fmt("{s}/{s}", .{ top, room.name }), suffix, null)) |file| run.addFileArg(b.path(file));
+    };
+    step.dependOn(&run.step);
 }
 
 /// src/ROOM/fs/*.lua as C: `const struct embedded_lua embedded_ROOM[]` (see src/lua/embedded.h).
