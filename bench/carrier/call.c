@@ -12,7 +12,7 @@ static uint64_t bucket_of(struct str call_id)
 struct call *call_create(struct carrier *c, struct str call_id, struct str remote_tag)
 {
 	struct call *call;
-	uint64_t at = bucket_of(call_id);
+	uint64_t at;
 	char tag[20];
 
 	if (c->call_count >= c->options.calls_max) {
@@ -22,6 +22,7 @@ struct call *call_create(struct carrier *c, struct str call_id, struct str remot
 	call = mem_new(sizeof *call);
 	call->carrier = c;
 	call->call_id = str_copy(call_id);
+	at = bucket_of(str_of(call->call_id));
 	call->remote_tag = str_copy(remote_tag);
 	snprintf(tag, sizeof tag, "%016llx", (unsigned long long)rng_next(&c->rng));
 	call->local_tag = str_copy(str_of(tag));

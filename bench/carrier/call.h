@@ -110,6 +110,11 @@ void uas_ack(struct call *call, const struct sip_message *m);
 void uas_cancel(struct call *call);
 void uas_bye(struct call *call, struct stxn *t, const struct sip_message *m);
 void uas_info(struct call *call, struct stxn *t, const struct sip_message *m);
+/* The three ways to answer an INVITE. extra: whole header lines or NULL. */
+void uas_reject(struct call *call, int status, const char *extra);
+void uas_answer(struct call *call);
+/* t: the INVITE, re-INVITE or UPDATE; sdp may be NULL. Repeats a 200 to an INVITE until its ACK. */
+void uas_respond_2xx(struct call *call, struct stxn *t, const char *sdp);
 /* The INVITE's failure was acknowledged, or never will be. */
 void uas_final_done(struct call *call);
 

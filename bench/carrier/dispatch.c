@@ -105,6 +105,10 @@ static void request_in(struct carrier *c, const struct sip_message *m, const str
 		stxn_repeat(t);
 		return;
 	}
+	if (c->txn_count > c->options.calls_max * 8) {
+		c->totals.ignored++;     /* a flood: transactions linger for half a minute, so their number has a limit too */
+		return;
+	}
 	if (m->method == SIP_CANCEL) {
 		cancel_in(c, m, from);
 	} else if (m->to_tag.n) {

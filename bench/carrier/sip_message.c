@@ -307,6 +307,15 @@ static bool next_line(char *data, size_t n, size_t *at, struct str *line, bool *
 	return true;
 }
 
+/* No spaces or control characters: what identifies a call or a transaction is compared byte by byte. */
+static bool is_word(struct str s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 127)
+			return false;
+	return true;
+}
+
 static const char *check_whole(struct sip_message *m)
 {
 	bool found;
@@ -317,6 +326,8 @@ static const char *check_whole(struct sip_message *m)
 	m->to_tag = sip_param(m->to, "tag", &found);
 	if (m->call_id.n > SIP_ID_MAX || m->from_tag.n > SIP_ID_MAX || m->to_tag.n > SIP_ID_MAX)
 		return "Call-ID or tag too long";
+	if (!is_word(m->call_id) || !is_word(m->from_tag) || !is_word(m->to_tag) || !is_word(m->branch) || !is_word(m->via_host) || !is_word(m->cseq_name))
+		return "Call-ID, tag, branch, Via host or CSeq method with a space or control character";
 	if (m->request && m->method != m->cseq_method)
 		return "CSeq names another method than the start line";
 	return NULL;

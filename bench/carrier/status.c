@@ -35,7 +35,7 @@ void status_totals(struct carrier *c, struct text *t)
 	} fields[] = {
 		{"calls", n->calls}, {"invites", n->invites}, {"placed", n->placed}, {"answered", n->answered}, {"rejected", n->rejected},
 		{"cancelled", n->cancelled}, {"challenged", n->challenged}, {"forbidden", n->forbidden}, {"timeouts", n->timeouts},
-		{"malformed", n->malformed}, {"send_errors", n->send_errors}, {"calls_refused", n->calls_refused}, {"tcp_refused", n->tcp_refused},
+		{"malformed", n->malformed}, {"ignored", n->ignored}, {"send_errors", n->send_errors}, {"calls_refused", n->calls_refused}, {"tcp_refused", n->tcp_refused},
 		{"retransmissions_in", n->retransmissions_in}, {"retransmissions_out", n->retransmissions_out},
 		{"stray_requests", n->stray_requests}, {"stray_responses", n->stray_responses}, {"rtp_sent", n->rtp_sent},
 		{"rtp_received", n->rtp_received}, {"rtp_missing", n->rtp_missing}, {"rtp_duplicates", n->rtp_duplicate},

@@ -1,12 +1,10 @@
-/* The callee's side of a call: INVITE to its end. */
+/* The callee's side of a call: from the INVITE to its final response. uas_dialog.c goes on from there. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "auth.h"
 #include "call.h"
-
-static const struct sound no_sound = {.kind = SOUND_NONE};
 
 static void silent_over(void *owner)
 {
@@ -18,11 +16,6 @@ static void challenge_over(void *owner)
 	call_end(owner, "challenged");
 }
 
-static void nobye_over(void *owner)
-{
-	call_end(owner, "nobye");
-}
-
 static void contact_write(struct call *call, struct text *t)
 {
 	text_add(t, "Contact: <sip:carrier@%s:%d%s>\r\n", net_host(call->carrier, &call->peer), call->carrier->listeners[call->peer.listener].port,
@@ -30,7 +23,7 @@ static void contact_write(struct call *call, struct text *t)
 }
 
 /* A final failure; extra header lines may be NULL. The call ends when its ACK comes. */
-static void reject(struct call *call, int status, const char *extra)
+void uas_reject(struct call *call, int status, const char *extra)
 {
 	struct carrier *c = call->carrier;
 
@@ -59,7 +52,7 @@ static void reject_by_rule(struct call *call)
 		text_add(&extra, "Reason: Q.850;cause=%d\r\n", r->cause);
 	if (r->code >= 300 && r->code < 400)
 		contact_write(call, &extra);
-	reject(call, r->code, extra.p);
+	uas_reject(call, r->code, extra.p);
 	text_free(&extra);
 }
 
@@ -80,7 +73,7 @@ static void repeat_fire(void *owner)
 	call_timer(call, &call->repeat, call->repeat_us, repeat_fire);
 }
 
-static void respond_2xx(struct call *call, struct stxn *t, const char *sdp)
+void uas_respond_2xx(struct call *call, struct stxn *t, const char *sdp)
 {
 	struct carrier *c = call->carrier;
 	struct text extra = {0};
@@ -97,14 +90,14 @@ static void respond_2xx(struct call *call, struct stxn *t, const char *sdp)
 	call_timer(call, &call->repeat, call->repeat_us, repeat_fire);
 }
 
-static void answer(struct call *call)
+void uas_answer(struct call *call)
 {
 	struct carrier *c = call->carrier;
 	struct text sdp = {0};
 
 	timer_clear(&c->timers, &call->step);
 	if (uac_sdp(call, &sdp, call->direction) != 0) {
-		reject(call, 503, NULL);
+		uas_reject(call, 503, NULL);
 		return;
 	}
 	call->state = CALL_ANSWERED;
@@ -113,7 +106,7 @@ static void answer(struct call *call)
 	if (call->invite->invite >= 0)
 		call->invite_list[call->invite->invite].status = 200;
 	c->totals.answered++;
-	respond_2xx(call, call->invite, sdp.p);
+	uas_respond_2xx(call, call->invite, sdp.p);
 	text_free(&sdp);
 	if (call->has_sdp)
 		media_play(c, &call->media, &call->rule->sound, rng_next(&call->draw));
@@ -157,7 +150,7 @@ static void step_fire(void *owner)
 	} else if (call->rule->kind == PLAN_REJECT) {
 		reject_by_rule(call);
 	} else {
-		answer(call);
+		uas_answer(call);
 	}
 }
 
@@ -229,7 +222,7 @@ static void admit(struct call *call, const struct sip_message *m)
 	if (m->body.n) {
 		why = sdp_parse(&call->remote_sdp, m->body);
 		if (why || media_open(c, &call->media, call->remote_sdp.rtp.sa.sa_family) != 0) {
-			reject(call, 488, "Warning: 304 carrier \"no usable audio\"\r\n");
+			uas_reject(call, 488, "Warning: 304 carrier \"no usable audio\"\r\n");
 			return;
 		}
 		call->has_sdp = true;
@@ -238,7 +231,7 @@ static void admit(struct call *call, const struct sip_message *m)
 				  : call->remote_sdp.direction == SDP_RECVONLY ? SDP_SENDONLY
 									       : call->remote_sdp.direction;
 	} else if (media_open(c, &call->media, call->peer.addr.sa.sa_family) != 0) {
-		reject(call, 503, NULL);
+		uas_reject(call, 503, NULL);
 		return;
 	}
 	steps_plan(call);
@@ -256,7 +249,7 @@ static bool authenticated(struct call *call, const struct sip_message *m)
 		return true;
 	if (result == AUTH_WRONG) {
 		c->totals.forbidden++;
-		reject(call, 403, NULL);
+		uas_reject(call, 403, NULL);
 		return false;
 	}
 	c->totals.challenged++;
@@ -316,139 +309,4 @@ void uas_invite(struct carrier *c, const struct sip_message *m, const struct pee
 	invite_note(call, call->invite, credentials);
 	if (authenticated(call, m))
 		admit(call, m);
-}
-
-void uas_reinvite(struct call *call, struct stxn *t, const struct sip_message *m)
-{
-	struct carrier *c = call->carrier;
-	struct text sdp = {0};
-	struct str contact = sip_get(m, HDR_CONTACT);
-
-	if (call->state != CALL_UP || (t->method == SIP_INVITE && call->invite && call->invite->status < 200) ||
-	    (call->invite_out && !call->invite_out->final)) {
-		stxn_respond(t, 491, NULL, NULL, NULL);
-		return;
-	}
-	if (contact.n) {
-		free(call->remote_target);
-		call->remote_target = str_copy(sip_uri(contact));
-	}
-	if (m->body.n) {
-		struct sdp offer;
-
-		if (sdp_parse(&offer, m->body)) {
-			stxn_respond(t, 488, NULL, NULL, NULL);
-			return;
-		}
-		call->remote_sdp = offer;
-		call->has_sdp = true;
-		media_remote(c, &call->media, &offer);
-		call->direction = offer.direction == SDP_SENDONLY   ? SDP_RECVONLY
-				  : offer.direction == SDP_RECVONLY ? SDP_SENDONLY
-								    : offer.direction;
-	} else if (t->method == SIP_UPDATE) {
-		respond_2xx(call, t, NULL);
-		return;
-	}
-	call->sdp_version++;
-	uac_sdp(call, &sdp, call->direction);
-	respond_2xx(call, t, sdp.p);
-	text_free(&sdp);
-}
-
-void uas_ack(struct call *call, const struct sip_message *m)
-{
-	struct carrier *c = call->carrier;
-	struct stxn *t = call->invite;
-
-	if (!t || t->cseq != m->cseq || t->status < 200)
-		return;
-	if (t->acked) {
-		for (unsigned i = call->marks; i-- > 0;)
-			if (call->mark[i].in && call->mark[i].method == SIP_ACK) {
-				call_mark_again(call, (int)i);
-				break;
-			}
-		return;
-	}
-	call_mark(call, true, SIP_ACK, 0);
-	stxn_acked(t);
-	timer_clear(&c->timers, &call->repeat);
-	if (!call->has_sdp && m->body.n && !sdp_parse(&call->remote_sdp, m->body)) {
-		call->has_sdp = true;
-		media_remote(c, &call->media, &call->remote_sdp);
-		media_play(c, &call->media, &call->rule->sound, rng_next(&call->draw));
-	}
-	if (call->state != CALL_ANSWERED)
-		return;
-	call->state = CALL_UP;
-	call->ack_us = clock_utc_us();
-	call_up(call);
-}
-
-void uas_cancel(struct call *call)
-{
-	call->cancel_us = clock_utc_us();
-	if (call->state != CALL_PROCEEDING || call->rule->kind == PLAN_SILENT)
-		return;
-	if (call->rule->kind == PLAN_LATE200)
-		answer(call);
-	else
-		reject(call, 487, NULL);
-}
-
-void uas_bye(struct call *call, struct stxn *t, const struct sip_message *m)
-{
-	struct carrier *c = call->carrier;
-	struct str reason = sip_get(m, HDR_REASON);
-
-	if (!call->bye_in_us)
-		call->bye_in_us = clock_utc_us();
-	snprintf(call->bye_reason, sizeof call->bye_reason, "%.*s", (int)reason.n, reason.n ? reason.p : "");
-	if (call->rule && call->rule->nobye) {
-		media_play(c, &call->media, &no_sound, 0);
-		timer_clear(&c->timers, &call->hangup);
-		call->state = CALL_BYE_IGNORED;
-		if (!call->limit.pos)
-			call_timer(call, &call->limit, 64 * c->options.t1_us, nobye_over);
-		return;
-	}
-	stxn_respond(t, 200, NULL, NULL, NULL);
-	if (call->state == CALL_PROCEEDING && call->invite && call->invite->status < 200)
-		reject(call, 487, NULL);
-	else
-		call_end(call, call->state == CALL_BYE_SENT ? "bye-both" : "bye-in");
-}
-
-/* application/dtmf-relay "Signal=5\r\nDuration=160", application/dtmf "5" */
-void uas_info(struct call *call, struct stxn *t, const struct sip_message *m)
-{
-	struct str line, body = m->body, key;
-	bool relay = str_is_nocase(m->content_type, "application/dtmf-relay");
-	int64_t duration = 0;
-	char digit = 0;
-
-	while (str_cut(&body, '\n', &line)) {
-		line = str_trim(line);
-		if (relay && str_cut(&line, '=', &key)) {
-			line = str_trim(line);
-			if (str_is_nocase(str_trim(key), "Signal") && line.n)
-				digit = line.p[0];
-			else if (str_is_nocase(str_trim(key), "Duration"))
-				duration = str_number(line);
-		} else if (!relay && line.n && !digit && str_is_nocase(m->content_type, "application/dtmf")) {
-			digit = line.p[0];
-		}
-	}
-	if (digit_index(digit) >= 0)
-		call_digit(call, true, digit, relay ? PRESS_INFO_RELAY : PRESS_INFO_DTMF, duration > 0 ? (unsigned)duration : 0, true, clock_utc_us());
-	stxn_respond(t, 200, NULL, NULL, NULL);
-}
-
-void uas_final_done(struct call *call)
-{
-	if (call->final_status == 487)
-		call_end(call, call->bye_in_us ? "bye-in" : "cancelled");
-	else
-		call_end(call, call->final_status == 403 && call->carrier->options.auth_code ? "forbidden" : "rejected");
 }

@@ -483,7 +483,7 @@ def test_malformed_messages_are_counted_and_dropped(carrier):
     c = carrier("--rule", "answer after=0")
     with Phone(c, "1") as p:
         good = p.request("INVITE", 1, body=p.offer())
-        bad = [b"hello", b"INVITE", b"\x00" * 100, good.replace(b"Call-ID", b"X-Call"), good.replace(b"CSeq: 1 INVITE", b"CSeq: x"),
+        bad = [b"hello", b"INVITE", b"\x00" * 100, good.replace(b"Call-ID", b"X-Call"), good.replace(b"CSeq: 1 INVITE", b"CSeq: x"), good.replace(b"Call-ID: test", b"Call-ID: te\x01st"), good.replace(b"tag=me", b"tag=m\te"),
                good.replace(b"SIP/2.0/UDP", b"FOO"), good[:200], good + b"x" * 20000, good.replace(b"Content-Length: ", b"Content-Length: 9"),
                b"INVITE sip:1@x SIP/2.0\r\n" + b"X: y\r\n" * 200 + b"\r\n"]
         for data in bad:
