@@ -222,11 +222,6 @@ end)
 local function accepted(name, syntax, help)
   of_call(name, syntax, help, NO_CHANNEL, 0, function() return "+OK Success\n" end)
 end
-of_call("uuid_hold", "[off|toggle] <uuid> [<display>]", "hold", NO_CHANNEL, 0, function(ch)
-  ch:data().held = true
-  headers.fire("CHANNEL_HOLD", ch)
-  return "+OK Success\n"
-end)
 command("uuid_hold", "[off|toggle] <uuid> [<display>]", "puts a call on hold", function(text)
   local first, rest = match(text, "^(%S+)%s*(%S*)")
   if not first then return api.usage("uuid_hold") end
