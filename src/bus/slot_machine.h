@@ -30,7 +30,8 @@ enum slot_event {
 
 /* What to send, in this order. */
 enum slot_send {
-    SLOT_SEND_ACK = 1 << 0,
+    SLOT_SEND_ACK = 1 << 0,      /* with SLOT_SEND_BYE: both in one go. A death between them would leave the far end, which
+                                  * repeats its 2xx until the ACK, connected to nobody. */
     SLOT_SEND_OK = 1 << 1,       /* inbound: the 2xx */
     SLOT_SEND_PROGRESS = 1 << 2, /* inbound: 183 */
     SLOT_SEND_REJECT = 1 << 3,   /* inbound: a final response of 3xx to 6xx */
