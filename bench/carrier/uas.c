@@ -281,6 +281,9 @@ void uas_invite(struct carrier *c, const struct sip_message *m, const struct pee
 	bool credentials = sip_get(m, HDR_AUTHORIZATION).n || sip_get(m, HDR_PROXY_AUTHORIZATION).n;
 
 	c->totals.invites++;
+	/* A failover to another listener of ours may overtake the ACK to the failure: it is a new call. */
+	if (call && call->state == CALL_FINAL)
+		call = NULL;
 	if (call && call->state != CALL_CHALLENGED) {
 		stxn_respond(stxn_create(c, m, from, call, call->local_tag), 482, NULL, NULL, NULL);
 		return;

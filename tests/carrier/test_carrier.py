@@ -601,3 +601,16 @@ def test_offer_in_the_200_and_answer_in_the_ack(carrier):
         p.send(p.request("ACK", 1, body=p.offer("8 101")))
         assert p.media.recv(2000)[1] & 127 == 8
         hang_up(p)
+
+
+def test_failover_with_the_same_call_id_is_a_line_of_its_own(carrier):
+    c = carrier("--rule", "reject 503 after=0")
+    with Phone(c, "1") as p:
+        p.invite()
+        p.until("SIP/2.0 503")
+        p.to_tag = ""
+        p.send(p.request("INVITE", 2, body=p.offer()))
+        p.send(p.request("ACK", 1, branch=1))
+        p.until("SIP/2.0 503")
+        p.send(p.request("ACK", 2, branch=2))
+        assert [x["call_id"] for x in c.calls(2)] == [p.call_id] * 2
