@@ -123,6 +123,13 @@ int channel_unbridge(struct channel *channel);
 int channel_echo(struct channel *channel, bool on, uint32_t delay_ms);
 int channel_room_join(struct channel *channel, uint32_t room, bool muted, bool deaf);
 int channel_room_leave(struct channel *channel);
+/* Drops what the far end says; sends silence. */
+int channel_mute(struct channel *channel, bool read, bool write);
+int channel_gain(struct channel *channel, bool read, int level); /* -4..4 */
+/* `listener` hears both sides of `target`'s call; with whisper the target, or its partner, hears the listener. */
+int channel_listen(struct channel *listener, struct channel *target, bool whisper_target, bool whisper_partner);
+/* Each hit is a HAPPENING_WAKE for `fiber` with the token, until channel_operation_stop. */
+int channel_detect(struct channel *channel, struct fiber *fiber, uint64_t token, const struct detect_params *params);
 
 /* Digits pressed by the far end queue here (1000, oldest dropped), whether anybody waits or not. */
 size_t channel_digits_waiting(const struct channel *channel);

@@ -30,4 +30,14 @@ struct record_params {
     const char *title, *artist, *comment, *copyright, *software, *date; /* NULL = none */
 };
 
+/* What can be listened for. */
+enum media_detector { DETECT_TONE, DETECT_INBAND_DIGITS, DETECT_ENERGY };
+struct detect_params {
+    enum media_detector what;
+    uint32_t hz[4];            /* DETECT_TONE: all of them at once, 0-terminated */
+    bool write;                /* listen to what we send instead of what we hear */
+    uint32_t threshold;        /* DETECT_ENERGY */
+    uint32_t hits;             /* consecutive 20 ms frames */
+};
+
 #endif

@@ -161,6 +161,33 @@ int channel_room_leave(struct channel *channel)
     return channel->leg.number == LEG_NONE ? -ENOTCONN : media_room_leave(channel->host->media, channel->leg);
 }
 
+int channel_mute(struct channel *channel, bool read, bool write)
+{
+    return channel->leg.number == LEG_NONE ? -ENOTCONN : media_mute(channel->host->media, channel->leg, read, write);
+}
+
+int channel_gain(struct channel *channel, bool read, int level)
+{
+    return channel->leg.number == LEG_NONE ? -ENOTCONN : media_gain(channel->host->media, channel->leg, read, level);
+}
+
+int channel_listen(struct channel *listener, struct channel *target, bool whisper_target, bool whisper_partner)
+{
+    if (listener->leg.number == LEG_NONE || target->leg.number == LEG_NONE)
+        return -ENOTCONN;
+    return media_listen(listener->host->media, listener->leg, target->leg, whisper_target, whisper_partner);
+}
+
+int channel_detect(struct channel *channel, struct fiber *fiber, uint64_t token, const struct detect_params *params)
+{
+    if (!channel_has_audio(channel))
+        return -ENOTCONN;
+    struct operation *operation = operation_new(channel, fiber, token);
+    if (!operation)
+        return -ENOMEM;
+    return operation_began(channel, operation, media_detect(channel->host->media, channel->leg, token, params));
+}
+
 static struct channel *event_channel(struct host *host, const struct media_event *event)
 {
     if (event->leg.number >= host->legs)
@@ -183,6 +210,14 @@ static void operation_done(struct channel *channel, const struct media_event *ev
     }
 }
 
+static void operation_hit(struct channel *channel, const struct media_event *event)
+{
+    for (struct operation *operation = channel->operations; operation; operation = operation->next)
+        if (operation->token == event->operation)
+            fiber_post(operation->fiber, &(struct happening){ .kind = HAPPENING_WAKE, .channel = channel, .token = event->operation,
+                                                              .value = event->value });
+}
+
 void host_media_event(void *context, const struct media_event *event)
 {
     struct channel *channel = event_channel(context, event);
@@ -199,8 +234,7 @@ void host_media_event(void *context, const struct media_event *event)
         bridged_mark(channel, false);
         break;
     case MEDIA_DETECTED:
-        channel_tell(channel, &(struct happening){ .kind = HAPPENING_WAKE, .channel = channel, .token = event->operation,
-                                                   .value = event->value });
+        operation_hit(channel, event);
         break;
     case MEDIA_SILENT:
         log_info(channel->facts.uuid_text, "no RTP for longer than the trunk allows: hanging up");

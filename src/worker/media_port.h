@@ -78,15 +78,7 @@ int media_echo(struct media_port *port, struct media_leg leg, bool on, uint32_t 
 int media_mute(struct media_port *port, struct media_leg leg, bool read, bool write);
 int media_gain(struct media_port *port, struct media_leg leg, bool read, int level); /* -4..4 */
 
-/* Detection. Each hit is a MEDIA_DETECTED event. */
-enum media_detector { DETECT_TONE, DETECT_INBAND_DIGITS, DETECT_ENERGY };
-struct detect_params {
-    enum media_detector what;
-    uint32_t hz[4];            /* DETECT_TONE: all of them at once, 0-terminated */
-    bool write;                /* listen to what we send instead of what we hear */
-    uint32_t threshold;        /* DETECT_ENERGY */
-    uint32_t hits;             /* consecutive 20 ms frames */
-};
+/* Each hit is a MEDIA_DETECTED event, until media_stop. */
 int media_detect(struct media_port *port, struct media_leg leg, uint64_t operation, const struct detect_params *params);
 
 /* Rooms: N legs mixed. A leg is in at most one room and not bridged meanwhile. */
