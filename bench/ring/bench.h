@@ -1,0 +1,43 @@
+/* bench.h: the small things that the benches of the bus share. Each bench forks a second process onto the second core. */
+#ifndef BENCH_RING_BENCH_H
+#define BENCH_RING_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Zeroed memory that a forked process shares. */
+void *bench_shared(size_t bytes);
+/* Runs `role` in a process of its own on core `core`, the caller on the other. */
+pid_t bench_fork(void (*role)(void *context), void *context);
+void bench_join(pid_t pid);
+void bench_pin(int core);
+
+/* Latencies in nanoseconds. */
+struct bench_samples {
+    uint32_t count, size;
+    int64_t ns[];
+};
+struct bench_samples *bench_samples_new(uint32_t size); /* shared */
+void bench_sample(struct bench_samples *s, int64_t ns);
+int64_t bench_percentile(struct bench_samples *s, double percent);
+
+/* One line of the table. */
+void bench_rate(const char *what, double per_second, const char *note);
+void bench_latency(const char *what, struct bench_samples *s);
+
+static inline void bench_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+}
+
+void bench_ring_rates(void);     /* ring_bench.c */
+void bench_ring_latencies(void); /* ring_bench.c */
+void bench_bell_latency(void);   /* bell_bench.c */
+void bench_lane_requests(void);  /* lane_bench.c */
+void bench_post_requests(void);  /* bell_bench.c */
+void bench_eventlog(void);       /* eventlog_bench.c */
+
+#endif
