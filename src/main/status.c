@@ -133,19 +133,67 @@ int status_map(const char *given, const char *name, struct segment **out)
 
 #define NAME_OPTION(variable) { 'n', "name", "NAME", "the engine's name, instead of a configuration", &(variable), 0 }
 
+/* Waits until all processes of the engine serve. False when the time is over. */
+static bool wait_ready(const char *name, int64_t until_ns)
+{
+    for (; clock_mono_ns() < until_ns; usleep(20000)) {
+        struct segment *segment;
+        struct buf error = BUF_INIT;
+        bool ready = segment_map(&segment, name, true, &error) == 0;
+        buf_free(&error);
+        if (!ready)
+            continue;
+        for (uint32_t p = 0; p < BUS_WORKER_0 + segment_workers(segment); p++) {
+            struct proc_view view;
+            proc_look(segment, p, &view);
+            ready = ready && view.alive && view.state == PROC_RUNNING;
+        }
+        segment_unmap(segment);
+        if (ready)
+            return true;
+    }
+    return false;
+}
+
+/* The name to wait for, before there is a segment that would say it. */
+static int wait_for_engine(const char *given, const char *name, const char *seconds)
+{
+    char copy[64];
+    const char *path;
+    if (name == NULL) {
+        struct config *config = config_open(given, &path);
+        if (config == NULL)
+            return EXIT_FAILED;
+        snprintf(copy, sizeof copy, "%s", config_str(config_root(config), "name", "carillon"));
+        config_free(config);
+        name = copy;
+    }
+    if (wait_ready(name, clock_mono_ns() + (int64_t)(strtod(seconds, NULL) * 1e9)))
+        return EXIT_OK;
+    fprintf(stderr, "carillon: the engine %s is not ready after %s s\n", name, seconds);
+    return EXIT_FAILED;
+}
+
 int command_status(int argc, char **argv)
 {
-    const char *config = NULL, *name = NULL;
-    const struct option_row rows[] = { CONFIG_OPTION(config), NAME_OPTION(name) };
+    const char *config = NULL, *name = NULL, *seconds = NULL;
+    const struct option_row rows[] = {
+        CONFIG_OPTION(config),
+        NAME_OPTION(name),
+        { 'w', "wait", "SECONDS", "waits so long at most until the engine is ready", &seconds, NULL },
+    };
     const struct usage usage = { "status [OPTION…]",
                                  "Shows an engine's processes, heartbeats and counters. It only reads the shared segment and asks nobody, so it works on a\n"
                                  "stuck or dead engine, too. Exit code 0 if the engine is alive.",
-                                 rows, 2 };
+                                 rows, 3 };
     int at = options_read(&usage, argc, argv);
     if (at < 0)
         return options_exit(at);
+    int rc = seconds != NULL ? wait_for_engine(config, name, seconds) : 0;
+    if (rc != 0)
+        return rc;
     struct segment *segment;
-    int rc = status_map(config, name, &segment);
+    rc = status_map(config, name, &segment);
     if (rc != 0)
         return rc;
     struct status_look now;

@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# test.sh: all tests; the last line is `N passed, N failed, N skipped`.
+set -u -o pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd) || exit 1
+. "$root/deploy/run/lib.sh"
+
+help() {
+    cat <<'END'
+usage: ./run test [OPTION…] [ROOM…]
+
+Builds, then runs the C unit tests, the same under ASan and UBSan, and the Python tests of the whole. With ROOMs (core, bus,
+media, supervisor, …) only theirs. Its last line is `N passed, N failed, N skipped`; exit code 0 if none failed.
+
+  --long     also what takes longer than the 30 minutes that all the rest needs at most (CARILLON_TEST=long)
+  --soak     also what takes hours (CARILLON_TEST=soak)
+  --no-asan  without the sanitizer run
+  --unit     the C tests only
+  --python   the Python tests only
+END
+}
+
+level=short asan=1 unit=1 python=1 rooms=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --long) level=long ;;
+        --soak) level=soak ;;
+        --no-asan) asan= ;;
+        --unit) python= ;;
+        --python) unit= asan= ;;
+        -h | --help) help; exit 0 ;;
+        -*) help >&2; fail "unknown option $1" ;;
+        *) [ -d "$root/tests/$1" ] || fail "there are no tests for $1"; rooms+=("$1") ;;
+    esac
+    shift
+done
+case $level in short) limit=900 each=180 ;; long) limit=7200 each=1800 ;; soak) limit=172800 each=86400 ;; esac
+export CARILLON_TEST=$level
+cd "$root" || exit 1
+passed=0 failed=0 skipped=0
+logs="$state/test"
+rm -rf "$logs"
+mkdir -p "$logs"
+
+wanted() { # ROOM
+    [ ${#rooms[@]} = 0 ] && return 0
+    local room
+    for room in "${rooms[@]}"; do [ "$room" = "$1" ] && return 0; done
+    return 1
+}
+
+count() { # FILE: cmocka's own sums; nothing of the kind = the program died
+    local p f s
+    p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test(s)\..*/\1/p' "$1" | paste -sd+ | bc)
+    f=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test(s), listed below:.*/\1/p' "$1" | paste -sd+ | bc)
+    s=$(sed -n 's/^\[  SKIPPED \] \([0-9]*\) test(s), listed below:.*/\1/p' "$1" | paste -sd+ | bc)
+    echo "${p:-0} ${f:-0} ${s:-0}"
+}
+command -v bc >/dev/null || bc() { local line; while read -r line; do echo $((line)); done; }
+
+# One program; its result goes to FILE.result, for several run at a time.
+one_program() { # PROGRAM LOG
+    local code numbers
+    timeout -k 5 $each "$1" >"$2" 2>&1
+    code=$?
+    numbers=$(count "$2")
+    set -- "$2" $numbers "$code"
+    if [ "$5" != 0 ] && [ "$3" = 0 ]; then set -- "$1" "$2" 1 "$4" "$5"; fi
+    echo "$2 $3 $4 $5" >"$1.result"
+}
+
+programs() { # FOLDER TITLE
+    local program name log p f s code running=0
+    say "$2"
+    for program in "$1"/*; do
+        name=$(basename "$program")
+        [ -x "$program" ] && wanted "${name%%-*}" || continue
+        one_program "$program" "$logs/$(basename "$1")-$name.log" &
+        running=$((running + 1))
+        [ $running -ge 2 ] && { wait -n; running=$((running - 1)); }
+    done
+    wait
+    for log in "$logs/$(basename "$1")"-*.log; do
+        [ -e "$log.result" ] || continue
+        read -r p f s code <"$log.result"
+        passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+        [ "$f" = 0 ] && continue
+        printf '\n--- %s (exit code %s%s)\n' "$(basename "$log" .log)" "$code" "$([ "$code" = 124 ] && echo ": more than $each s")"
+        grep -E 'FAILED|ERROR|error:|runtime error|SUMMARY|Failure|\[   LINE' "$log" | head -40
+        grep -q -E 'FAILED|ERROR|error:' "$log" || tail -20 "$log"
+    done
+}
+
+packages build
+packages test
+build
+find_zig
+started=$(date +%s)
+if [ -n "$unit" ]; then
+    rm -rf zig-out/test
+    if "$zig" build tests; then programs zig-out/test "C unit tests"; else failed=$((failed + 1)); fi
+fi
+if [ -n "$asan" ]; then
+    rm -rf zig-out/test-asan
+    export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+    if "$zig" build tests-asan; then programs zig-out/test-asan "C unit tests under ASan and UBSan"; else failed=$((failed + 1)); fi
+fi
+if [ -n "$python" ]; then
+    say "Python tests"
+    paths=()
+    if [ ${#rooms[@]} = 0 ]; then paths=(tests); else for room in "${rooms[@]}"; do paths+=("tests/$room"); done; fi
+    timeout -k 10 $limit python3 -m pytest -q -p no:cacheprovider --tb=short -rfEs "${paths[@]}" 2>&1 | tee "$logs/pytest.log"
+    code=${PIPESTATUS[0]}
+    # "3 failed, 10 passed, 2 skipped, 1 error in 12.3s"
+    summary=$(grep -E '^[0-9].* in [0-9.]+s|^=+ .* in [0-9.]+s' "$logs/pytest.log" | tail -1)
+    number() { echo "$summary" | grep -oE "[0-9]+ $1" | grep -oE '^[0-9]+' || echo 0; }
+    p=$(number passed) f=$(number failed) e=$(number 'errors?') s=$(number skipped)
+    passed=$((passed + p)) failed=$((failed + f + e)) skipped=$((skipped + s))
+    if [ "$code" = 124 ] || [ "$code" = 137 ]; then
+        echo "the Python tests took more than $limit s"
+        failed=$((failed + 1))
+    elif [ "$code" != 0 ] && [ "$code" != 5 ] && [ $((f + e)) = 0 ]; then
+        failed=$((failed + 1))
+    fi
+fi
+printf '\nafter %d s:\n' $(($(date +%s) - started))
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
