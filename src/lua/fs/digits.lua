@@ -1,0 +1,127 @@
+-- digits.lua: collecting keys: getDigits, read, playAndGetDigits, collectDigits, and the grammar of terminators.
+local core = ...
+local fs = core.fs
+local util, headers, wait, channel = fs.util, fs.headers, fs.wait, fs.channel
+
+local find, format, match, sub = string.find, string.format, string.match, string.sub
+
+local digits = {}
+fs.digits = digits
+
+local BUFFER_MAX = 511
+
+-- The next key of the queue, with its DTMF event.
+function digits.take(ch)
+  local digit, duration = ch:take_digit()
+  if not digit then return nil end
+  local data = ch:data()
+  if data.all_digits then data.all_digits[#data.all_digits + 1] = digit end
+  headers.fire("DTMF", ch, { { "DTMF-Digit", digit }, { "DTMF-Duration", format("%d", duration or 2000) }, { "DTMF-Source", "RTP" } })
+  return digit, duration
+end
+
+local function listed(terminators, digit) return terminators and terminators ~= "" and find(terminators, digit, 1, true) ~= nil end
+
+-- Collects up to o.max keys behind o.buffer. first_ms, inter_ms, abs_ms: 0 = none.
+-- Gives the keys, the terminator or nil, and how it ended: success timeout hangup break.
+function digits.collect(ch, o)
+  local buffer, terminator = o.buffer or "", nil
+  local max = math.min(o.max, BUFFER_MAX)
+  for i = 1, #buffer do
+    if listed(o.terminators, sub(buffer, i, i)) then return sub(buffer, 1, i - 1), sub(buffer, i, i), "success" end
+  end
+  if max <= 0 then return buffer, nil, "success" end
+  if #buffer >= max then return buffer, nil, "success" end
+  local first, inter = o.first_ms or 0, o.inter_ms or 0
+  if first > 0 and inter <= 0 then inter = first elseif first <= 0 and inter > 0 then first = inter end
+  local stop_at = (o.abs_ms or 0) > 0 and core.now() + o.abs_ms or nil
+  local wait_ms = first
+  while true do
+    local deadline = wait_ms > 0 and core.now() + wait_ms or nil
+    if stop_at and (not deadline or stop_at < deadline) then deadline = stop_at end
+    local how, digit = wait.serve(ch, { deadline = deadline, on_digit = function() return true end })
+    if how ~= "stop" then
+      return buffer, nil, how == "timeout" and "timeout" or how
+    end
+    if listed(o.terminators, digit) then return buffer, digit, "success" end
+    buffer = buffer .. digit
+    if #buffer >= max then return buffer, nil, "success" end
+    wait_ms = inter
+  end
+end
+
+-- Prompt and keys. o: min max prompt timeout_ms terminators digit_timeout_ms var. Gives keys and status:
+-- success timeout too_small restart break hangup notfound.
+function digits.read(ch, o)
+  local terminators = o.terminators or ""
+  local required = sub(terminators, 1, 1) == "="
+  if required then terminators = sub(terminators, 2) end
+  local min, max = o.min, o.max
+  if max < min then
+    util.warn(ch, "Max digits %d is less than Min %d, forcing Max to %d", max, min, min)
+    max = min
+  end
+  local buffer, status = "", "success"
+  if util.some(o.prompt) and string.lower(o.prompt) ~= "silence" then
+    local how, value = fs.play.file(ch, o.prompt, { on_digit = function() return true end })
+    if how == "stop" then buffer = value
+    elseif how ~= "success" and how ~= "break" then return "", how end
+  end
+  if not ch:up() then return buffer, "hangup" end
+  local digit_timeout = (o.digit_timeout_ms or 0) > 0 and o.digit_timeout_ms or o.timeout_ms
+  local terminator
+  if max == 1 and #buffer == 1 and listed(terminators, buffer) then
+    terminator, buffer = buffer, ""
+  elseif #buffer < max then
+    buffer, terminator, status = digits.collect(ch, { buffer = buffer, max = max, terminators = terminators,
+      first_ms = #buffer > 0 and digit_timeout or o.timeout_ms, inter_ms = digit_timeout })
+  end
+  if terminator then
+    ch:set("read_terminator_used", terminator)
+    local at = find(terminators, terminator, 1, true)
+    local mark = at and at > 1 and sub(terminators, at - 1, at - 1)
+    if mark == "+" or mark == "x" then
+      buffer = buffer .. terminator
+      if mark == "x" then status = "restart" end
+    end
+  elseif required then
+    status = "too_small"
+  end
+  if min > 0 and #buffer < min then status = "too_small" end
+  if o.var and o.var ~= "" then ch:set(o.var, buffer ~= "" and buffer or nil) end
+  ch:set("read_result", status == "success" and "success" or status == "timeout" and "timeout" or "failure")
+  return buffer, status
+end
+
+-- Asks up to o.tries times until the keys match o.regex. o: as read, tries, invalid, regex, transfer_on_failure.
+function digits.play_and_get(ch, o)
+  if util.some(o.var) then ch:set(o.var, nil) end
+  local last = ""
+  local tries = o.tries
+  while tries > 0 and not wait.gone(ch) do
+    local keys, status = digits.read(ch, o)
+    last = keys
+    if status == "timeout" and #keys >= o.min then status = "success" end
+    if status == "restart" or status == "notfound" then break end
+    if status == "success" then
+      if keys == "" then
+        if o.min <= 0 then return "" end
+      elseif not util.some(o.regex) or core.regex(o.regex, keys) then
+        return keys
+      elseif util.some(o.var) then
+        ch:set(o.var .. "_invalid", keys)
+        ch:set(o.var, nil)
+      end
+    end
+    if wait.gone(ch) then break end
+    if util.some(o.invalid) and string.lower(o.invalid) ~= "silence" then fs.play.file(ch, o.invalid, {}) end
+    tries = tries - 1
+  end
+  if not ch:up() then return last end
+  if util.some(o.transfer_on_failure) and not wait.gone(ch) then
+    local words = util.separate(o.transfer_on_failure, " ")
+    util.warn(ch, "PAGD failure! Transfer to: %s", o.transfer_on_failure)
+    fs.transfer.transfer(ch, words[1], words[2], words[3])
+  end
+  return ""
+end

@@ -1,0 +1,149 @@
+-- headers.lua: what an event says of a channel: its states, its caller, its other leg, its variables.
+local core = ...
+local fs = core.fs
+local event, types = fs.event, fs.event_types
+
+local format, lower, type = string.format, string.lower, type
+
+local headers = {}
+fs.headers = headers
+
+local state_numbers = { CS_NEW = 0, CS_INIT = 1, CS_ROUTING = 2, CS_SOFT_EXECUTE = 3, CS_EXECUTE = 4, CS_EXCHANGE_MEDIA = 5, CS_PARK = 6,
+  CS_CONSUME_MEDIA = 7, CS_HIBERNATE = 8, CS_RESET = 9, CS_HANGUP = 10, CS_REPORTING = 11, CS_DESTROY = 12, CS_NONE = 13 }
+headers.state_numbers = state_numbers
+
+function headers.answer_state(ch)
+  if not ch:up() then return "hangup" end
+  if ch:answered() then return "answered" end
+  if ch:early() then return "early" end
+  return "ringing"
+end
+
+function headers.call_state(ch)
+  if not ch:up() then return "HANGUP" end
+  if ch:data().held then return "HELD" end
+  if ch:answered() then return "ACTIVE" end
+  if ch:early() then return "EARLY" end
+  if ch:ringing() then return "RINGING" end
+  return ch:outbound() and "DOWN" or "RINGING"
+end
+
+local function caller(e, prefix, ch, direction)
+  local list = e.list
+  local function add(name, value)
+    if value and value ~= "" then list[#list + 1] = { prefix .. name, value } end
+  end
+  add("-Direction", direction)
+  add("-Logical-Direction", direction)
+  add("-Username", ch:profile("username"))
+  add("-Dialplan", ch:profile("dialplan"))
+  add("-Caller-ID-Name", ch:profile("caller_id_name"))
+  add("-Caller-ID-Number", ch:profile("caller_id_number"))
+  add("-Orig-Caller-ID-Name", ch:profile("caller_id_name"))
+  add("-Orig-Caller-ID-Number", ch:profile("caller_id_number"))
+  add("-Callee-ID-Name", ch:profile("callee_id_name"))
+  add("-Callee-ID-Number", ch:profile("callee_id_number"))
+  add("-Network-Addr", ch:profile("network_addr"))
+  add("-ANI", ch:profile("ani"))
+  add("-Destination-Number", ch:profile("destination_number"))
+  add("-Unique-ID", ch:uuid())
+  add("-Source", ch:profile("source"))
+  add("-Context", ch:profile("context"))
+  add("-RDNIS", ch:profile("rdnis"))
+  add("-Channel-Name", ch:profile("chan_name"))
+  add("-Profile-Index", "1")
+  local t = ch:times()
+  local function time(name, us) add(name, format("%.0f", us or 0)) end
+  time("-Profile-Created-Time", t.created)
+  time("-Channel-Created-Time", t.created)
+  time("-Channel-Answered-Time", t.answered)
+  time("-Channel-Progress-Time", t.progress)
+  time("-Channel-Progress-Media-Time", t.progress_media)
+  time("-Channel-Hangup-Time", t.hangup)
+  time("-Channel-Transfer-Time", ch:data().transfer_us)
+  time("-Channel-Resurrect-Time", 0)
+  time("-Channel-Bridged-Time", t.bridged)
+  time("-Channel-Last-Hold", 0)
+  time("-Channel-Hold-Accum", 0)
+  add("-Screen-Bit", "true")
+  add("-Privacy-Hide-Name", "false")
+  add("-Privacy-Hide-Number", "false")
+end
+
+-- The basic headers of a channel.
+function headers.add(e, ch)
+  local list, data = e.list, ch:data()
+  local function add(name, value)
+    if value and value ~= "" then list[#list + 1] = { name, value } end
+  end
+  local state = ch:state()
+  local direction = ch:outbound() and "outbound" or "inbound"
+  add("Channel-State", state)
+  add("Channel-Call-State", headers.call_state(ch))
+  add("Channel-State-Number", format("%d", state_numbers[state] or 0))
+  add("Channel-Name", ch:profile("chan_name"))
+  add("Unique-ID", ch:uuid())
+  add("Call-Direction", direction)
+  add("Presence-Call-Direction", direction)
+  add("Channel-Presence-ID", ch:get("presence_id"))
+  add("Channel-HIT-Dialplan", data.hit_dialplan and "true" or "false")
+  add("Channel-Call-UUID", ch:get("call_uuid") or ch:uuid())
+  add("Answer-State", headers.answer_state(ch))
+  add("Hangup-Cause", ch:cause())
+  local codec = ch:get("read_codec")
+  if codec then
+    add("Channel-Read-Codec-Name", codec)
+    add("Channel-Read-Codec-Rate", ch:get("read_rate"))
+    add("Channel-Write-Codec-Name", ch:get("write_codec") or codec)
+    add("Channel-Write-Codec-Rate", ch:get("write_rate") or ch:get("read_rate"))
+  end
+  caller(e, "Caller", ch, direction)
+  local other = data.originator or data.partner or data.originatee
+  if other then
+    add("Other-Type", data.originator and "originator" or "originatee")
+    caller(e, "Other-Leg", other, other:outbound() and "outbound" or "inbound")
+  end
+end
+
+-- variable_* for each variable; bare: under their own names too (what hooks get).
+function headers.variables(e, ch, bare)
+  local list, all = e.list, ch:variables()
+  local scopes = ch:data().scopes
+  for i = 1, #all do list[#list + 1] = { "variable_" .. all[i][1], all[i][2] } end
+  if scopes then
+    for i = 1, #scopes do scopes[i]:each(function(n, v) list[#list + 1] = { "scope_variable_" .. n, v } end) end
+  end
+  if bare then
+    for i = 1, #all do list[#list + 1] = { all[i][1], all[i][2] } end
+  end
+end
+
+-- These carry the variables too.
+local full = { CHANNEL_CREATE = 1, CHANNEL_ORIGINATE = 1, CHANNEL_UUID = 1, CHANNEL_ANSWER = 1, CHANNEL_PARK = 1, CHANNEL_UNPARK = 1,
+  CHANNEL_BRIDGE = 1, CHANNEL_UNBRIDGE = 1, CHANNEL_PROGRESS = 1, CHANNEL_PROGRESS_MEDIA = 1, CHANNEL_HANGUP = 1,
+  CHANNEL_HANGUP_COMPLETE = 1, CHANNEL_DESTROY = 1, CHANNEL_EXECUTE = 1, CHANNEL_EXECUTE_COMPLETE = 1, CHANNEL_DATA = 1,
+  REQUEST_PARAMS = 1, CALL_DETAIL = 1, CALL_UPDATE = 1, SESSION_HEARTBEAT = 1, RECORD_START = 1, RECORD_STOP = 1, PLAYBACK_START = 1,
+  PLAYBACK_STOP = 1, DETECTED_SPEECH = 1, DETECTED_TONE = 1, CHANNEL_APPLICATION = 1 }
+
+-- Fires an event about a channel, if anybody wants it. more: list of {name, value}; body.
+function headers.fire(name, ch, more, subclass, body)
+  if not core.event_wanted(types.number[name]) then return end
+  local e = event.make(name, subclass, "switch_channel.c")
+  headers.add(e, ch)
+  if full[name] then headers.variables(e, ch) end
+  if more then
+    for i = 1, #more do
+      if more[i][2] ~= nil then e.list[#e.list + 1] = { more[i][1], tostring(more[i][2]) } end
+    end
+  end
+  e.body = body
+  event.fire(e, ch)
+end
+
+-- The event that hooks and getXMLCDR see.
+function headers.snapshot(ch, bare)
+  local e = event.make("CHANNEL_DATA", nil, "switch_channel.c")
+  headers.add(e, ch)
+  headers.variables(e, ch, bare)
+  return e
+end

@@ -1,0 +1,55 @@
+-- messages.lua: what is sent to a call from outside (sendmsg, uuid_broadcast, schedulers): headers with a call-command.
+local core = ...
+local fs = core.fs
+local util, channel = fs.util, fs.channel
+
+local lower = string.lower
+
+local messages = {}
+fs.messages = messages
+
+local commands = {}
+
+function commands.execute(ch, get)
+  local app, arg = get("execute-app-name"), get("execute-app-arg") or get("_body")
+  if not app then return end
+  local loops = util.int(get("loops") or "1")
+  if loops == 0 then loops = 1 end
+  local data = ch:data()
+  data.broadcasting = (data.broadcasting or 0) + 1
+  while loops ~= 0 do
+    fs.apps.execute(ch, app, arg, { event_uuid = get("event-uuid") })
+    loops = loops - 1
+    if fs.wait.gone(ch) or data.broken then break end
+  end
+  data.broadcasting = data.broadcasting - 1
+end
+function commands.hangup(ch, get) channel.hangup(ch, get("hangup-cause") or "NORMAL_CLEARING") end
+function commands.xferext(ch, get)
+  local actions = {}
+  for _, text in ipairs(get("application", true)) do
+    local app, data = string.match(text, "^%s*(%S+)%s*(.*)$")
+    actions[#actions + 1] = { app, data }
+  end
+  if #actions > 0 then fs.transfer.actions(ch, actions) end
+end
+function commands.nomedia() end
+function commands.unicast() end
+function commands.wake() end
+
+-- One message, a list of {name, value}.
+function messages.run(ch, list)
+  local function get(name, all)
+    local found = all and {}
+    for i = 1, #list do
+      if lower(list[i][1]) == name then
+        if not all then return list[i][2] end
+        found[#found + 1] = list[i][2]
+      end
+    end
+    return found
+  end
+  local f = commands[lower(get("call-command") or "")]
+  if f then f(ch, get)
+  else util.warn(ch, "call-command %s is unknown", get("call-command") or "") end
+end

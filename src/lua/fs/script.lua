@@ -1,0 +1,51 @@
+-- script.lua: starting scripts: a command line becomes argv, inline code is told apart, the asker waits for the end.
+local core = ...
+local fs = core.fs
+local util, wait = fs.util, fs.wait
+
+local find, match, sub, type = string.find, string.match, string.sub, type
+
+local script = {}
+fs.script = script
+
+-- "file a 'b c'" as core.script wants it; nil if there is nothing to run.
+function script.parse(text)
+  text = match(text or "", "^%s*(.*)$")
+  if text == "" then return nil end
+  if sub(text, 1, 1) == "~" then return { code = sub(text, 2), name = "line" } end
+  if sub(text, 1, 6) == "#!/lua" then return { code = sub(text, 7), name = "line" } end
+  local words = util.separate(text, " ")
+  local argv = {}
+  for i = 1, #words do argv[i - 1] = words[i] end
+  return { file = words[1], argv = argv }
+end
+
+-- Runs a script and waits: { ok =, error = }. globals: those of this way in.
+function script.wait(request)
+  local token = core.script(request)
+  if not token then return { ok = false, error = "the script cannot be started" } end
+  local x = wait.finish(wait.watch_token(token))
+  if type(x) ~= "table" then return { ok = x == true } end
+  return x
+end
+
+-- The application `lua`: a script with `session` on this call. options.auto_hangup: the call ends with it.
+function script.run(ch, text, arguments, options)
+  local request
+  if arguments then
+    request = script.parse("x " .. arguments) or { argv = {} }
+    request.file, request.argv[0] = text, text
+  else
+    request = script.parse(text)
+  end
+  if not request then return { ok = false, error = "no script given" } end
+  local object, st = fs.session.attach(ch)
+  st.hup = options and options.auto_hangup or false
+  request.globals = { session = object }
+  request.session = object
+  request.detached = false
+  local result = script.wait(request)
+  fs.session.release(st)
+  wait.acquire(ch)
+  return result
+end
