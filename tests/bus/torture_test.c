@@ -121,8 +121,8 @@ static void torture(void (*producer)(void), void (*consumer)(void), int kills) {
         pid[who] = start(role[who]);
     }
     usleep(20000);
-    book->stop = 1; /* the producer ends first, the consumer when it has everything */
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2; i++) { /* the producer ends first, then the consumer when it has everything */
+        book->stop = i + 1;
         waitpid(pid[i], &status, 0);
         assert_int_equal(status, 0);
     }
@@ -142,6 +142,13 @@ static void verdict(const char *what) {
     assert_int_equal(book->lost, 0);
     assert_int_equal(book->disorder, 0);
     assert_true(book->handled > 1000);
+}
+
+/* The last pushed, too; but the last of all may be in doubt. */
+static bool all_arrived(void) {
+    uint64_t last = book->done;
+    while (last && doubted(last) && book->seen < last) last--;
+    return book->seen >= last;
 }
 
 static void wait_a_little(void) {
@@ -172,9 +179,7 @@ static void ring_consumer(void) {
     for (;;) {
         bool whole = true;
         if (!ring_peek(stream, &r)) {
-            if (book->stop && ring_empty(stream) && book->seen >= book->done) return;
-            if (book->stop == 1 && ring_empty(stream)) usleep(5000), book->stop = 2; /* the producer's last push */
-            else if (book->stop == 2 && ring_empty(stream)) return;
+            if (book->stop == 2 && ring_empty(stream)) return;
             wait_a_little();
             continue;
         }
@@ -188,7 +193,7 @@ static void a_ring_loses_and_tears_nothing_whoever_dies(void **state) {
     ring_init(stream, 256);
     torture(ring_producer, ring_consumer, kills_wanted());
     verdict("ring");
-    assert_true(book->seen >= book->done); /* the last pushed arrived, too */
+    assert_true(all_arrived());
 }
 
 /* --- lane ------------------------------------------------------------------------------------------------- */
@@ -215,11 +220,9 @@ static void lane_consumer(void) {
     CHECK(lane_repair(stream) == 0);
     for (;;) {
         uint64_t n;
-        bool whole;
+        bool whole, stopping = book->stop == 2; /* looked at first: what is not there then will never be */
         if (!lane_receive(stream, &f)) {
-            if (book->stop && book->seen >= book->done) return;
-            if (book->stop == 1) usleep(5000), book->stop = 2;
-            else if (book->stop == 2) return;
+            if (stopping) return;
             wait_a_little();
             continue;
         }
@@ -235,7 +238,7 @@ static void a_lane_loses_and_tears_nothing_whoever_dies(void **state) {
     lane_init(stream, 64 << 10);
     torture(lane_producer, lane_consumer, kills_wanted());
     verdict("lane");
-    assert_true(book->seen >= book->done);
+    assert_true(all_arrived());
 }
 
 /* --- event log -------------------------------------------------------------------------------------------- */
@@ -276,8 +279,9 @@ static void log_consumer(void) {
     uint64_t missed;
     for (;;) {
         uint64_t expected = c.sequence;
+        bool stopping = book->stop == 2;
         int got = eventlog_read(stream, &c, &head, &pairs, &missed);
-        if (!got && book->stop) return;
+        if (!got && stopping) return;
         if (!got) wait_a_little();
         if (got < 0) {
             book->missed += missed;
