@@ -78,7 +78,8 @@ enum slot_media_do {
 };
 
 /* `kind` is a RING_MEDIA_*; `half_generation` and `half_state` are from a copy of the broker's half read now. A START is
- * believed only if the half still says so: the record may be older than this worker's incarnation. */
+ * believed only if the half still says so: the record may be older than this worker's incarnation. (The walk shows that its
+ * STOP always follows; this saves the port from playing to an ended call until then.) */
 enum slot_media_do slot_media_next(struct slot_media_now *now, uint16_t kind, uint32_t generation, uint32_t half_generation,
                                    enum slot_state half_state);
 

@@ -1,11 +1,16 @@
 /* streams_test.c: ring, lane and event log, one process. Deaths are torture_test.c's. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "bus/eventlog.h"
@@ -210,6 +215,57 @@ static void a_reader_resumes_from_a_sequence_that_is_still_there(void **state) {
     free(log);
 }
 
+/* A writer that dies in the middle of a publish: the last page of its pairs cannot be read. */
+static void die_publishing(struct eventlog *log, size_t length) {
+    int status;
+    pid_t pid = fork();
+    if (!pid) {
+        struct event_head head = { 0 };
+        size_t page = 4096, all = (length / page + 2) * page;
+        char *bytes = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memset(bytes, 0xee, all);
+        mprotect(bytes + all - page, page, PROT_NONE);
+        signal(SIGSEGV, SIG_DFL);
+        prctl(PR_SET_DUMPABLE, 0);
+        eventlog_publish(log, &head, (struct kv_view){ bytes + all - page - length + 1, length });
+        _exit(0);
+    }
+    waitpid(pid, &status, 0);
+    assert_true(WIFSIGNALED(status));
+}
+
+static void a_slow_reader_never_takes_what_a_dead_writer_overwrote_for_an_event(void **state) {
+    struct eventlog *log = mmap(NULL, eventlog_bytes(LOG_BYTES), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct eventlog_cursor slow;
+    struct event_head head;
+    struct kv kv = KV_INIT;
+    uint64_t missed, n = 0, next;
+    int got;
+    eventlog_init(log, 3, LOG_BYTES);
+    for (int round = 0; round < 100; round++) {
+        for (int i = 0; i < 1500; i++) publish(log, ++n);
+        for (next = n > 1500 ? n - 1500 : 1; eventlog_seek(log, &slow, next); next++) {} /* the oldest there */
+        die_publishing(log, 1 + mix((uint32_t)round) % 64000);
+        eventlog_repair(log);
+        eventlog_repair(log); /* and its own death changes nothing */
+        publish(log, ++n);
+        got = eventlog_read(log, &slow, &head, &kv, &missed);
+        if (got < 0) next += missed;
+        while (got < 0 || (got = eventlog_read(log, &slow, &head, &kv, &missed)) == 1) {
+            if (got < 0) {
+                got = eventlog_read(log, &slow, &head, &kv, &missed);
+                assert_int_equal(got, 1);
+            }
+            next = head.sequence;
+            expect(&head, &kv, next);
+        }
+        assert_int_equal(next, n);
+        assert_int_equal(got, 0);
+    }
+    kv_free(&kv);
+    munmap(log, eventlog_bytes(LOG_BYTES));
+}
+
 static void an_event_too_long_is_refused_and_the_longest_passes(void **state) {
     struct eventlog *log = new_log();
     struct event_head head = { 0 };
@@ -231,6 +287,7 @@ int main(void) {
         cmocka_unit_test(every_reader_that_keeps_up_sees_every_event),
         cmocka_unit_test(a_lapped_reader_learns_exactly_how_many_it_missed),
         cmocka_unit_test(a_reader_resumes_from_a_sequence_that_is_still_there),
+        cmocka_unit_test(a_slow_reader_never_takes_what_a_dead_writer_overwrote_for_an_event),
         cmocka_unit_test(an_event_too_long_is_refused_and_the_longest_passes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
