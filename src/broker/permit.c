@@ -8,7 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "broker/causes.h"
+#include "broker/reason.h"
 
 /* Digits of a number, without what people put between them; *plus if it began with +. */
 static int digits_of(const char *number, char *out, size_t size, bool *plus)

@@ -1,17 +1,15 @@
-/* causes.h: hangup causes: FreeSWITCH's names and numbers, and both mappings to SIP, which are no inverses of each other
- * (480 received is NO_USER_RESPONSE, NO_USER_RESPONSE sent is 408). After FreeSWITCH's switch_channel.c and mod_sofia;
- * RFC 3326 for the Reason header. */
-#ifndef BROKER_CAUSES_H
-#define BROKER_CAUSES_H
+/* reason.h: the hangup causes that the broker itself gives, and their way over the wire: the Reason header of RFC 3326.
+ * Names, numbers and the mappings to SIP are core/causes.h. */
+#ifndef BROKER_REASON_H
+#define BROKER_REASON_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The ones that the broker itself gives. Any number of the table may pass through it. */
-enum cause {
-    CAUSE_NONE = 0,
+#include "core/causes.h"
+
+enum {
     CAUSE_NO_ROUTE_DESTINATION = 3,
-    CAUSE_NORMAL_CLEARING = 16,
     CAUSE_USER_BUSY = 17,
     CAUSE_NO_ANSWER = 19,
     CAUSE_CALL_REJECTED = 21,
@@ -31,7 +29,6 @@ enum cause {
     CAUSE_LOSE_RACE = 702,
     CAUSE_MANAGER_REQUEST = 703,
     CAUSE_ALLOTTED_TIMEOUT = 802,
-    CAUSE_MEDIA_TIMEOUT = 804,
     CAUSE_PICKED_OFF = 805,
     CAUSE_PROGRESS_TIMEOUT = 807,
     CAUSE_INVALID_GATEWAY = 808,
@@ -40,14 +37,6 @@ enum cause {
     CAUSE_INVALID_PROFILE = 811,
 };
 
-/* "USER_BUSY"; "UNKNOWN" for a number that is none. Static text. */
-const char *cause_name(int cause);
-/* A name of any case or a number; an unknown name is NORMAL_CLEARING, NULL or "" too. */
-int cause_number(const char *name);
-/* What a final response (or the 408 of our own transaction timer) says: 1..127, or above for FreeSWITCH's own. */
-int cause_from_sip(int status);
-/* The response code with which an unanswered inbound call is refused for this cause. */
-int cause_to_sip(int cause);
 /* The standard phrase of a status that the broker sends by a cause. */
 const char *sip_phrase_of(int status);
 

@@ -1,0 +1,198 @@
+/* broker.c: the broker process: wired together, run, and ended. */
+#include "broker/broker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/agent.h"
+#include "broker/call.h"
+#include "broker/lane.h"
+#include "broker/media.h"
+#include "broker/state.h"
+#include "broker/tables.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+#define BEAT_NS (50 * NS_PER_MS)
+#define GOODBYE_NS (2 * NS_PER_S) /* for BYEs and their answers, when told to end */
+
+/* --- reading the configuration -------------------------------------------------------------------------------------- */
+
+static void list_read(const struct config_node *list, char *items, size_t each, size_t *count)
+{
+    *count = config_count(list);
+    for (size_t i = 0; i < *count; i++) snprintf(items + i * each, each, "%s", config_text(config_child(list, i)));
+}
+
+static int permit_read(struct broker *broker)
+{
+    struct permit_rules *rules = &broker->permit;
+    const struct config_node *config = broker->config, *countries = config_get(config, "numbers.countries");
+    const struct config_node *emergency = config_get(config, "numbers.emergency"), *hosts = config_get(config, "sip.uri_hosts");
+    rules->countries = calloc(config_count(countries) + 1, sizeof *rules->countries);
+    rules->emergency = calloc(config_count(emergency) + 1, sizeof *rules->emergency);
+    rules->uri_hosts = calloc(config_count(hosts) + 1, sizeof *rules->uri_hosts);
+    if (!rules->countries || !rules->emergency || !rules->uri_hosts) return -ENOMEM;
+    list_read(countries, rules->countries[0], sizeof rules->countries[0], &rules->country_count);
+    list_read(emergency, rules->emergency[0], sizeof rules->emergency[0], &rules->emergency_count);
+    list_read(hosts, rules->uri_hosts[0], sizeof rules->uri_hosts[0], &rules->uri_host_count);
+    snprintf(rules->default_country, sizeof rules->default_country, "%s", config_str(config, "numbers.default_country", ""));
+    rules->max_call_s = (uint32_t)config_int(config, "limits.max_call_s", 3600);
+    broker->cap.max = (uint32_t)config_int(config, "limits.concurrent", 3000);
+    return 0;
+}
+
+/* What stands in our SDP; the media threads bind the same list. */
+static void media_read(struct broker *broker)
+{
+    const struct config_node *list = config_get(broker->config, "media.addresses");
+    const char *external = config_str(broker->config, "media.external", NULL);
+    for (size_t i = 0; i < config_count(list) && broker->media_address_count < 16; i++)
+        snprintf(broker->media_addresses[broker->media_address_count++], sizeof broker->media_addresses[0], "%s",
+                 external ? external : config_text(config_child(list, i)));
+    if (!broker->media_address_count) snprintf(broker->media_addresses[broker->media_address_count++], sizeof broker->media_addresses[0], "127.0.0.1");
+    broker->port_first = (uint16_t)config_int(broker->config, "media.port_first", 16384);
+    broker->port_last = (uint16_t)config_int(broker->config, "media.port_last", 32767);
+}
+
+/* --- starting ------------------------------------------------------------------------------------------------------- */
+
+static int ledger_start(struct broker *broker, struct buf *error)
+{
+    const char *data = config_str(broker->config, "data_dir", "data"), *database = config_str(broker->config, "database", "sqlite");
+    char url[600], spool[600];
+    if (!strcmp(database, "sqlite")) snprintf(url, sizeof url, "sqlite://%s/ledger.db", data);
+    else snprintf(url, sizeof url, "%s", database);
+    snprintf(spool, sizeof spool, "%s/spool", data);
+    struct ledger_params params = { .database = url, .spool_dir = spool, .node = broker->node, .loop = broker->loop };
+    int err = ledger_open(&broker->ledger, &params, error);
+    if (err < 0) return err;
+    int64_t interrupted = ledger_recover(broker->ledger);
+    if (interrupted > 0) log_notice(NULL, "%lld attempts of the engine before this one are marked interrupted", (long long)interrupted);
+    return 0;
+}
+
+static void counters_find(struct broker *broker)
+{
+    for (int i = 0; i < COUNTER_COUNT; i++) broker->counters[i] = counter_at(broker->segment, broker->args->process, (enum counter)i);
+}
+
+static void beat(struct loop_timer *timer)
+{
+    struct broker *broker = timer->context;
+    struct ledger_status ledger;
+    int64_t now = clock_mono_ns();
+    proc_beat(broker->segment, broker->args->process, now);
+    ledger_status(broker->ledger, &ledger);
+    counter_set(broker->counters[COUNTER_attempts_written], ledger.rows_written);
+    counter_set(broker->counters[COUNTER_ledger_spooled], ledger.rows_spooled);
+    loop_timer_set(broker->loop, timer, now + BEAT_NS);
+}
+
+static void goodbye_over(struct loop_timer *timer)
+{
+    agent_stop(timer->context);
+}
+
+/* SIGTERM: every call gets BYE, CANCEL or a refusal; their answers are waited for a moment. */
+static void terminate(void *context)
+{
+    struct broker *broker = context;
+    static struct loop_timer over;
+    broker->terminating = true;
+    CALLS_EACH(broker, call, following) call_hangup(call, CAUSE_SYSTEM_SHUTDOWN, 0, NULL);
+    over = (struct loop_timer){ .fire = goodbye_over, .context = broker };
+    loop_timer_set(broker->loop, &over, clock_mono_ns() + (broker->calls.count ? GOODBYE_NS : 0));
+}
+
+static int base_start(struct broker *broker, struct buf *error)
+{
+    int err = loop_new(&broker->loop);
+    if (err == 0) err = segment_map(&broker->segment, broker->args->segment, false, error);
+    if (err < 0) return err;
+    proc_enter(broker->segment, broker->args->process);
+    broker->worker_count = segment_workers(broker->segment);
+    counters_find(broker);
+    err = calls_open(broker);
+    if (err == 0) err = permit_read(broker);
+    media_read(broker);
+    if (err < 0) buf_puts(error, "out of memory at the start");
+    return err;
+}
+
+static int signalling_start(struct broker *broker, struct buf *error)
+{
+    int err = agent_open(broker, error);
+    if (err == 0) err = trunks_load(broker, error);
+    if (err == 0) err = ledger_start(broker, error);
+    if (err == 0) err = slots_open(broker);
+    if (err == 0) err = tables_open(broker);
+    return err;
+}
+
+static int bus_start(struct broker *broker, struct buf *error)
+{
+    int err = post_new(&broker->post, broker->segment, broker->args->process, broker->loop, lane_message, broker);
+    if (err < 0) {
+        buf_printf(error, "the post office cannot be opened: %s", strerror(-err));
+        return err;
+    }
+    post_watch(broker->post, lane_process_changed, broker);
+    post_source_add(broker->post, media_poll, broker);
+    return process_signals_watch(&broker->signals, broker->loop, terminate, broker);
+}
+
+static int start(struct broker *broker, struct buf *error)
+{
+    int err = base_start(broker, error);
+    if (err == 0) err = signalling_start(broker, error);
+    if (err == 0) err = bus_start(broker, error);
+    if (err < 0) return err;
+    broker->dialler.broker = broker;
+    broker->beat = (struct loop_timer){ .fire = beat, .context = broker };
+    beat(&broker->beat);
+    lane_workers_look(broker);
+    /* The campaigns start here, with &broker->dialler and broker->ledger. */
+    proc_state_set(broker->segment, broker->args->process, PROC_RUNNING);
+    return 0;
+}
+
+static void stop(struct broker *broker)
+{
+    if (broker->calls.by_channel) calls_close(broker);
+    if (broker->loop && broker->tables) tables_close(broker);
+    if (broker->post) post_free(broker->post);
+    if (broker->ledger) ledger_close(broker->ledger);
+    if (broker->agent.root) agent_close(broker);
+    trunks_free(broker);
+    slots_free(broker);
+    kv_free(&broker->globals);
+    free(broker->permit.countries);
+    free(broker->permit.emergency);
+    free(broker->permit.uri_hosts);
+    if (broker->segment) {
+        proc_state_set(broker->segment, broker->args->process, PROC_DEAD);
+        segment_unmap(broker->segment);
+    }
+    if (broker->loop) loop_free(broker->loop);
+    free(broker);
+}
+
+int broker_main(const struct process_args *args)
+{
+    struct broker *broker = calloc(1, sizeof *broker);
+    struct buf error = BUF_INIT;
+    if (!broker) return 1;
+    broker->args = args;
+    broker->config = config_root(args->config);
+    broker->globals = KV_INIT;
+    snprintf(broker->node, sizeof broker->node, "%s", config_str(broker->config, "name", "carillon"));
+    int err = start(broker, &error);
+    if (err == 0) agent_run(broker);
+    else log_crit(NULL, "broker: %s", error.length ? buf_text(&error) : strerror(-err));
+    stop(broker);
+    buf_free(&error);
+    return err < 0 ? 1 : 0;
+}

@@ -1,0 +1,273 @@
+/* dial.c: see dial.h; and the door of campaigns, campaign/dialler.h. */
+#include "broker/dial.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "broker/call.h"
+#include "broker/headers.h"
+#include "broker/invite.h"
+#include "broker/row.h"
+#include "core/check.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+/* --- choosing ------------------------------------------------------------------------------------------------------- */
+
+static void trunk_add(struct call *call, struct trunk *trunk)
+{
+    for (unsigned i = 0; i < call->trunk_count; i++)
+        if (call->trunks[i] == trunk) return;
+    if (call->trunk_count < CALL_TRUNKS_MAX) call->trunks[call->trunk_count++] = trunk;
+}
+
+int dial_trunks(struct call *call, const char *names)
+{
+    for (const char *at = names; at && *at;) {
+        size_t length = strcspn(at, ", ");
+        struct trunk *trunk = length ? trunk_named(&call->broker->trunks, at, length) : NULL;
+        if (length && !trunk) return -EINVAL;
+        if (trunk) trunk_add(call, trunk);
+        at += length;
+        at += strspn(at, ", ");
+    }
+    if (!call->trunk_count) return -EINVAL;
+    for (unsigned i = 0, own = call->trunk_count; i < own; i++)
+        for (unsigned k = 0; k < call->trunks[i]->failover_count; k++) trunk_add(call, call->trunks[i]->failover[k]);
+    return 0;
+}
+
+/* The first in order that takes calls and has room; without one the first, whose refusal then says why. */
+static void trunk_choose(struct call *call)
+{
+    int64_t now = clock_mono_ns();
+    call->trunk_at = 0;
+    for (unsigned i = 0; i < call->trunk_count; i++) {
+        if (!trunk_usable(call->trunks[i], now) || !cap_free(&call->trunks[i]->cap)) continue;
+        call->trunk_at = (uint8_t)i;
+        break;
+    }
+    call->trunk = call->trunk_count ? call->trunks[call->trunk_at] : NULL;
+}
+
+static void uri_host(const char *uri, char *host, size_t size, uint16_t *port)
+{
+    const char *at = strncasecmp(uri, "sip:", 4) ? uri : uri + 4, *user = strchr(at, '@');
+    char text[160];
+    if (user) at = user + 1;
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(at, ";?>"), at);
+    if (host_port_parse(text, host, size, port) < 0) host[0] = 0;
+}
+
+static void permit_ask(struct call *call, struct permit_verdict *verdict)
+{
+    struct broker *broker = call->broker;
+    struct trunk *trunk = call->trunk;
+    struct ledger_status ledger;
+    char host[128] = "";
+    uint16_t port = 0;
+    ledger_status(broker->ledger, &ledger);
+    if (call->uri) uri_host(call->uri, host, sizeof host, &port);
+    struct permit_request request = {
+        .number = call->uri ? NULL : call->number, .uri_host = host,
+        .uri_is_listener = call->uri && listener_of_text(&broker->agent, host, port),
+        .prefix_strip = trunk ? trunk->strip : "", .prefix_add = trunk ? trunk->add : "", .max_s = call->max_asked_s,
+        .draining = segment_draining(broker->segment) || broker->terminating, .ledger_accepting = ledger.accepting,
+        .trunk_usable = !trunk || trunk_usable(trunk, clock_mono_ns()), .engine_free = cap_free(&broker->cap),
+        .trunk_free = !trunk || cap_free(&trunk->cap), .campaign_free = true,
+    };
+    permit_check(&broker->permit, &request, verdict);
+}
+
+/* --- refusing ------------------------------------------------------------------------------------------------------- */
+
+void dial_refuse(struct call *call, const char *reason, int cause)
+{
+    struct attempt_begin begin;
+    row_begin_fill(call, &begin);
+    ledger_attempt_refused(call->broker->ledger, &begin, reason, cause_name(cause));
+    COUNT(call->broker, invites_refused, 1);
+    log_info(call->channel_text, "call to %s refused: %s", call->uri ? call->uri : call->number, reason);
+    call->refused = reason;
+    call->cause = cause;
+    loop_timer_set(call->broker->loop, &call->timer, clock_mono_ns());
+}
+
+static bool heals(const char *reason)
+{
+    return strcmp(reason, "country") && strcmp(reason, "emergency") && strcmp(reason, "number") && strcmp(reason, "uri_host");
+}
+
+/* --- starting ------------------------------------------------------------------------------------------------------- */
+
+static void durable(void *context, int error)
+{
+    struct call *call = call_by_call_id(((struct call_ticket *)context)->broker, ((struct call_ticket *)context)->call_id);
+    free(context);
+    if (!call) return;
+    call->row_pending = false;
+    if (call->trunk) call->trunk->pending--;
+    if (call_is_ended(call)) { /* given up meanwhile: the row is closed as it is */
+        call_check_over(call);
+        return;
+    }
+    if (error < 0) {
+        call->refused = "ledger";
+        call_end(call, CAUSE_NORMAL_TEMPORARY_FAILURE, false, NULL);
+        return;
+    }
+    invite_queue(call);
+}
+
+static int row_begin(struct call *call)
+{
+    struct attempt_begin begin;
+    struct call_ticket *ticket = calloc(1, sizeof *ticket);
+    if (!ticket) return -ENOMEM;
+    ticket->broker = call->broker;
+    uuid_text(&call->attempt, ticket->call_id);
+    row_begin_fill(call, &begin);
+    int err = ledger_attempt_begin(call->broker->ledger, &begin, durable, ticket);
+    if (err < 0) {
+        free(ticket);
+        return err;
+    }
+    call->row_begun = call->row_pending = true;
+    if (call->trunk) call->trunk->pending++;
+    return 0;
+}
+
+static int take_slot(struct call *call, uint32_t worker)
+{
+    if (worker == UINT32_MAX && worker_least(call->broker, &worker) < 0) return -EAGAIN;
+    if (worker >= call->broker->worker_count || !call->broker->workers[worker].ready) return -EAGAIN;
+    return slot_lease(call->broker, call, worker);
+}
+
+static void take_caps(struct call *call)
+{
+    call->capped = true;
+    call->broker->cap.active++;
+    if (call->trunk) call->trunk->cap.active++;
+}
+
+static void settle(struct call *call, const struct permit_verdict *verdict)
+{
+    struct trunk *trunk = call->trunk;
+    call->permitted = true;
+    call->max_s = verdict->max_s;
+    snprintf(call->dialled, sizeof call->dialled, "%s", verdict->dialled);
+    if (trunk && !call->codecs.count) call->codecs = trunk->codecs;
+    if (!call->codecs.count) sdp_codecs_parse(&call->codecs, "PCMU,PCMA");
+    if (trunk) call->listener = trunk->listener, call->transport = trunk->transport;
+    if (!call->ring_timeout_ms) call->ring_timeout_ms = trunk ? trunk->ring_timeout_ms : 60000;
+    if (trunk && !*call->caller_number) snprintf(call->caller_number, sizeof call->caller_number, "%s", trunk->caller_id);
+    if (trunk && !*call->caller_name) snprintf(call->caller_name, sizeof call->caller_name, "%s", trunk->caller_name);
+}
+
+int dial_start(struct call *call, uint32_t worker, bool retry_later)
+{
+    struct permit_verdict verdict;
+    call->at.claimed = clock_utc_us();
+    trunk_choose(call);
+    permit_ask(call, &verdict);
+    if (verdict.refused && retry_later && heals(verdict.refused)) return -EAGAIN;
+    if (verdict.refused) {
+        dial_refuse(call, verdict.refused, verdict.cause);
+        return 0;
+    }
+    settle(call, &verdict);
+    int err = take_slot(call, worker);
+    if (err < 0) return err;
+    take_caps(call);
+    slot_mirror(call);
+    err = row_begin(call);
+    if (err == 0) return 0;
+    call->refused = "ledger";
+    call->cause = CAUSE_NORMAL_TEMPORARY_FAILURE;
+    loop_timer_set(call->broker->loop, &call->timer, clock_mono_ns());
+    return 0;
+}
+
+/* --- the campaigns' door -------------------------------------------------------------------------------------------- */
+
+static void copy_variables(struct call *call, const struct kv *variables)
+{
+    struct kv_pair pair;
+    size_t at = 0;
+    if (!variables) return;
+    char name[BUS_NAME_MAX * 2 + 3];
+    while (kv_next(kv_view(variables), &at, &pair)) {
+        snprintf(name, sizeof name, "v.%.120s", pair.name);
+        kv_add_bytes(&call->variables, name, pair.value, pair.value_length);
+    }
+}
+
+static int take_request(struct call *call, const struct dial_request *request)
+{
+    if (dial_trunks(call, request->trunks) < 0) return -EINVAL;
+    snprintf(call->number, sizeof call->number, "%s", request->number ? request->number : "");
+    snprintf(call->caller_number, sizeof call->caller_number, "%s", request->caller_number ? request->caller_number : "");
+    snprintf(call->caller_name, sizeof call->caller_name, "%s", request->caller_name ? request->caller_name : "");
+    snprintf(call->campaign_name, sizeof call->campaign_name, "%s", request->campaign_name ? request->campaign_name : "");
+    call->campaign = request->campaign;
+    call->lead = request->lead;
+    call->ring_timeout_ms = request->ring_timeout_ms ? request->ring_timeout_ms : 60000;
+    call->max_asked_s = request->max_s;
+    call->early = request->early;
+    if (request->codecs) sdp_codecs_parse(&call->codecs, request->codecs);
+    call->script = request->script ? strdup(request->script) : NULL;
+    call->arguments = request->arguments ? strdup(request->arguments) : NULL;
+    call->headers = request->headers ? headers_from_list(kv_view(request->headers)) : NULL;
+    copy_variables(call, request->variables);
+    return 0;
+}
+
+int dialler_call(struct dialler *dialler, const struct dial_request *request, const struct dial_watch *watch, struct call **out)
+{
+    struct call *call = call_new(dialler->broker, &request->channel, false);
+    if (!call) return -EAGAIN;
+    int err = take_request(call, request);
+    if (err == 0) err = dial_start(call, UINT32_MAX, true);
+    if (err < 0) {
+        call_drop(call);
+        return err;
+    }
+    call->watched = true;
+    call->watch = *watch;
+    *out = call;
+    return 0;
+}
+
+void dialler_hangup(struct dialler *dialler, struct call *call, int cause)
+{
+    CHECK(call->broker == dialler->broker);
+    call_hangup(call, cause, 0, NULL);
+}
+
+/* The room of the first trunk in order that takes calls, less what waits for its turn there already. */
+uint32_t dialler_room(const struct dialler *dialler, const char *trunks, uint32_t ms)
+{
+    struct broker *broker = dialler->broker;
+    int64_t now = clock_mono_ns(), until = now + (int64_t)ms * NS_PER_MS;
+    if (broker->terminating || segment_draining(broker->segment)) return 0;
+    for (const char *at = trunks; at && *at;) {
+        size_t length = strcspn(at, ", ");
+        const struct trunk *trunk = trunk_named(&broker->trunks, at, length);
+        at += length;
+        at += strspn(at, ", ");
+        if (!trunk || !trunk_usable(trunk, now) || !cap_free(&trunk->cap)) continue;
+        uint32_t room = pace_room(&trunk->pace, now, until), all = pace_room(&broker->trunks.pace, now, until);
+        uint32_t waiting = trunk->waiting_count + trunk->pending;
+        room = room < all ? room : all;
+        room = room > waiting ? room - waiting : 0;
+        uint32_t caps[] = { cap_room(&trunk->cap), cap_room(&broker->cap), slots_room(broker) };
+        for (size_t i = 0; i < ARRAY_SIZE(caps); i++)
+            if (caps[i] < room) room = caps[i];
+        return room;
+    }
+    return 0;
+}

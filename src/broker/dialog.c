@@ -1,0 +1,64 @@
+/* dialog.c: see dialog.h. */
+#include "broker/dialog.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "core/log.h"
+
+static void url_text(const url_t *url, char *out, size_t size)
+{
+    out[0] = 0;
+    if (url_e(out, (isize_t)size, url) < 0 || strnlen(out, size) >= size) out[0] = 0;
+}
+
+void dialog_copy_route(struct call *call)
+{
+    sip_route_t const *route = NULL;
+    sip_contact_t const *target = NULL;
+    size_t n = 0;
+    call->route[0] = 0;
+    if (nta_leg_get_route(call->leg, &route, &target) < 0) return;
+    for (sip_route_t const *r = route; r; r = r->r_next) {
+        char url[BUS_URI_MAX];
+        url_text(r->r_url, url, sizeof url);
+        int wrote = snprintf(call->route + n, sizeof call->route - n, "%s<%s>", n ? ", " : "", url);
+        if (wrote < 0 || n + (size_t)wrote >= sizeof call->route) {
+            log_warning(call->channel_text, "the route set is too long to be adopted by another broker");
+            call->route[0] = 0;
+            break;
+        }
+        n += (size_t)wrote;
+    }
+    if (target) url_text(target->m_url, call->target, sizeof call->target);
+}
+
+void dialog_establish(struct call *call, const sip_t *sip)
+{
+    if (sip->sip_to && sip->sip_to->a_tag) {
+        nta_leg_rtag(call->leg, sip->sip_to->a_tag);
+        snprintf(call->remote_tag, sizeof call->remote_tag, "%s", sip->sip_to->a_tag);
+    }
+    nta_leg_client_route(call->leg, sip->sip_record_route, sip->sip_contact);
+    dialog_copy_route(call);
+}
+
+const char *dialog_sdp(const sip_t *sip, size_t *length)
+{
+    const sip_payload_t *body = sip ? sip->sip_payload : NULL;
+    if (!body || !body->pl_data || body->pl_len == 0) return NULL;
+    const sip_content_type_t *type = sip->sip_content_type;
+    if (type && type->c_type && strcasecmp(type->c_type, "application/sdp")) return NULL;
+    *length = body->pl_len;
+    return body->pl_data;
+}
+
+void ack_send(struct call *call, uint32_t cseq)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%u ACK", cseq);
+    nta_outgoing_t *ack = nta_outgoing_tcreate(call->leg, NULL, NULL, NULL, SIP_METHOD_ACK, NULL, SIPTAG_CSEQ_STR(text), TPTAG_IDENT(call->listener->name), TAG_END());
+    if (ack) nta_outgoing_destroy(ack);
+    else log_err(call->channel_text, "ACK could not be sent");
+}

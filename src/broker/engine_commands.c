@@ -1,0 +1,183 @@
+/* engine_commands.c: MSG_ENGINE: what operators and workers ask of the engine as a whole.
+ *
+ *   trunk list | disable NAME | enable NAME | cap NAME cps=N concurrent=N
+ *   calls            one line per call         call UUID      one call
+ *   counters         name value
+ *   hangup UUID [CAUSE]       hupall [CAUSE]
+ *   campaign …       handed over to src/campaign */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "broker/call.h"
+#include "broker/lane.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+#define ARGUMENTS_MAX 32
+
+struct command {
+    struct broker *broker;
+    int argc;
+    const char *argv[ARGUMENTS_MAX]; /* argv[0] is the command */
+    struct buf *out;
+};
+
+static const char *argument(const struct command *command, int index)
+{
+    return index < command->argc ? command->argv[index] : "";
+}
+
+/* --- trunk ---------------------------------------------------------------------------------------------------------- */
+
+static const char *state_name(const struct trunk *trunk)
+{
+    if (trunk->disabled) return "disabled";
+    return trunk_usable(trunk, clock_mono_ns()) ? "up" : "paused";
+}
+
+static int trunk_list(struct command *command)
+{
+    struct trunks *trunks = &command->broker->trunks;
+    buf_puts(command->out, "name\tstate\tactive\tconcurrent\tcps\twaiting\tinvites\tanswered\tfailed\n");
+    for (unsigned i = 0; i < trunks->count; i++) {
+        const struct trunk *t = &trunks->list[i];
+        buf_printf(command->out, "%s\t%s\t%u\t%u\t%g\t%u\t%llu\t%llu\t%llu\n", t->name, state_name(t), t->cap.active, t->cap.max, t->pace.cps, t->waiting_count,
+                   (unsigned long long)t->invites, (unsigned long long)t->answered, (unsigned long long)t->failed);
+    }
+    return 0;
+}
+
+static int trunk_cap(struct command *command, struct trunk *trunk)
+{
+    for (int i = 3; i < command->argc; i++) {
+        const char *word = command->argv[i];
+        char *end = NULL;
+        double number = strchr(word, '=') ? strtod(strchr(word, '=') + 1, &end) : -1;
+        bool valid = end && !*end && number >= 0 && number <= 65536;
+        if (valid && !strncasecmp(word, "cps=", 4) && number <= 10000) pace_set(&trunk->pace, number, clock_mono_ns());
+        else if (valid && !strncasecmp(word, "concurrent=", 11)) trunk->cap.max = (uint32_t)number;
+        else return buf_printf(command->out, "-ERR \"%s\": expected cps=NUMBER or concurrent=NUMBER\n", word), -EINVAL;
+    }
+    log_notice(NULL, "trunk %s: cps %g, concurrent %u", trunk->name, trunk->pace.cps, trunk->cap.max);
+    return buf_printf(command->out, "+OK %s cps=%g concurrent=%u\n", trunk->name, trunk->pace.cps, trunk->cap.max);
+}
+
+static int command_trunk(struct command *command)
+{
+    const char *verb = argument(command, 1), *name = argument(command, 2);
+    if (!strcmp(verb, "list") || !*verb) return trunk_list(command);
+    struct trunk *trunk = trunk_named(&command->broker->trunks, name, strlen(name));
+    if (!trunk) return buf_printf(command->out, "-ERR no trunk is called \"%s\"\n", name), -ENOENT;
+    if (!strcmp(verb, "cap")) {
+        int err = trunk_cap(command, trunk);
+        trunk_serve(trunk);
+        return err;
+    }
+    bool disable = !strcmp(verb, "disable");
+    if (!disable && strcmp(verb, "enable")) return buf_puts(command->out, "-ERR trunk list | disable NAME | enable NAME | cap NAME cps=N concurrent=N\n"), -EINVAL;
+    trunk->disabled = disable;
+    if (!disable) trunk->paused_until_ns = 0;
+    trunk_serve(trunk);
+    log_notice(NULL, "trunk %s %sd", trunk->name, verb);
+    return buf_printf(command->out, "+OK %s %sd\n", trunk->name, verb);
+}
+
+/* --- calls ---------------------------------------------------------------------------------------------------------- */
+
+static void call_line(struct buf *out, const struct call *call)
+{
+    static const char *const states[] = { "claimed", "waiting", "inviting", "ringing", "offered", "answering", "talking", "ending", "over" };
+    int64_t since = call->at.answer ? call->at.answer : call->at.claimed;
+    buf_printf(out, "%s\t%s\t%s\t%s\t%s\t%s\tworker %u\t%.1f s\t%s\n", call->channel_text, call->inbound ? "in" : "out", states[call->state],
+               call->trunk ? call->trunk->name : call->listener ? call->listener->name : "-", call->number, call->caller_number, call->worker,
+               (double)(clock_utc_us() - since) / 1e6, call->call_id);
+}
+
+static int command_calls(struct command *command)
+{
+    CALLS_EACH(command->broker, call, following) call_line(command->out, call);
+    return buf_printf(command->out, "%u total\n", command->broker->calls.count);
+}
+
+static int command_call(struct command *command)
+{
+    struct call *call = call_by_channel(command->broker, argument(command, 1));
+    if (!call) return buf_puts(command->out, "-ERR no such call\n"), -ENOENT;
+    call_line(command->out, call);
+    return 0;
+}
+
+static int command_hangup(struct command *command)
+{
+    struct call *call = call_by_channel(command->broker, argument(command, 1));
+    if (!call) return buf_puts(command->out, "-ERR no such call\n"), -ENOENT;
+    call_hangup(call, cause_number(command->argc > 2 ? command->argv[2] : "MANAGER_REQUEST"), 0, NULL);
+    return buf_puts(command->out, "+OK\n");
+}
+
+static int command_hupall(struct command *command)
+{
+    unsigned count = 0;
+    int cause = cause_number(command->argc > 1 ? command->argv[1] : "MANAGER_REQUEST");
+    CALLS_EACH(command->broker, call, following)
+    {
+        if (call_is_ended(call)) continue;
+        call_hangup(call, cause, 0, NULL);
+        count++;
+    }
+    return buf_printf(command->out, "+OK %u calls ended\n", count);
+}
+
+static int command_counters(struct command *command)
+{
+    for (int i = 0; i < COUNTER_COUNT; i++)
+        buf_printf(command->out, "%s %llu\n", counter_name((enum counter)i), (unsigned long long)counter_sum(command->broker->segment, (enum counter)i));
+    return 0;
+}
+
+/* The one place where campaigns' commands go to src/campaign (campaigns_command). */
+static int command_campaign(struct command *command)
+{
+    buf_puts(command->out, "-ERR this broker runs no campaigns\n");
+    return -ENOSYS;
+}
+
+/* --- the request ---------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    int (*run)(struct command *command);
+} commands[] = {
+    { "trunk", command_trunk },   { "calls", command_calls },   { "call", command_call },         { "counters", command_counters },
+    { "hangup", command_hangup }, { "hupall", command_hupall }, { "campaign", command_campaign },
+};
+
+static int command_run(struct command *command)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (!strcmp(commands[i].name, command->argv[0])) return commands[i].run(command);
+    buf_printf(command->out, "-ERR no engine command \"%s\"\n", command->argv[0]);
+    return -ENOENT;
+}
+
+void engine_command(struct broker *broker, const struct post_message *message)
+{
+    struct buf out = BUF_INIT;
+    struct command command = { .broker = broker, .argc = 1, .argv = { kv_get_or(message->pairs, "command", "") }, .out = &out };
+    char name[8];
+    for (; command.argc < ARGUMENTS_MAX; command.argc++) {
+        snprintf(name, sizeof name, "a%d", command.argc);
+        const char *value = kv_get(message->pairs, name);
+        if (!value) break;
+        command.argv[command.argc] = value;
+    }
+    int err = command_run(&command);
+    struct kv reply = KV_INIT;
+    kv_add(&reply, "text", buf_text(&out));
+    post_reply(broker->post, message->ticket, err < 0 ? err : 0, &reply);
+    kv_free(&reply);
+    buf_free(&out);
+}

@@ -1,0 +1,311 @@
+/* inbound.c: see inbound.h. */
+#include "broker/inbound.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/bye.h"
+#include "broker/call.h"
+#include "broker/dialog.h"
+#include "broker/headers.h"
+#include "broker/invite.h"
+#include "broker/lane.h"
+#include "broker/media.h"
+#include "broker/request.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+/* --- who may ask ---------------------------------------------------------------------------------------------------- */
+
+struct source_found {
+    struct listener *listener;
+    enum transport transport;
+    struct trunk *trunk; /* NULL: somebody, at a listener that takes anybody's calls */
+};
+
+/* A call of ours to our own listener comes from that listener's address, which may be a trunk's host as well; it is
+ * nobody's trunk. */
+static bool source_find(struct broker *broker, msg_t *msg, struct source_found *found)
+{
+    const struct sockaddr *source = (const struct sockaddr *)msg_addrinfo(msg)->ai_addr;
+    memset(found, 0, sizeof *found);
+    found->listener = listener_of(&broker->agent, NULL, msg, &found->transport);
+    if (!found->listener || !source) return false;
+    bool own = listener_at(&broker->agent, source) != NULL;
+    found->trunk = own ? NULL : trunk_of_source(&broker->trunks, source);
+    return found->trunk || found->listener->anybody;
+}
+
+static void reply(struct broker *broker, msg_t *msg, int status, const char *phrase, const char *retry_after)
+{
+    nta_msg_treply(broker->agent.nta, msg, status, phrase, TAG_IF(retry_after, SIPTAG_RETRY_AFTER_STR(retry_after)),
+                   SIPTAG_USER_AGENT(broker->agent.user_agent), SIPTAG_ALLOW(broker->agent.allow), TAG_END());
+}
+
+/* --- a new call ----------------------------------------------------------------------------------------------------- */
+
+static void texts_take(struct call *call, const sip_t *sip)
+{
+    snprintf(call->call_id, sizeof call->call_id, "%s", sip->sip_call_id->i_id);
+    snprintf(call->remote_tag, sizeof call->remote_tag, "%s", sip->sip_from->a_tag ? sip->sip_from->a_tag : "");
+    url_e(call->local_uri, sizeof call->local_uri - 2, sip->sip_to->a_url);
+    url_e(call->remote_uri, sizeof call->remote_uri - 2, sip->sip_from->a_url);
+    snprintf(call->branch, sizeof call->branch, "%s", sip->sip_via && sip->sip_via->v_branch ? sip->sip_via->v_branch : "");
+    snprintf(call->number, sizeof call->number, "%s", sip->sip_request->rq_url->url_user ? sip->sip_request->rq_url->url_user : "");
+    call->remote_cseq = sip->sip_cseq->cs_seq;
+}
+
+/* Fields of fixed size: what does not fit makes a call that could not be adopted or ended, so it is refused. */
+static bool sizes_fit(const sip_t *sip)
+{
+    if (!sip->sip_call_id || !sip->sip_from || !sip->sip_to || !sip->sip_cseq || !sip->sip_contact) return false;
+    if (strlen(sip->sip_call_id->i_id) >= BUS_CALL_ID_MAX) return false;
+    return !sip->sip_from->a_tag || strlen(sip->sip_from->a_tag) < BUS_TAG_MAX;
+}
+
+/* 0, or the status that refuses the offer. */
+static int offer_take(struct call *call, const struct trunk *trunk, const sip_t *sip)
+{
+    size_t length;
+    if (trunk) call->codecs = trunk->codecs;
+    else sdp_codecs_parse(&call->codecs, "PCMU,PCMA");
+    const char *sdp = dialog_sdp(sip, &length);
+    if (!sdp) {
+        call->offerless = true;
+        return 0;
+    }
+    if (sdp_offer_read(sdp, length, &call->codecs, &call->media, &call->streams) < 0) return 488;
+    call->media.nat = trunk && trunk->nat;
+    call->media_agreed = true;
+    return 0;
+}
+
+static int inbound_ack_cancel(struct call *call, nta_incoming_t *irq, const sip_t *sip);
+
+static int leg_make(struct call *call, msg_t *msg, sip_t *sip)
+{
+    nta_agent_t *nta = call->broker->agent.nta;
+    char cseq[24];
+    snprintf(cseq, sizeof cseq, "%u INVITE", call->local_cseq);
+    call->leg = nta_leg_tcreate(nta, call_request, call, SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM((sip_from_t *)sip->sip_to),
+                                SIPTAG_TO((sip_to_t *)sip->sip_from), NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), SIPTAG_CSEQ_STR(cseq), TAG_END());
+    if (!call->leg || !nta_leg_tag(call->leg, call->local_tag)) {
+        nta_msg_discard(nta, msg);
+        return -1;
+    }
+    nta_leg_server_route(call->leg, sip->sip_record_route, sip->sip_contact);
+    dialog_copy_route(call);
+    call->offer = nta_incoming_create(nta, call->leg, msg, sip, TAG_END());
+    if (!call->offer) return -1;
+    nta_incoming_bind(call->offer, inbound_ack_cancel, call);
+    return 0;
+}
+
+static void offer_to_worker(struct broker *broker, struct call *call, const struct source_found *found, const sip_t *sip)
+{
+    uint32_t worker;
+    if (worker_least(broker, &worker) < 0 || slot_lease(broker, call, worker) < 0) {
+        log_warning(call->channel_text, "no worker takes calls now; inbound call refused");
+        nta_incoming_treply(call->offer, SIP_503_SERVICE_UNAVAILABLE, SIPTAG_RETRY_AFTER_STR("5"), TAG_END());
+        nta_incoming_destroy(call->offer);
+        call->offer = NULL;
+        call->asked_by_worker = false;
+        call_end(call, CAUSE_NORMAL_CIRCUIT_CONGESTION, false, NULL);
+        return;
+    }
+    call->capped = true;
+    broker->cap.active++;
+    COUNT(broker, calls_inbound, 1);
+    slot_mirror(call);
+    nta_incoming_treply(call->offer, SIP_100_TRYING, TAG_END());
+    lane_tell_offered(call, sip, found->trunk ? found->trunk->inbound_script : found->listener->script,
+                      found->trunk ? found->trunk->inbound_context : found->listener->context);
+}
+
+static void call_take(struct broker *broker, const struct source_found *found, msg_t *msg, sip_t *sip)
+{
+    struct call *call = call_new(broker, NULL, true);
+    if (!call) return reply(broker, msg, SIP_503_SERVICE_UNAVAILABLE, "10");
+    call->state = CALL_OFFERED;
+    call->listener = found->listener;
+    call->transport = found->transport;
+    call->trunk = found->trunk;
+    call->max_s = broker->permit.max_call_s;
+    call->at.claimed = call->at.invite = clock_utc_us();
+    snprintf(call->caller_number, sizeof call->caller_number, "%s", sip->sip_from->a_url->url_user ? sip->sip_from->a_url->url_user : "");
+    texts_take(call, sip);
+    int refused = offer_take(call, found->trunk, sip);
+    if (leg_make(call, msg, sip) < 0) {
+        call_drop(call);
+        return;
+    }
+    if (refused) {
+        nta_incoming_treply(call->offer, refused, sip_phrase_of(refused), TAG_END());
+        call_drop(call);
+        return;
+    }
+    loop_timer_set(broker->loop, &call->timer, clock_mono_ns() + (int64_t)180 * NS_PER_S);
+    offer_to_worker(broker, call, found, sip);
+}
+
+static void inbound_invite(struct broker *broker, const struct source_found *found, msg_t *msg, sip_t *sip)
+{
+    const struct trunk *trunk = found->trunk;
+    if (trunk && !*trunk->inbound_script && !*trunk->inbound_context) {
+        log_info(NULL, "trunk %s has no `inbound`; its call is refused", trunk->name);
+        reply(broker, msg, SIP_403_FORBIDDEN, NULL);
+    } else if (!sizes_fit(sip)) {
+        reply(broker, msg, SIP_400_BAD_REQUEST, NULL);
+    } else if (broker->terminating || segment_draining(broker->segment) || !cap_free(&broker->cap)) {
+        reply(broker, msg, SIP_503_SERVICE_UNAVAILABLE, "10");
+    } else {
+        call_take(broker, found, msg, sip);
+    }
+}
+
+/* --- the message callback ------------------------------------------------------------------------------------------- */
+
+static void inbound_response(struct broker *broker, msg_t *msg, sip_t *sip)
+{
+    bool success = sip->sip_status->st_status >= 200 && sip->sip_status->st_status < 300;
+    if (success && sip->sip_cseq && sip->sip_cseq->cs_method == sip_method_invite) invite_orphan(broker, msg, sip);
+    else nta_msg_discard(broker->agent.nta, msg);
+}
+
+static void inbound_request(struct broker *broker, const struct source_found *found, msg_t *msg, sip_t *sip)
+{
+    sip_method_t method = sip->sip_request->rq_method;
+    bool in_dialog = sip->sip_to && sip->sip_to->a_tag;
+    if (method == sip_method_ack) nta_msg_discard(broker->agent.nta, msg);
+    else if (in_dialog || method == sip_method_cancel || method == sip_method_bye) reply(broker, msg, SIP_481_NO_TRANSACTION, NULL);
+    else if (method == sip_method_invite) inbound_invite(broker, found, msg, sip);
+    else if (method == sip_method_options) reply(broker, msg, SIP_200_OK, NULL);
+    else reply(broker, msg, SIP_405_METHOD_NOT_ALLOWED, NULL);
+}
+
+int inbound_message(struct broker *broker, nta_agent_t *nta, msg_t *msg, sip_t *sip)
+{
+    struct source_found found;
+    if (!sip->sip_request) {
+        if (sip->sip_status) inbound_response(broker, msg, sip);
+        else nta_msg_discard(nta, msg);
+        return 0;
+    }
+    if (!source_find(broker, msg, &found)) {
+        COUNT(broker, sip_dropped, 1);
+        nta_msg_discard(nta, msg);
+        return 0;
+    }
+    inbound_request(broker, &found, msg, sip);
+    return 0;
+}
+
+/* --- the worker's wishes -------------------------------------------------------------------------------------------- */
+
+static bool sdp_write(struct call *call, char *sdp, size_t size)
+{
+    struct sdp_local local = { .session = call->sdp_session, .version = call->sdp_version, .direction = "sendrecv" };
+    media_local(call, &local.address, &local.port);
+    int n = call->offerless ? sdp_offer_write(sdp, size, &local, &call->codecs) : sdp_answer_write(sdp, size, &local, &call->media, &call->streams);
+    return n > 0;
+}
+
+static void provisional(struct call *call, int status, const char *phrase, const char *sdp, const char *headers)
+{
+    struct agent *agent = &call->broker->agent;
+    if (!call->at.ring) call->at.ring = clock_utc_us();
+    nta_incoming_treply(call->offer, status, phrase, SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_USER_AGENT(agent->user_agent),
+                        TAG_IF(headers, SIPTAG_HEADER_STR(headers)), TAG_IF(sdp, SIPTAG_CONTENT_TYPE(agent->sdp_type)), TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)),
+                        TAG_END());
+}
+
+void inbound_ring(struct call *call, const char *headers)
+{
+    if (call->state == CALL_OFFERED && call->offer) provisional(call, SIP_180_RINGING, NULL, headers);
+}
+
+void inbound_early(struct call *call, const char *headers)
+{
+    char sdp[SDP_TEXT_MAX];
+    if (call->state != CALL_OFFERED || !call->offer) return;
+    /* Without their SDP there is nobody to send to yet: a plain 183 keeps the call's progress. */
+    if (call->offerless || !sdp_write(call, sdp, sizeof sdp)) return provisional(call, SIP_183_SESSION_PROGRESS, NULL, headers);
+    media_run(call);
+    provisional(call, SIP_183_SESSION_PROGRESS, sdp, headers);
+}
+
+void inbound_answer(struct call *call, const char *headers)
+{
+    char sdp[SDP_TEXT_MAX];
+    struct agent *agent = &call->broker->agent;
+    if (call->state != CALL_OFFERED || !call->offer) return;
+    if (!sdp_write(call, sdp, sizeof sdp)) return call_hangup(call, CAUSE_INCOMPATIBLE_DESTINATION, 488, NULL);
+    call->state = CALL_ANSWERING;
+    call->answered = true;
+    call->at.answer = clock_utc_us();
+    call->sip_status = 200;
+    loop_timer_set(call->broker->loop, &call->timer, clock_mono_ns() + (int64_t)call->max_s * NS_PER_S);
+    if (call->media_agreed) media_run(call);
+    else slot_mirror(call);
+    nta_incoming_treply(call->offer, SIP_200_OK, SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_USER_AGENT(agent->user_agent),
+                        SIPTAG_ALLOW(agent->allow), TAG_IF(headers, SIPTAG_HEADER_STR(headers)), SIPTAG_CONTENT_TYPE(agent->sdp_type),
+                        SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+}
+
+/* --- ACK, CANCEL, or neither ---------------------------------------------------------------------------------------- */
+
+static void offer_done(struct call *call)
+{
+    nta_incoming_destroy(call->offer);
+    call->offer = NULL;
+}
+
+/* The answer to the offer in our 200. */
+static bool take_late_answer(struct call *call, const sip_t *sip)
+{
+    size_t length;
+    const char *sdp = dialog_sdp(sip, &length);
+    if (!call->offerless) return true;
+    if (!sdp || sdp_answer_read(sdp, length, &call->codecs, &call->media) < 0) return false;
+    call->media.nat = call->trunk && call->trunk->nat;
+    call->media_agreed = true;
+    media_run(call);
+    lane_tell_media_changed(call);
+    return true;
+}
+
+static void acknowledged(struct call *call, const sip_t *sip)
+{
+    offer_done(call);
+    if (call->bye_due) {
+        bye_send(call, call->cause);
+        call_check_over(call);
+        return;
+    }
+    if (call_is_ended(call)) return call_check_over(call);
+    call->state = CALL_TALKING;
+    if (!take_late_answer(call, sip)) call_hangup(call, CAUSE_INCOMPATIBLE_DESTINATION, 0, NULL);
+}
+
+static int inbound_ack_cancel(struct call *call, nta_incoming_t *irq, const sip_t *sip)
+{
+    if (call->offer != irq) return 0;
+    if (sip && sip->sip_request && sip->sip_request->rq_method == sip_method_ack) {
+        acknowledged(call, sip);
+    } else if (sip && sip->sip_request) { /* CANCEL: the stack answers the INVITE with 487 afterwards */
+        int cause = CAUSE_ORIGINATOR_CANCEL;
+        headers_reason(sip, &cause);
+        call->sip_status = 487;
+        nta_incoming_treply(irq, SIP_487_REQUEST_CANCELLED, TAG_END());
+        offer_done(call);
+        call_end(call, cause, true, sip);
+    } else { /* no ACK within 32 s */
+        offer_done(call);
+        call->bye_due = false;
+        if (call_is_ended(call)) bye_send(call, call->cause);
+        else call_hangup(call, CAUSE_RECOVERY_ON_TIMER_EXPIRE, 0, NULL);
+        call_check_over(call);
+    }
+    return 0;
+}

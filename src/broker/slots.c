@@ -1,0 +1,210 @@
+/* slots.c: see slots.h. */
+#include "broker/slots.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/state.h"
+#include "core/check.h"
+#include "core/clock.h"
+
+static void queue_put(struct slot_queue *queue, uint32_t slot)
+{
+    CHECK(queue->count < queue->size);
+    queue->items[(queue->head + queue->count++) % queue->size] = slot;
+}
+
+static uint32_t queue_take(struct slot_queue *queue)
+{
+    CHECK(queue->count > 0);
+    uint32_t slot = queue->items[queue->head];
+    queue->head = (queue->head + 1) % queue->size;
+    queue->count--;
+    return slot;
+}
+
+static int queue_open(struct slot_queue *queue, uint32_t size)
+{
+    queue->items = malloc(size * sizeof *queue->items);
+    queue->size = size;
+    return queue->items ? 0 : -ENOMEM;
+}
+
+/* All slots start free; adopt.c takes those of living calls out before (generation and state say which). */
+static void slots_fill(struct broker *broker)
+{
+    struct slots *slots = &broker->slots;
+    for (uint32_t slot = 0; slot < slots->total; slot++) {
+        struct slot *shared = segment_slot(broker->segment, slot);
+        slots->generations[slot] = shared->call.generation;
+        slots->free_since_ns[slot] = shared->call.free_since_ns;
+        if (shared->call.state == SLOT_FREE) queue_put(&slots->workers[slot / slots->each].rested, slot);
+    }
+}
+
+int slots_open(struct broker *broker)
+{
+    struct slots *slots = &broker->slots;
+    slots->each = segment_slots_each(broker->segment);
+    slots->total = segment_slots(broker->segment);
+    slots->workers = calloc(broker->worker_count, sizeof *slots->workers);
+    slots->calls = calloc(slots->total, sizeof(struct call *));
+    slots->generations = calloc(slots->total, sizeof *slots->generations);
+    slots->free_since_ns = calloc(slots->total, sizeof *slots->free_since_ns);
+    if (!slots->workers || !slots->calls || !slots->generations || !slots->free_since_ns) return -ENOMEM;
+    for (uint32_t w = 0; w < broker->worker_count; w++) {
+        if (queue_open(&slots->workers[w].rested, slots->each) < 0) return -ENOMEM;
+        if (queue_open(&slots->workers[w].resting, slots->each) < 0) return -ENOMEM;
+    }
+    for (uint32_t slot = 0; slot < slots->total; slot++) slot_repair(segment_slot(broker->segment, slot), true, false);
+    slots_fill(broker);
+    return 0;
+}
+
+void slots_free(struct broker *broker)
+{
+    struct slots *slots = &broker->slots;
+    for (uint32_t w = 0; slots->workers && w < broker->worker_count; w++) {
+        free(slots->workers[w].rested.items);
+        free(slots->workers[w].resting.items);
+    }
+    free(slots->workers);
+    free(slots->calls);
+    free(slots->generations);
+    free(slots->free_since_ns);
+    *slots = (struct slots){ 0 };
+}
+
+static void wake_rested(struct slots *slots, struct worker_slots *worker)
+{
+    int64_t before = clock_mono_ns() - SLOT_REST_NS;
+    while (worker->resting.count && slots->free_since_ns[worker->resting.items[worker->resting.head]] <= before)
+        queue_put(&worker->rested, queue_take(&worker->resting));
+}
+
+static void slot_claim(struct broker *broker, struct call *call)
+{
+    struct slot *slot = segment_slot(broker->segment, call->slot);
+    slot_call_write_begin(slot);
+    slot->call = (struct slot_call){ .generation = call->generation, .state = SLOT_DIALLING };
+    slot->call.channel = call->channel;
+    slot->call.attempt = call->attempt;
+    slot->call.role = call->inbound ? SLOT_IN : call->script ? SLOT_OUT_CAMPAIGN : SLOT_OUT_SCRIPT;
+    slot_call_write_end(slot);
+}
+
+int slot_lease(struct broker *broker, struct call *call, uint32_t worker)
+{
+    struct slots *slots = &broker->slots;
+    CHECK(call->slot == SLOT_NONE && worker < broker->worker_count);
+    struct worker_slots *of = &slots->workers[worker];
+    wake_rested(slots, of);
+    if (!of->rested.count) return -EAGAIN;
+    call->slot = queue_take(&of->rested);
+    call->worker = worker;
+    call->generation = ++slots->generations[call->slot];
+    if (!call->generation) call->generation = slots->generations[call->slot] = 1;
+    slots->calls[call->slot] = call;
+    of->busy++;
+    slots->busy++;
+    slot_claim(broker, call);
+    directory_put(broker->segment, call->channel.bytes, (struct directory_entry){ call->slot, call->generation, worker });
+    counter_set(broker->counters[COUNTER_calls_active], slots->busy);
+    return 0;
+}
+
+void slot_free(struct broker *broker, struct call *call, bool rest)
+{
+    struct slots *slots = &broker->slots;
+    CHECK(call->slot != SLOT_NONE && slots->calls[call->slot] == call);
+    struct worker_slots *of = &slots->workers[call->worker];
+    struct slot *slot = segment_slot(broker->segment, call->slot);
+    int64_t now = clock_mono_ns();
+    slot_call_write_begin(slot);
+    slot->call.state = SLOT_FREE;
+    slot->call.free_since_ns = now;
+    slot_call_write_end(slot);
+    directory_remove(broker->segment, call->channel.bytes);
+    slots->free_since_ns[call->slot] = now;
+    slots->calls[call->slot] = NULL;
+    queue_put(rest ? &of->resting : &of->rested, call->slot);
+    of->busy--;
+    slots->busy--;
+    call->slot = SLOT_NONE;
+    counter_set(broker->counters[COUNTER_calls_active], slots->busy);
+}
+
+uint32_t slots_room(struct broker *broker)
+{
+    uint32_t room = 0;
+    for (uint32_t w = 0; w < broker->worker_count; w++) {
+        if (!broker->workers[w].ready || broker->workers[w].refuses) continue;
+        wake_rested(&broker->slots, &broker->slots.workers[w]);
+        room += broker->slots.workers[w].rested.count;
+    }
+    return room;
+}
+
+int worker_least(struct broker *broker, uint32_t *worker)
+{
+    uint32_t least = UINT32_MAX;
+    for (uint32_t w = 0; w < broker->worker_count; w++) {
+        if (!broker->workers[w].ready || broker->workers[w].refuses) continue;
+        if (broker->slots.workers[w].busy >= least) continue;
+        least = broker->slots.workers[w].busy;
+        *worker = w;
+    }
+    return least == UINT32_MAX ? -EAGAIN : 0;
+}
+
+static uint8_t slot_state_of(const struct call *call)
+{
+    if (call_is_ended(call)) return SLOT_ENDING;
+    return call->media_started ? SLOT_MEDIA : SLOT_DIALLING;
+}
+
+#define COPY(to, from) memcpy((to), (from), strnlen((from), sizeof(to) - 1) + 1)
+
+static void mirror_dialog(struct slot_call *to, const struct call *call)
+{
+    COPY(to->call_id, call->call_id);
+    COPY(to->local_tag, call->local_tag);
+    COPY(to->remote_tag, call->remote_tag);
+    COPY(to->branch, call->branch);
+    COPY(to->local_uri, call->local_uri);
+    COPY(to->remote_uri, call->remote_uri);
+    COPY(to->target, call->target);
+    COPY(to->route, call->route);
+    to->local_cseq = call->local_cseq;
+    to->remote_cseq = call->remote_cseq;
+    to->sdp_session = call->sdp_session;
+    to->sdp_version = call->sdp_version;
+    if (call->listener) {
+        COPY(to->contact, call->listener->contact_text[call->transport]);
+        snprintf(to->transport, sizeof to->transport, "%s %.50s", call->transport == TRANSPORT_TCP ? "tcp" : "udp", call->listener->name);
+    }
+}
+
+void slot_mirror(struct call *call)
+{
+    if (call->slot == SLOT_NONE) return;
+    struct slot *slot = segment_slot(call->broker->segment, call->slot);
+    slot_call_write_begin(slot);
+    struct slot_call *to = &slot->call;
+    to->state = slot_state_of(call);
+    to->answered = call->answered;
+    mirror_dialog(to, call);
+    if (call->trunk) COPY(to->trunk, call->trunk->name);
+    COPY(to->campaign, call->campaign_name);
+    to->lead = call->lead;
+    to->invite_utc_us = call->at.invite;
+    to->ring_utc_us = call->at.ring;
+    to->answer_utc_us = call->at.answer;
+    to->end_utc_us = call->at.end;
+    to->sip_status = (uint16_t)call->sip_status;
+    to->cause = (uint16_t)call->cause;
+    if (call->media_agreed) to->media = call->media;
+    slot_call_write_end(slot);
+}

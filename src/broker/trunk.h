@@ -1,0 +1,90 @@
+/* trunk.h: the carriers: what the configuration says of each, and how it does. */
+#ifndef BROKER_TRUNK_H
+#define BROKER_TRUNK_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "broker/agent.h"
+#include "broker/caps.h"
+#include "broker/sdp.h"
+#include "bus/limits.h"
+#include "campaign/dialler.h"
+#include "core/buf.h"
+#include "core/config.h"
+#include "core/loop.h"
+
+#define TRUNK_SOURCES_MAX 32
+#define TRUNK_FAILOVERS_MAX 8
+#define TRUNK_RETRY_AFTER_MAX_S 3600 /* no carrier pauses itself for longer by one header */
+
+struct source { /* an address, or a network of that prefix length */
+    struct sockaddr_storage address;
+    uint8_t bits;
+};
+
+struct trunk {
+    struct broker *broker;
+    char name[BUS_NAME_MAX];
+    /* from the configuration */
+    char host[128];
+    uint16_t port;                       /* 0 = by DNS or the default */
+    enum transport transport;
+    struct listener *listener;
+    char route[BUS_URI_MAX];             /* "sip:host:port;transport=udp": where its INVITEs go */
+    char domain[128];                    /* host part of From, To and request URI */
+    char *user, *password, *realm;       /* digest; NULL = none */
+    char *headers;                       /* "X-Account: 7\r\n…", NULL = none */
+    char caller_id[64], caller_name[104];
+    char strip[24], add[24];
+    struct sdp_codecs codecs;
+    enum dial_early early;
+    bool nat;
+    uint32_t ring_timeout_ms;
+    char inbound_script[256], inbound_context[BUS_NAME_MAX];
+    char failover_names[TRUNK_FAILOVERS_MAX][BUS_NAME_MAX];
+    struct trunk *failover[TRUNK_FAILOVERS_MAX];
+    unsigned failover_count;
+    struct source sources[TRUNK_SOURCES_MAX];
+    unsigned source_count;
+    /* how it does */
+    bool disabled;                       /* by an operator */
+    int64_t paused_until_ns;             /* by its own Retry-After */
+    struct cap cap;
+    struct pace pace;
+    struct call *waiting, **waiting_end; /* INVITEs that wait for their turn */
+    uint32_t waiting_count;
+    uint32_t pending;                    /* calls that the ledger makes durable */
+    struct loop_timer turn;
+    uint64_t invites, answered, failed;
+};
+
+struct trunks {
+    struct trunk *list;
+    unsigned count;
+    struct pace pace;                    /* limits.cps: over all trunks */
+};
+
+/* Reads trunks.*; all of them are checked before. One clear line in `error`. */
+int trunks_load(struct broker *broker, struct buf *error);
+void trunks_free(struct broker *broker);
+struct trunk *trunk_named(const struct trunks *trunks, const char *name, size_t length);
+/* Enabled and not paused. */
+bool trunk_usable(const struct trunk *trunk, int64_t now_ns);
+/* Whose address this is: by address and port first, then by address alone. NULL = nobody's. */
+struct trunk *trunk_of_source(const struct trunks *trunks, const struct sockaddr *source);
+/* Puts a call into the trunk's queue; trunk_turn is set to serve it when its time comes. */
+void trunk_queue(struct trunk *trunk, struct call *call);
+void trunk_unqueue(struct trunk *trunk, struct call *call);
+/* After a change of caps: looks at the queue again. */
+void trunk_serve(struct trunk *trunk);
+/* A 503 came with this Retry-After (seconds). */
+void trunk_pause(struct trunk *trunk, uint32_t seconds);
+
+bool source_matches(const struct source *source, const struct sockaddr *address);
+int source_parse(struct source *out, const char *text);
+/* "host", "host:port", "[v6]:port". 0 or -EINVAL. */
+int host_port_parse(const char *text, char *host, size_t size, uint16_t *port);
+
+#endif

@@ -1,0 +1,224 @@
+/* trunk_load.c: trunks from the configuration. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/headers.h"
+#include "broker/state.h"
+#include "broker/trunk.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+int host_port_parse(const char *text, char *host, size_t size, uint16_t *port)
+{
+    const char *colon = NULL, *begin = text, *end = text + strlen(text);
+    if (*text == '[') {
+        const char *close = strchr(text, ']');
+        if (!close) return -EINVAL;
+        begin = text + 1;
+        end = close;
+        colon = close[1] == ':' ? close + 1 : NULL;
+    } else if ((colon = strrchr(text, ':'))) {
+        end = colon;
+    }
+    if (end == begin || (size_t)(end - begin) >= size) return -EINVAL;
+    memcpy(host, begin, (size_t)(end - begin));
+    host[end - begin] = 0;
+    long n = colon ? strtol(colon + 1, NULL, 10) : 0;
+    if (n < 0 || n > 65535) return -EINVAL;
+    *port = (uint16_t)n;
+    return 0;
+}
+
+static int address_parse(struct sockaddr_storage *out, const char *text, uint16_t port)
+{
+    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        return 32;
+    }
+    if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(port);
+        return 128;
+    }
+    return -EINVAL;
+}
+
+int source_parse(struct source *out, const char *text)
+{
+    char address[64];
+    size_t length = strcspn(text, "/");
+    if (length >= sizeof address) return -EINVAL;
+    memcpy(address, text, length);
+    address[length] = 0;
+    int bits = address_parse(&out->address, address, 0);
+    if (bits < 0) return bits;
+    long prefix = text[length] ? strtol(text + length + 1, NULL, 10) : bits;
+    if (prefix < 0 || prefix > bits) return -EINVAL;
+    out->bits = (uint8_t)prefix;
+    return 0;
+}
+
+/* The trunk's own addresses are sources. A name is looked up once, at the start, where blocking is allowed. */
+static void sources_of_host(struct trunk *trunk)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_DGRAM }, *list = NULL;
+    char port[8];
+    snprintf(port, sizeof port, "%u", trunk->port ? trunk->port : 5060);
+    int err = getaddrinfo(trunk->host, port, &hints, &list);
+    if (err) log_warning(NULL, "trunk %s: address %s: %s; its inbound calls come from unknown sources until restart", trunk->name, trunk->host, gai_strerror(err));
+    for (struct addrinfo *at = err ? NULL : list; at && trunk->source_count < TRUNK_SOURCES_MAX; at = at->ai_next) {
+        struct source *source = &trunk->sources[trunk->source_count++];
+        memcpy(&source->address, at->ai_addr, at->ai_addrlen);
+        source->bits = at->ai_family == AF_INET ? 32 : 128;
+    }
+    if (!err) freeaddrinfo(list);
+}
+
+static void headers_read(struct trunk *trunk, const struct config_node *headers)
+{
+    struct buf text = BUF_INIT;
+    for (size_t i = 0; i < config_count(headers); i++) {
+        const struct config_node *header = config_child(headers, i);
+        headers_add(&text, config_name(header), config_text(header));
+    }
+    trunk->headers = text.length ? buf_take(&text) : NULL;
+    buf_free(&text);
+}
+
+static char *text_or_null(const struct config_node *node, const char *path)
+{
+    const char *text = config_str(node, path, NULL);
+    return text ? strdup(text) : NULL;
+}
+
+static void codecs_read(struct trunk *trunk, const struct config_node *codecs)
+{
+    struct buf names = BUF_INIT;
+    for (size_t i = 0; i < config_count(codecs); i++) buf_printf(&names, "%s,", config_text(config_child(codecs, i)));
+    if (sdp_codecs_parse(&trunk->codecs, buf_text(&names)) < 0) sdp_codecs_parse(&trunk->codecs, "PCMU,PCMA");
+    buf_free(&names);
+}
+
+static enum dial_early early_of(const char *word)
+{
+    return !strcmp(word, "answer") ? DIAL_EARLY_ANSWER : !strcmp(word, "listen") ? DIAL_EARLY_LISTEN : DIAL_EARLY_IGNORE;
+}
+
+static void turn_due(struct loop_timer *timer)
+{
+    trunk_serve(timer->context);
+}
+
+static void address_read(struct trunk *trunk, const struct config_node *node)
+{
+    bool six = strchr(trunk->host, ':') != NULL;
+    size_t n = (size_t)snprintf(trunk->route, sizeof trunk->route, six ? "sip:[%s]" : "sip:%s", trunk->host);
+    if (trunk->port) n += (size_t)snprintf(trunk->route + n, sizeof trunk->route - n, ":%u", trunk->port);
+    snprintf(trunk->route + n, sizeof trunk->route - n, ";transport=%s", trunk->transport == TRANSPORT_TCP ? "tcp" : "udp");
+    snprintf(trunk->domain, sizeof trunk->domain, "%s", config_str(node, "domain", config_str(node, "address", "")));
+}
+
+static void rules_read(struct trunk *trunk, const struct config_node *node)
+{
+    snprintf(trunk->caller_id, sizeof trunk->caller_id, "%s", config_str(node, "caller_id", ""));
+    snprintf(trunk->caller_name, sizeof trunk->caller_name, "%s", config_str(node, "caller_name", ""));
+    snprintf(trunk->strip, sizeof trunk->strip, "%s", config_str(node, "prefix.strip", ""));
+    snprintf(trunk->add, sizeof trunk->add, "%s", config_str(node, "prefix.add", ""));
+    snprintf(trunk->inbound_script, sizeof trunk->inbound_script, "%s", config_str(node, "inbound.script", ""));
+    snprintf(trunk->inbound_context, sizeof trunk->inbound_context, "%s", config_str(node, "inbound.context", ""));
+    trunk->early = early_of(config_str(node, "early", "ignore"));
+    trunk->nat = config_bool(node, "nat", false);
+    trunk->ring_timeout_ms = (uint32_t)config_int(node, "ring_timeout_s", 60) * 1000;
+    trunk->cap.max = (uint32_t)config_int(node, "concurrent", 100);
+    pace_set(&trunk->pace, config_num(node, "cps", 10), clock_mono_ns());
+}
+
+static void lists_read(struct trunk *trunk, const struct config_node *node)
+{
+    codecs_read(trunk, config_get(node, "codecs"));
+    headers_read(trunk, config_get(node, "headers"));
+    const struct config_node *failover = config_get(node, "failover"), *sources = config_get(node, "sources");
+    for (size_t i = 0; i < config_count(failover) && trunk->failover_count < TRUNK_FAILOVERS_MAX; i++)
+        snprintf(trunk->failover_names[trunk->failover_count++], BUS_NAME_MAX, "%s", config_text(config_child(failover, i)));
+    for (size_t i = 0; i < config_count(sources) && trunk->source_count < TRUNK_SOURCES_MAX; i++)
+        if (source_parse(&trunk->sources[trunk->source_count], config_text(config_child(sources, i))) == 0) trunk->source_count++;
+    sources_of_host(trunk);
+}
+
+static int trunk_read(struct broker *broker, struct trunk *trunk, const struct config_node *node, struct buf *error)
+{
+    trunk->broker = broker;
+    trunk->waiting_end = &trunk->waiting;
+    trunk->turn = (struct loop_timer){ .fire = turn_due, .context = trunk };
+    snprintf(trunk->name, sizeof trunk->name, "%s", config_name(node));
+    if (host_port_parse(config_str(node, "address", ""), trunk->host, sizeof trunk->host, &trunk->port) < 0) {
+        buf_printf(error, "trunks.%s.address: \"%s\" is no host or host:port", trunk->name, config_str(node, "address", ""));
+        return -EINVAL;
+    }
+    trunk->transport = !strcmp(config_str(node, "transport", "udp"), "tcp") ? TRANSPORT_TCP : TRANSPORT_UDP;
+    const char *listen = config_str(node, "listen", NULL);
+    trunk->listener = listen ? listener_named(&broker->agent, listen) : &broker->agent.listeners[0];
+    if (!trunk->listener) {
+        buf_printf(error, "trunks.%s.listen: no listener is called \"%s\"", trunk->name, listen);
+        return -EINVAL;
+    }
+    trunk->user = text_or_null(node, "user");
+    trunk->password = text_or_null(node, "password");
+    trunk->realm = text_or_null(node, "realm");
+    address_read(trunk, node);
+    rules_read(trunk, node);
+    lists_read(trunk, node);
+    return 0;
+}
+
+static int failovers_link(struct trunks *trunks, struct buf *error)
+{
+    for (unsigned i = 0; i < trunks->count; i++) {
+        struct trunk *trunk = &trunks->list[i];
+        for (unsigned k = 0; k < trunk->failover_count; k++) {
+            const char *name = trunk->failover_names[k];
+            trunk->failover[k] = trunk_named(trunks, name, strlen(name));
+            if (trunk->failover[k]) continue;
+            buf_printf(error, "trunks.%s.failover: no trunk is called \"%s\"", trunk->name, name);
+            return -EINVAL;
+        }
+    }
+    return 0;
+}
+
+int trunks_load(struct broker *broker, struct buf *error)
+{
+    const struct config_node *list = config_get(broker->config, "trunks");
+    struct trunks *trunks = &broker->trunks;
+    pace_set(&trunks->pace, config_num(broker->config, "limits.cps", 1000), clock_mono_ns());
+    size_t count = config_count(list);
+    trunks->list = calloc(count ? count : 1, sizeof *trunks->list);
+    if (!trunks->list) return buf_puts(error, "out of memory for the trunks"), -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        int err = trunk_read(broker, &trunks->list[i], config_child(list, i), error);
+        if (err < 0) return err;
+        trunks->count++;
+    }
+    return failovers_link(trunks, error);
+}
+
+void trunks_free(struct broker *broker)
+{
+    for (unsigned i = 0; i < broker->trunks.count; i++) {
+        struct trunk *trunk = &broker->trunks.list[i];
+        free(trunk->user);
+        free(trunk->password);
+        free(trunk->realm);
+        free(trunk->headers);
+    }
+    free(broker->trunks.list);
+    broker->trunks = (struct trunks){ 0 };
+}
