@@ -53,6 +53,7 @@ void bench_bell_latency(void) {
         r.time_ns = clock_mono_ns();
         while (ring_push(segment_ring_down(segment, 0), &r)) bench_relax();
         bell_ring(segment, BUS_WORKER_0, BELL_MEDIA);
+        bench_await(samples, n + 1);
     }
     bench_join(pid);
     bench_latency("ring + bell: one way, reader asleep", samples);

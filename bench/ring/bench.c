@@ -59,7 +59,17 @@ struct bench_samples *bench_samples_new(uint32_t size) {
 }
 
 void bench_sample(struct bench_samples *s, int64_t ns) {
-    if (s->count < s->size) s->ns[s->count++] = ns;
+    if (s->count == s->size) return;
+    s->ns[s->count] = ns;
+    __atomic_store_n(&s->count, s->count + 1, __ATOMIC_RELEASE);
+}
+
+void bench_await(const struct bench_samples *s, uint32_t n) {
+    for (int spins = 0; __atomic_load_n(&s->count, __ATOMIC_ACQUIRE) < n; spins++)
+        if (spins > 10000)
+            sched_yield();
+        else
+            bench_relax();
 }
 
 static int by_value(const void *a, const void *b) {

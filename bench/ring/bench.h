@@ -21,6 +21,9 @@ struct bench_samples {
 };
 struct bench_samples *bench_samples_new(uint32_t size); /* shared */
 void bench_sample(struct bench_samples *s, int64_t ns);
+/* Waits until `n` samples are there: one record at a time, so that a pause of the reader (other load) spoils one sample and not
+ * the queue behind it. Spins for a while, then yields its core, which the reader may need. */
+void bench_await(const struct bench_samples *s, uint32_t n);
 int64_t bench_percentile(struct bench_samples *s, double percent);
 
 /* One line of the table. */

@@ -91,10 +91,9 @@ static void latency(bool ours) {
     struct ring_record r = { 0 };
     pid_t pid = bench_fork(latency_reader, &s);
     for (uint32_t n = 0; n < LATENCY_COUNT; n++) {
-        int64_t next = clock_mono_ns() + 5000;
-        while (clock_mono_ns() < next) bench_relax();
         r.time_ns = clock_mono_ns();
         while (!s.push(&s, &r)) bench_relax();
+        bench_await(s.samples, n + 1);
     }
     bench_join(pid);
     bench_latency(ours ? "ring: one way, reader spinning" : "ck_ring: the same", s.samples);
