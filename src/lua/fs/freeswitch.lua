@@ -98,3 +98,19 @@ freeswitch.email = func("email", "sssssss", 2, 7, function(to, from, headers, bo
 end)
 
 for name, c in pairs(class.all) do freeswitch[name] = c.table end
+core.base.freeswitch = freeswitch
+
+-- --- what the engine calls ---
+
+local layer = core.layer
+function layer.channel_start(ch) fs.channel.begin(ch) end
+function layer.channel_run(ch, file, arguments) return fs.channel.campaign(ch, file, arguments) end
+function layer.channel_over(ch) fs.channel.ended(ch) end
+function layer.script_session(object, globals) fs.session.script_session(object, globals) end
+function layer.session_uuid(object)
+  local st = core.state(object)
+  return st and st.uuid
+end
+if fs.api and not layer.api then
+  function layer.api(command, arguments) return fs.api.line(command .. " " .. (arguments or ""), {}) end
+end

@@ -32,7 +32,7 @@ end
 local function execute(ch, text)
   local app, data = match(text, "^%s*([^%s:]+)::(.*)$")
   if app then
-    ch:queue_event({ { "call-command", "execute" }, { "execute-app-name", app }, { "execute-app-arg", data } })
+    fs.messages.send(ch, { { "call-command", "execute" }, { "execute-app-name", app }, { "execute-app-arg", data } })
     return
   end
   app, data = match(text, "^%s*(%S+)%s*(.*)$")

@@ -6,6 +6,8 @@ core.fs = core.fs or {}
 local fs = core.fs
 
 local order = {
+  -- the standard library as scripts get it (core.base), waiting, starting scripts
+  "stdlib", "stdlib_coroutine", "stdlib_string", "stdlib_table", "stdlib_debug", "stdlib_io", "stdlib_load", "stdlib_script", "compat",
   -- text, classes, events
   "util", "class", "event_types", "event", "variables",
   -- calls
@@ -23,7 +25,7 @@ local order = {
 }
 for i = 1, #order do core.load(order[i]) end
 
-return {
+local layer = {
   base = { freeswitch = fs.freeswitch },
   channel_start = function(ch) fs.channel.begin(ch) end,
   channel_run = function(ch, script, arguments) return fs.channel.campaign(ch, script, arguments) end,
@@ -31,3 +33,9 @@ return {
   api = function(command, arguments) return fs.api.door and fs.api.door(command, arguments) or fs.api.line(command .. " " .. (arguments or "")) end,
   script_session = function(object, globals) fs.session.script_session(object, globals) end,
 }
+
+-- Each script begins with a flat copy of these globals.
+for name, value in pairs(layer.base) do core.base[name] = value end
+core.base_set(core.base)
+core.layer = layer
+return layer

@@ -53,3 +53,18 @@ function messages.run(ch, list)
   if f then f(ch, get)
   else util.warn(ch, "call-command %s is unknown", get("call-command") or "") end
 end
+
+-- Hands a message to a call: to whoever serves it, or to a fiber of its own if nobody does.
+function messages.send(ch, list)
+  if not ch:up() then return false end
+  local owner = ch:owner()
+  if owner and core.fiber_alive(owner) then
+    ch:queue_event(list)
+  else
+    core.spawn("message", function()
+      messages.run(ch, list)
+      if ch:owner() == core.self() then ch:own(nil) end
+    end)
+  end
+  return true
+end

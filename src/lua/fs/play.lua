@@ -82,9 +82,9 @@ local function one(ch, file, o, params)
   headers.fire("PLAYBACK_START", ch, about)
   local timeout = util.int(ch:get("playback_timeout_sec"))
   local deadline = timeout >= 2 and core.now() + timeout * 1000 or nil
-  local outer = data.playing
+  local outer = data.player
   local current = { op = op, file = file }
-  data.playing = current
+  data.player, data.playing = current, op.token
   local how, value
   while true do
     how, value = wait.serve(ch, { op = op, st = o.st, deadline = deadline, on_digit = o.on_digit,
@@ -93,9 +93,9 @@ local function one(ch, file, o, params)
         return callback.control(ch, op.token, v)
       end })
     -- Something played in between, from a callback or a queued command: go on where it was.
-    if how == "done" and value and value.reason == "replaced" and not wait.gone(ch) and data.playing == current then
+    if how == "done" and value and value.reason == "replaced" and not wait.gone(ch) and data.player == current then
       op = wait.op()
-      current.op, current.covered = op, true
+      current.op, current.covered, data.playing = op, true, op.token
       if not ch:play(op.token, source, value.position or 0, o.loop or false) then
         wait.forget(op)
         how = "break"
@@ -105,7 +105,7 @@ local function one(ch, file, o, params)
       break
     end
   end
-  data.playing = outer
+  data.player, data.playing = outer, outer and outer.op.token
   if outer then outer.covered = true end
   local x = how == "done" and value or nil
   if how ~= "done" then
@@ -181,12 +181,4 @@ function play.file(ch, file, o)
   local how, value = each(ch, file, o)
   if how == "timeout" and util.truth(ch:get("playback_timeout_as_success")) then how = "success" end
   return how, value
-end
-
--- uuid_fileman: a control word for whatever plays; false if nothing does.
-function play.fileman(ch, words)
-  local current = ch:data().playing
-  if not current then return false end
-  if callback.control(ch, current.op.token, words) then ch:stop(current.op.token) end
-  return true
 end

@@ -86,7 +86,7 @@ end
 -- --- a call recorded aside ---
 
 -- Starts; the operation lives with the call. Gives true or false.
-function record.session_start(ch, path, limit_s, vars)
+function record.start(ch, path, limit_s, vars)
   if not ch:up() then return false end
   local function setting(name) return vars and vars:get(name) or ch:get(name) end
   path = target(ch, path)
@@ -127,7 +127,7 @@ function record.session_start(ch, path, limit_s, vars)
 end
 
 -- word: stop mask unmask pause resume; path or "all". False if there is none.
-function record.session_control(ch, word, path)
+function record.control(ch, path, word)
   local list = ch:data().recordings
   if not list then return false end
   local found = false
@@ -139,6 +139,8 @@ function record.session_control(ch, word, path)
   end
   return found
 end
+
+function record.stop(ch, path) return record.control(ch, path, "stop") end
 
 -- --- insertFile ---
 

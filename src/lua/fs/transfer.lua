@@ -49,6 +49,28 @@ function transfer.transfer(ch, extension, dialplan, context)
   return true
 end
 
+-- "[-bleg|-both] ext [dialplan [context]]" as the command and the application take it; `m:…`/`app:data` lists with the dialplan inline.
+function transfer.command(ch, text)
+  local words = util.separate(text, " ")
+  local which
+  if words[1] == "-bleg" or words[1] == "-both" then which = table.remove(words, 1) end
+  if not words[1] then return false end
+  local partner = ch:data().partner
+  local done = true
+  if which then
+    if not partner then
+      if which == "-bleg" then return false end
+    else
+      done = transfer.transfer(partner, words[1], words[2], words[3])
+    end
+  end
+  if which ~= "-bleg" then done = transfer.transfer(ch, words[1], words[2], words[3]) end
+  return done
+end
+
+-- A list of applications in place of the dialplan: "park", "answer,playback:x.wav".
+function transfer.inline(ch, text) return transfer.transfer(ch, text, "inline") end
+
 -- Ends what runs and parks (uuid_park, park_after_bridge).
 function transfer.park(ch)
   transfer.next(ch, function()

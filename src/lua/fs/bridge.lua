@@ -1,0 +1,287 @@
+-- bridge.lua: two calls that hear each other: the bridge of a script, of the application, and of uuid_bridge; what both learn from it.
+local core = ...
+local fs = core.fs
+local util, variables, headers, hooks, wait, channel, callback = fs.util, fs.variables, fs.headers, fs.hooks, fs.wait, fs.channel, fs.callback
+
+local match, lower = string.match, string.lower
+
+local bridge = {}
+fs.bridge = bridge
+
+-- --- in and out ---
+
+local function about(a, b) return { { "Bridge-A-Unique-ID", a:uuid() }, { "Bridge-B-Unique-ID", b:uuid() } } end
+
+local function enter(a, b)
+  local da, db = a:data(), b:data()
+  da.partner, db.partner = b, a
+  da.bridge_side, db.bridge_side = "originator", "originatee"
+  a:set("bridge_uuid", b:uuid())
+  b:set("bridge_uuid", a:uuid())
+  a:set("bridge_channel", b:profile("chan_name"))
+  b:set("bridge_channel", a:profile("chan_name"))
+  a:set("last_bridge_to", b:uuid())
+  b:set("last_bridge_to", a:uuid())
+  a:set("signal_bond", b:uuid())
+  b:set("signal_bond", a:uuid())
+  a:set("last_bridge_role", "originator")
+  b:set("last_bridge_role", "originatee")
+  hooks.run(a, "pre_bridge")
+  hooks.run(b, "pre_bridge")
+  hooks.api(a, "api_before_bridge")
+  if not a:bridge(b) then return false end
+  headers.fire("CHANNEL_BRIDGE", a, about(a, b))
+  hooks.run(a, "post_bridge")
+  return true
+end
+
+local function leave(a, b)
+  local da, db = a:data(), b:data()
+  if a:up() then a:unbridge() elseif b:up() then b:unbridge() end
+  da.partner, db.partner = nil, nil
+  a:set("bridge_uuid", nil)
+  b:set("bridge_uuid", nil)
+  a:set("bridge_channel", nil)
+  b:set("bridge_channel", nil)
+  local cause_a, cause_b = a:cause(), b:cause()
+  local cause = cause_b or cause_a
+  if cause then
+    a:set("bridge_hangup_cause", cause)
+    b:set("bridge_hangup_cause", cause)
+  end
+  if cause_b then
+    a:set("last_bridge_hangup_cause", cause_b)
+    a:set("last_bridge_proto_specific_hangup_cause", b:get("proto_specific_hangup_cause"))
+    if b:get("sip_hangup_phrase") then a:set("sip_hangup_phrase", b:get("sip_hangup_phrase")) end
+  end
+  if cause_a then b:set("last_bridge_hangup_cause", cause_a) end
+  headers.fire("CHANNEL_UNBRIDGE", a, about(a, b))
+  hooks.api(a, "api_after_bridge")
+end
+
+-- Ends the bridge that this call is in; whoever holds it goes on.
+function bridge.leave(ch)
+  local partner = ch:data().partner
+  if not partner then return end
+  ch:data().bridge_over, partner:data().bridge_over = true, true
+  fs.transfer.wake(ch)
+  fs.transfer.wake(partner)
+end
+
+-- --- while it lasts ---
+
+-- Keys of one side go to the other; the first side's callback (o.st) hears its own.
+local function forward(from, to, digit, duration)
+  to:send_digits(core.token(), digit, math.floor((duration or 2000) / 8))
+end
+
+-- Serves both until one hangs up, leaves, or the callback stops it. This fiber owns both.
+local function serve(a, b, o)
+  local st = o.st
+  local da, db = a:data(), b:data()
+  local key = a:get("bridge_terminate_key")
+  local key_b = b:get("bridge_terminate_key")
+  da.bridge_over, db.bridge_over = nil, nil
+  local me = core.self()
+  local owner_b = b:owner()
+  wait.acquire(b)
+  b:watch(me, true)
+  local how, value = wait.serve(a, {
+    on_digit = function(digit, duration)
+      if key and string.find(key, digit, 1, true) then return true end
+      if st and st.cb_function and st.ch == a and callback.stops(callback.digit(st, digit, duration)) then return true end
+      if b:up() then forward(a, b, digit, duration) end
+    end,
+    check = function()
+      if not b:up() then
+        channel.over(b)
+        return "b"
+      end
+      if b:transferring() or db.pending then return "moved" end
+      if da.bridge_over or db.bridge_over then return "over" end
+      if not db.seen_answered and b:answered() then channel.notice(b) end
+      while b:digits() > 0 do
+        local digit, duration = fs.digits.take(b)
+        if not digit then break end
+        if key_b and string.find(key_b, digit, 1, true) then return "key" end
+        if a:up() then forward(b, a, digit, duration) end
+      end
+      if db.commands then
+        local command = table.remove(db.commands, 1)
+        if #db.commands == 0 then db.commands = nil end
+        fs.messages.run(b, command)
+        wait.acquire(b)
+        wait.acquire(a)
+      end
+    end,
+  })
+  b:watch(me, false)
+  if owner_b ~= me and b:owner() == me then b:own(owner_b and core.fiber_alive(owner_b) and owner_b or nil) end
+  return how, value
+end
+
+-- What a leg does of its own after a bridge; true if it went somewhere.
+local function onwards(ch)
+  local transfer = ch:get("transfer_after_bridge")
+  if transfer then
+    ch:set("transfer_after_bridge", nil)
+    local extension, dialplan, context = match(transfer, "^([^:]*):?([^:]*):?(.*)$")
+    fs.transfer.transfer(ch, extension, dialplan, context)
+    return true
+  end
+  if util.truth(ch:get("park_after_bridge")) then
+    fs.transfer.park(ch)
+    return true
+  end
+  local app = ch:get("exec_after_bridge_app")
+  if app then
+    local arg = ch:get("exec_after_bridge_arg")
+    ch:set("exec_after_bridge_app", nil)
+    fs.transfer.actions(ch, { { app, arg or "" } })
+    return true
+  end
+end
+
+-- Bridges and waits for its end; the second leg then goes where its variables say, or ends.
+function bridge.run(a, b, o)
+  o = o or {}
+  local state_a = a:state()
+  if not enter(a, b) then return false end
+  local was_answered = b:answered()
+  serve(a, b, o)
+  leave(a, b)
+  was_answered = was_answered or b:answered()
+  if a:up() and not a:transferring() then channel.state(a, state_a) end
+  if b:up() and not b:transferring() and not b:data().pending and not o.keep_b then
+    if not onwards(b) then channel.hangup(b, "NORMAL_CLEARING") end
+  end
+  if a:up() and not wait.gone(a) and not o.keep_a then
+    if not onwards(a) then
+      local rule = a:get("hangup_after_bridge")
+      if rule and (lower(rule) == "explicit" or util.truth(rule) and was_answered) and not b:up() then
+        channel.hangup(a, b:cause() or "NORMAL_CLEARING")
+      end
+    end
+  end
+  return true
+end
+
+-- freeswitch.bridge(a, b).
+function bridge.sessions(st_a, st_b)
+  local a, b = st_a.ch, st_b.ch
+  if not a:up() or not b:up() or a:transferring() or b:transferring() then
+    core.log(3, "Channels not ready\n")
+    return
+  end
+  callback.hangup_hook(st_a)
+  if not a:outbound() and not a:media_ready() then channel.pre_answer(a) end
+  if not b:media_ready() then
+    wait.serve(b, { deadline = core.now() + 60000, check = function() return b:media_ready() or not a:up() end })
+  end
+  if a:up() and b:up() then bridge.run(a, b, { st = st_a }) end
+  callback.hangup_hook(st_a)
+  callback.hangup_hook(st_b)
+end
+
+-- --- the application ---
+
+local always = { NO_ANSWER = true, NO_USER_RESPONSE = true, ORIGINATOR_CANCEL = true }
+
+-- Does the A leg go on after a failed dial?
+local function goes_on(a, cause)
+  if cause == "ATTENDED_TRANSFER" then return false end
+  local rule, inverse = a:get("continue_on_fail"), a:get("failure_causes")
+  if rule or inverse then
+    if inverse and not rule then return not util.cause_listed(inverse, cause) end
+    if util.truth(rule) then return true end
+    if util.falsity(rule) then return false end
+    return util.cause_listed(rule, cause)
+  end
+  return always[cause] or false
+end
+
+function bridge.app(a, text)
+  a:set("originate_failed_cause", nil)
+  local timeout = tonumber(a:get("call_timeout")) or tonumber(a:get("originate_timeout"))
+  local vars = util.names()
+  for _, name in ipairs({ "ignore_early_media", "leg_timeout", "progress_timeout", "ringback", "fail_on_single_reject" }) do
+    local v = a:get(name)
+    if v then vars:set(name, v) end
+  end
+  local b, cause = fs.originate.dial(text, { aleg = a, timeout_s = timeout or 60, vars = vars, exports = "bridge_export_vars" })
+  if not b then
+    a:set("originate_failed_cause", cause)
+    a:set("last_bridge_hangup_cause", cause)
+    util.log(util.INFO, "Originate Failed.  Cause: " .. cause, a)
+    if not a:up() then return end
+    local transfer = a:get("transfer_on_fail")
+    if transfer and not goes_on(a, cause) then
+      local causes, extension, dialplan, context = match(transfer, "^(%S+)%s+(%S+)%s*(%S*)%s*(%S*)")
+      if not extension then causes, extension = "true", transfer end
+      if util.truth(causes) or util.cause_listed(causes, cause) then return fs.transfer.transfer(a, extension, dialplan, context) end
+    end
+    if not goes_on(a, cause) then channel.hangup(a, cause) end
+    return
+  end
+  -- Early media goes through to the A leg; B's answer answers A.
+  if not a:answered() and not a:outbound() then
+    if b:answered() then channel.answer(a) else channel.pre_answer(a) end
+  end
+  local answer_timeout = tonumber(a:get("bridge_answer_timeout"))
+  if not b:answered() then
+    local fiber = core.self()
+    local limit = answer_timeout and core.now() + answer_timeout * 1000
+    core.spawn("answer of the second leg", function()
+      local me = core.self()
+      b:watch(me, true)
+      while b:up() and a:up() and not b:answered() do
+        local left = limit and limit - core.now()
+        if left and left <= 0 then
+          channel.hangup(b, "NO_ANSWER")
+          break
+        end
+        core.wait(left)
+      end
+      b:watch(me, false)
+      if b:answered() and a:up() and not a:answered() and not a:outbound() then
+        a:answer()
+        channel.notice(a)
+      end
+    end)
+  end
+  bridge.run(a, b)
+end
+
+-- --- uuid_bridge ---
+
+-- Takes both from what they do and joins them; the first one's life holds the bridge. Afterwards whoever is still up is parked.
+function bridge.join(a, b)
+  if not a:up() or not b:up() or a == b then return false end
+  if a:data().partner then bridge.leave(a) end
+  if b:data().partner then bridge.leave(b) end
+  local done = false
+  fs.transfer.next(b, function()
+    channel.state(b, "CS_HIBERNATE")
+    local me = core.self()
+    b:watch(me, true)
+    while b:up() and not done and not b:transferring() and not b:data().pending do wait.once(nil) end
+    if b:up() and not wait.gone(b) then
+      b:own(me)
+      if not onwards(b) then
+        channel.state(b, "CS_EXECUTE")
+        fs.apps.execute(b, "park")
+      end
+    end
+  end)
+  fs.transfer.next(a, function()
+    local life_b = b:data().life
+    bridge.run(a, b, { keep_b = true })
+    done = true
+    if life_b and core.fiber_alive(life_b) then core.wake(life_b, 0, true) end
+    if a:up() and not wait.gone(a) then
+      channel.state(a, "CS_EXECUTE")
+      fs.apps.execute(a, "park")
+    end
+  end)
+  return true
+end
