@@ -1,0 +1,278 @@
+/* engine.c: the engine as a whole: its state, its table of primitives, and the worker's doors. */
+#include <errno.h>
+#include <lualib.h>
+#include <luajit.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/limits.h"
+#include "bus/protocol.h"
+#include "core/check.h"
+#include "core/config.h"
+#include "core/log.h"
+#include "lua/embedded.h"
+#include "lua/private.h"
+
+/* --- the embedded sources ---------------------------------------------------------------------------------------------- */
+
+static const struct embedded_lua *embedded_find(const char *name) {
+    for (const struct embedded_lua *e = embedded_lua; e->name; e++)
+        if (!strcmp(e->name, name)) return e;
+    return NULL;
+}
+
+/* core.load(name) → what fs/NAME.lua returns, called with core; nil if there is no such file. */
+static int lua_load_embedded(lua_State *L) {
+    const char *name = luaL_checkstring(L, 1);
+    const struct embedded_lua *source = embedded_find(name);
+    if (!source) return 0;
+    lua_settop(L, 1);
+    lua_pushfstring(L, "=fs/%s.lua", name);
+    if (luaL_loadbuffer(L, source->source, source->length, lua_tostring(L, -1))) return lua_error(L);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, engine_of(L)->core);
+    lua_call(L, 1, LUA_MULTRET);
+    return lua_gettop(L) - 2;
+}
+
+/* --- making and ending --------------------------------------------------------------------------------------------------- */
+
+static int weak_table(lua_State *L, const char *mode) {
+    lua_newtable(L);
+    if (mode) {
+        lua_newtable(L);
+        lua_pushstring(L, mode);
+        lua_setfield(L, -2, "__mode");
+        lua_setmetatable(L, -2);
+    }
+    return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static void registry_open(struct engine *engine) {
+    lua_State *L = engine->L;
+    engine->core = weak_table(L, NULL);
+    engine->layer = weak_table(L, NULL);
+    engine->base = weak_table(L, NULL);
+    engine->proxies = weak_table(L, NULL);
+    engine->lazies = weak_table(L, NULL);
+    engine->chunks = weak_table(L, NULL);
+    engine->graves = weak_table(L, NULL);
+    engine->guarded = weak_table(L, "k");
+    engine->channels = weak_table(L, "v");
+    engine->living = weak_table(L, NULL);
+}
+
+static void core_open(lua_State *L) {
+    void (*const parts[])(lua_State *) = {
+        fiber_open, script_open, isolate_open, basetypes_open, environment_open, chunk_open, object_open, hostlib_open, subscribe_open,
+        channel_open, job_open, curl_open, child_open, regex_open, xml_open, tools_open, pattern_open, random_open,
+    };
+    lua_rawgeti(L, LUA_REGISTRYINDEX, engine_of(L)->core);
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) parts[i](L);
+    lua_pushcfunction(L, lua_load_embedded);
+    lua_setfield(L, -2, "load");
+    lua_pop(L, 1);
+}
+
+static int traceback(lua_State *L) {
+    luaL_traceback(L, L, lua_tostring(L, 1), 1);
+    return 1;
+}
+
+static int open_all(lua_State *L) {
+    struct engine *engine = engine_of(L);
+    luaL_openlibs(L);
+    luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF); /* a hook waits for the end of a compiled loop */
+    registry_open(engine);
+    core_open(L);
+    lua_pushcfunction(L, lua_load_embedded);
+    lua_pushliteral(L, "init");
+    lua_call(L, 1, 1);
+    luaL_checktype(L, -1, LUA_TTABLE);
+    lua_rawseti(L, LUA_REGISTRYINDEX, engine->layer);
+    return 0;
+}
+
+static void pass(struct loop_hook *hook) {
+    fiber_run_all(hook->context);
+}
+
+static void wake_fired(struct loop_timer *timer) {
+    fiber_run_all(timer->context);
+}
+
+static void settings_read(struct engine *engine) {
+    const struct config_node *config = host_config(engine->host);
+    engine->memory_limit = (size_t)config_int(config, "scripts.memory_mb", 64) << 20;
+    engine->script_dir = strdup(config_str(config, "scripts.dir", "scripts"));
+}
+
+int engine_new(struct engine **out, struct host *host) {
+    struct engine *engine = calloc(1, sizeof *engine);
+    int status;
+    if (!engine) return -ENOMEM;
+    engine->host = host;
+    engine->loop = host_loop(host);
+    engine->ready_end = &engine->ready;
+    engine->charged = &engine->meter;
+    engine->wake = (struct loop_timer){ .fire = wake_fired, .context = engine };
+    settings_read(engine);
+    engine->L = lua_newstate(meter_allocate, engine);
+    if (!engine->L) {
+        free(engine->script_dir);
+        free(engine);
+        return -ENOMEM;
+    }
+    preempt_start(engine);
+    lua_pushcfunction(engine->L, traceback);
+    lua_pushcfunction(engine->L, open_all);
+    status = lua_pcall(engine->L, 0, 0, 1);
+    if (status) {
+        log_crit(NULL, "the script engine cannot start: %s", lua_tostring(engine->L, -1));
+        engine_free(engine);
+        return -EINVAL;
+    }
+    lua_settop(engine->L, 0);
+    engine->hook = (struct loop_hook){ .run = pass, .context = engine };
+    loop_hook_add(engine->loop, &engine->hook);
+    *out = engine;
+    return 0;
+}
+
+/* The loop has no way to remove a hook: the engine goes when its loop has stopped. */
+void engine_free(struct engine *engine) {
+    if (!engine) return;
+    fiber_free_all(engine);
+    subscribe_free_all(engine);
+    child_free_all(engine);
+    object_bury(engine);
+    preempt_stop(engine);
+    loop_timer_clear(engine->loop, &engine->wake);
+    lua_close(engine->L);
+    channel_unrefs(engine);
+    free(engine->unrefs);
+    free(engine->script_dir);
+    free(engine);
+}
+
+size_t engine_scripts(const struct engine *engine) {
+    return engine->scripts;
+}
+
+size_t engine_memory(const struct engine *engine) {
+    return engine->memory;
+}
+
+/* --- the worker's doors ---------------------------------------------------------------------------------------------------- */
+
+/* A new fiber with the layer's function on its stack; NULL if the layer has none of that name. */
+static struct fiber *door_open(struct engine *engine, const char *name) {
+    struct fiber *fiber;
+    lua_rawgeti(engine->L, LUA_REGISTRYINDEX, engine->layer);
+    lua_getfield(engine->L, -1, name);
+    lua_remove(engine->L, -2);
+    if (!lua_isfunction(engine->L, -1)) {
+        lua_pop(engine->L, 1);
+        log_err(NULL, "the script layer has no %s", name);
+        return NULL;
+    }
+    fiber = fiber_new(engine, name);
+    lua_xmove(engine->L, fiber->L, 1);
+    return fiber;
+}
+
+static void report_if_failed(struct fiber *fiber, int status, void *context) {
+    struct channel *channel = context;
+    if (status) script_report(fiber, channel ? channel_facts(channel)->uuid_text : NULL);
+    channel_unref(channel);
+}
+
+void engine_channel_start(struct engine *engine, struct channel *channel) {
+    struct fiber *fiber = door_open(engine, "channel_start");
+    if (!fiber) return;
+    channel_push(fiber->L, channel);
+    fiber->over = report_if_failed;
+    fiber->over_context = channel_ref(channel);
+    fiber_start(fiber, 1);
+}
+
+/* channel_run returned ok, error: the broker hears of it. */
+static void run_over(struct fiber *fiber, int status, void *context) {
+    struct channel *channel = context;
+    lua_State *L = fiber->L;
+    struct kv pairs = KV_INIT;
+    bool ok = !status && (lua_gettop(L) < 1 || lua_isnil(L, 1) || lua_toboolean(L, 1));
+    const char *error = status ? lua_tostring(L, -1) : ok ? NULL : lua_tostring(L, 2);
+    kv_add(&pairs, "uuid", channel_facts(channel)->uuid_text);
+    kv_add(&pairs, "lead", channel_variable(channel, "lead"));
+    kv_add(&pairs, "disposition", channel_variable(channel, "disposition"));
+    kv_add(&pairs, "digits", channel_variable(channel, "carillon_digits"));
+    kv_add(&pairs, "result", ok ? "ok" : "script_error");
+    if (error) kv_add_bytes(&pairs, "error", error, strcspn(error, "\n"));
+    host_note(fiber->engine->host, BUS_BROKER, MSG_CALL_SCRIPT_DONE, &pairs);
+    kv_free(&pairs);
+    report_if_failed(fiber, status, channel);
+}
+
+void engine_channel_run(struct engine *engine, struct channel *channel, const char *script, const char *arguments) {
+    struct fiber *fiber = door_open(engine, "channel_run");
+    if (!fiber) return;
+    channel_push(fiber->L, channel);
+    lua_pushstring(fiber->L, script);
+    lua_pushstring(fiber->L, arguments);
+    fiber->over = run_over;
+    fiber->over_context = channel_ref(channel);
+    fiber_start(fiber, 3);
+}
+
+static void over_over(struct fiber *fiber, int status, void *context) {
+    channel_forget(fiber->engine, context);
+    report_if_failed(fiber, status, context);
+}
+
+void engine_channel_over(struct engine *engine, struct channel *channel) {
+    struct fiber *fiber = door_open(engine, "channel_over");
+    if (!fiber) {
+        channel_forget(engine, channel);
+        return;
+    }
+    channel_push(fiber->L, channel);
+    fiber->over = over_over;
+    fiber->over_context = channel_ref(channel);
+    fiber_start(fiber, 1);
+}
+
+struct api_call {
+    void (*reply)(void *context, const char *text, size_t length);
+    void *context;
+};
+
+static void api_over(struct fiber *fiber, int status, void *context) {
+    struct api_call *call = context;
+    size_t length = 0;
+    const char *text = !status && lua_gettop(fiber->L) ? lua_tolstring(fiber->L, 1, &length) : NULL;
+    if (status) {
+        script_report(fiber, NULL);
+        text = "-ERR the command failed (see the log)\n";
+        length = strlen(text);
+    }
+    call->reply(call->context, text ? text : "", length);
+    free(call);
+}
+
+void engine_api(struct engine *engine, const char *command, const char *arguments,
+                void (*reply)(void *context, const char *text, size_t length), void *context) {
+    struct fiber *fiber = door_open(engine, "api");
+    struct api_call *call = malloc(sizeof *call);
+    CHECK(call);
+    if (!fiber) {
+        free(call);
+        reply(context, "-ERR no commands here\n", 22);
+        return;
+    }
+    *call = (struct api_call){ reply, context };
+    lua_pushstring(fiber->L, command);
+    lua_pushstring(fiber->L, arguments);
+    fiber->over = api_over;
+    fiber->over_context = call;
+    fiber_start(fiber, 2);
+}
