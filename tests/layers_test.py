@@ -20,7 +20,7 @@ LIBRARIES = {
     r"^(pcre2|expat|curl/)": {"lua"},
     r"^jemalloc/": {"main"},
 }
-PRIVATE = re.compile(r"(^|_)(own|private|internal|layout|tree)\.h$")
+PRIVATE = re.compile(r"(^|_)(own|private|internal|layout)\.h$")
 
 
 def rooms():

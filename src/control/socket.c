@@ -60,7 +60,7 @@ int socket_open(struct control *control)
         rc = -errno;
     if (rc == 0) {
         mode_t before = umask(0117); /* 0660 from the first moment on */
-        if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 128) < 0)
+        if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 512) < 0)
             rc = -errno;
         umask(before);
     }

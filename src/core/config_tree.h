@@ -1,4 +1,5 @@
-/* config_tree.h: what the files config*.c share; nobody else includes it.
+/* config_tree.h: a Lua file as a tree of nodes: what the files config*.c share, and src/campaign for its campaign files
+ * (the same reader, bounds and error lines, another schema).
  *
  *   config_read.c    runs the Lua file, bounded, and turns its table into raw nodes
  *   config_lines.c   finds the line of each key in the source, since Lua values carry none

@@ -56,6 +56,7 @@ static void drain(struct supervisor *s, const char *signal_name)
     int64_t limit_s = config_int(config_root(s->config), "limits.drain_s", 600);
     uint64_t calls = counter_sum(s->segment, COUNTER_calls_active);
     segment_draining_set(s->segment, true);
+    proc_state_set(s->segment, BUS_SUPERVISOR, PROC_DRAINING);
     s->phase = PHASE_DRAINING;
     s->phase_until_ns = clock_mono_ns() + limit_s * NS_PER_S;
     s->said_ns = clock_mono_ns();
@@ -244,7 +245,7 @@ static int run(struct supervisor *s)
     if ((rc = segment_make(s)) < 0)
         return rc;
     proc_enter(s->segment, BUS_SUPERVISOR);
-    proc_state_set(s->segment, BUS_SUPERVISOR, PROC_RUNNING);
+    /* It stays PROC_STARTING until all children serve: `carillon status --wait` and a start that fails depend on it. */
     s->said_ns = clock_mono_ns();
     log_notice(NULL, "starting %s with %s", segment_name(s->segment), s->config_path);
     rc = config_hand_over(s);

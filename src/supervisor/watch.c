@@ -80,6 +80,7 @@ static void watch_starting(struct supervisor *s, int64_t now)
     if (watch_all_running(s)) {
         char text[160];
         s->phase = PHASE_RUNNING;
+        proc_state_set(s->segment, BUS_SUPERVISOR, PROC_RUNNING);
         snprintf(text, sizeof text, "READY=1\nSTATUS=%u workers, %u slots", segment_workers(s->segment), segment_slots(s->segment));
         notify(text);
         log_notice(NULL, "ready: %s, %u workers, %u slots, database %s", segment_name(s->segment), segment_workers(s->segment), segment_slots(s->segment),
