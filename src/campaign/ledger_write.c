@@ -25,7 +25,7 @@
 #define REFUSED_SQL \
     "INSERT INTO attempt (id, channel, campaign, lead, node, trunk, number, caller_id, failover_of, claimed_us, end_us, state, cause, disposition, refused)" \
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'refused', ?, 'refused', ?) ON CONFLICT (id) DO NOTHING"
-#define REFUSED_LEAD_SQL "UPDATE lead SET attempt = ?, tries = tries + 1 WHERE id = ? AND (attempt IS NULL OR attempt <> ?)"
+#define REFUSED_LEAD_SQL "UPDATE lead SET attempt = ? WHERE id = ? AND (attempt IS NULL OR attempt <> ?)" /* no INVITE: no try */
 #define LEAD_FINAL_SQL \
     "UPDATE lead SET state = 'done', disposition = ?, history = ?, claimed_by = NULL, updated_us = ? WHERE id = ? AND attempt = ?" \
     " AND state = 'dialling'"
