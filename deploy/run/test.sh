@@ -108,7 +108,7 @@ if [ -n "$python" ]; then
     say "Python tests"
     paths=()
     if [ ${#rooms[@]} = 0 ]; then paths=(tests); else for room in "${rooms[@]}"; do paths+=("tests/$room"); done; fi
-    timeout -k 10 $limit python3 -m pytest -q -p no:cacheprovider --tb=short -rfEs "${paths[@]}" 2>&1 | tee "$logs/pytest.log"
+    timeout -k 10 $limit python3 -m pytest -q -p no:cacheprovider --import-mode=importlib --tb=short -rfEs "${paths[@]}" 2>&1 | tee "$logs/pytest.log"
     code=${PIPESTATUS[0]}
     # "3 failed, 10 passed, 2 skipped, 1 error in 12.3s"
     summary=$(grep -E '^[0-9].* in [0-9.]+s|^=+ .* in [0-9.]+s' "$logs/pytest.log" | tail -1)
