@@ -235,7 +235,7 @@ void call_end(struct call *call, int cause, bool by_them, const sip_t *sip)
     loop_timer_clear(call->broker->loop, &call->second);
     loop_timer_set(call->broker->loop, &call->timer, clock_mono_ns() + CALL_RELEASE_WAIT_NS);
     lane_tell_end(call, sip);
-    media_stop(call);
+    call_media_stop(call);
     call_check_over(call);
 }
 

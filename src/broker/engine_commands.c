@@ -163,7 +163,7 @@ static int command_run(struct command *command)
     return -ENOENT;
 }
 
-void engine_command(struct broker *broker, const struct post_message *message)
+void engine_command_answer(struct broker *broker, const struct post_message *message)
 {
     struct buf out = BUF_INIT;
     struct command command = { .broker = broker, .argc = 1, .argv = { kv_get_or(message->pairs, "command", "") }, .out = &out };

@@ -199,7 +199,7 @@ void lane_message(void *context, const struct post_message *message)
     struct broker *broker = context;
     bool from_worker = message->from >= BUS_WORKER_0 && message->from - BUS_WORKER_0 < broker->worker_count;
     if (message->kind == MSG_DIAL && message->is_request) lane_dial(broker, message);
-    else if (message->kind == MSG_ENGINE && message->is_request) engine_command(broker, message);
+    else if (message->kind == MSG_ENGINE && message->is_request) engine_command_answer(broker, message);
     else if (message->kind == MSG_TABLE && message->is_request) table_request(broker, message);
     else if (message->kind == MSG_GLOBAL_SET) global_set(broker, message);
     else if (message->kind == MSG_WORKER_READY && from_worker) worker_ready(broker, message->from - BUS_WORKER_0);

@@ -25,6 +25,6 @@ void lane_reply_status(struct call *call, int status);
 /* lane_dial.c */
 void lane_dial(struct broker *broker, const struct post_message *message);
 /* engine_commands.c */
-void engine_command(struct broker *broker, const struct post_message *message);
+void engine_command_answer(struct broker *broker, const struct post_message *message);
 
 #endif

@@ -31,7 +31,7 @@ void media_run(struct call *call)
     push(call, kind);
 }
 
-void media_stop(struct call *call)
+void call_media_stop(struct call *call)
 {
     if (call->slot == SLOT_NONE) return;
     slot_mirror(call);

@@ -7,7 +7,7 @@
 /* Media agreed (call->media): MEDIA_START, or MEDIA_UPDATE if it runs already. */
 void media_run(struct call *call);
 /* MEDIA_STOP if it runs; the slot is freed by RELEASED. A call without media frees its slot at once. */
-void media_stop(struct call *call);
+void call_media_stop(struct call *call);
 /* Takes what the workers' media threads said (a source of the post office). */
 void media_poll(void *broker);
 /* Our RTP address for the call's slot. */
