@@ -93,7 +93,7 @@ done
 say "it listens at $where"
 
 run_dir=$(mktemp -d "${TMPDIR:-/tmp}/carillon-demo.XXXXXX") || exit 1
-export CARILLON_NAME="demo-$$" CARILLON_RUN="$run_dir" CARILLON_DATABASE="$database" CARILLON_CARRIER="$where" CARILLON_SIP_PORT=0 CARILLON_CPS="$cps"
+export CARILLON_NAME="demo-$$" CARILLON_RUN="$run_dir" CARILLON_DATABASE="$database" CARILLON_CARRIER="$where" CARILLON_SIP_PORT=$((5161 + RANDOM % 800)) CARILLON_CPS="$cps"
 export CARILLON_CONFIG="$root/conf/carillon.lua" CARILLON_LOG="$folder/engine.log"
 if [ "$database" = sqlite ]; then rm -f "$state/data/ledger.db" "$state/data/ledger.db-wal" "$state/data/ledger.db-shm"; fi
 

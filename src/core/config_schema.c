@@ -141,7 +141,8 @@ const struct schema_row schema_rows[] = {
 
     { "sip", SCHEMA_TABLE, .help = "Signalling." },
     { "sip.user_agent", SCHEMA_TEXT, "Carillon", 1, 100, NULL, form_header, .help = "The User-Agent header." },
-    { "sip.session_expires_s", SCHEMA_INT, "1800", 0, 86400, NULL, NULL, .help = "Session timer offered (RFC 4028); 0 = none." },
+    { "sip.uri_hosts", SCHEMA_LIST, NULL, 0, 100, NULL, NULL, .help = "Hosts that may be called by plain SIP URI (`sofia/external/user@host`), beside the engine's own listeners; nothing else is." },
+    { "sip.uri_hosts.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_host_port, .help = "A host, as it stands in the URI." },
     { "sip.listen", SCHEMA_LIST, NULL, 1, 16, NULL, NULL, .required = true, .help = "Where SIP is received and sent from; FreeSWITCH calls these profiles." },
     { "sip.listen.*", SCHEMA_TABLE, .help = "A listener." },
     { "sip.listen.*.name", SCHEMA_TEXT, NULL, 0, 0, NULL, form_name, .required = true, .help = "Its name, as in `sofia/NAME/number@host`." },
@@ -152,6 +153,7 @@ const struct schema_row schema_rows[] = {
     { "sip.listen.*.external", SCHEMA_TEXT, NULL, 0, 0, NULL, form_ip, .help = "The address to write into Contact and Via where it differs from `address` (behind a static NAT)." },
     { "sip.listen.*.context", SCHEMA_TEXT, NULL, 0, 0, NULL, form_name, .help = "Dialplan context for inbound calls of nobody's trunk. Without it (and without `script`) they are dropped without an answer." },
     { "sip.listen.*.script", SCHEMA_TEXT, NULL, 1, 1000, NULL, NULL, .help = "Script for inbound calls of nobody's trunk, instead of `context`." },
+    { "sip.listen.*.accept", SCHEMA_TEXT, NULL, 0, 0, "trunks|any", NULL, .help = "Whose inbound calls are taken: trunks' alone, or anybody's (the default where `script` or `context` is given)." },
 
     { "media", SCHEMA_TABLE, .help = "RTP." },
     { "media.addresses", SCHEMA_LIST, NULL, 1, 16, NULL, NULL, .required = true, .help = "Local addresses for RTP; several are used in turn if the ports of one do not suffice." },
@@ -160,6 +162,7 @@ const struct schema_row schema_rows[] = {
     { "media.port_first", SCHEMA_INT, "16384", 1024, 65534, NULL, NULL, .help = "First RTP port, even. Best outside the kernel's ephemeral range (/proc/sys/net/ipv4/ip_local_port_range)." },
     { "media.port_last", SCHEMA_INT, "32767", 1025, 65535, NULL, NULL, .help = "Last port (RTCP of the last pair), odd." },
     { "media.rtp_timeout_s", SCHEMA_INT, "300", 0, 86400, NULL, NULL, .help = "An answered call that hears nothing for this long is hung up with MEDIA_TIMEOUT; 0 = never." },
+    { "media.realtime", SCHEMA_BOOL, "true", 0, 0, NULL, NULL, .help = "Media threads raise themselves to SCHED_FIFO where they may (CAP_SYS_NICE, RLIMIT_RTPRIO)." },
 
     { "trunks", SCHEMA_MAP, NULL, 0, 10000, NULL, NULL, .help = "Carriers to call through, and to be called from; FreeSWITCH calls these gateways." },
     { "trunks.*", SCHEMA_TABLE, .help = "A trunk; its name is what campaigns and `sofia/gateway/NAME/number` say." },
@@ -174,7 +177,6 @@ const struct schema_row schema_rows[] = {
     { "trunks.*.domain", SCHEMA_TEXT, NULL, 0, 0, NULL, form_host_port, .help = "Host part of From, To and request URI where it is not `address`." },
     { "trunks.*.codecs", SCHEMA_LIST, "PCMU,PCMA", 1, 8, NULL, NULL, .help = "Codecs offered and accepted, in order." },
     { "trunks.*.codecs.*", SCHEMA_TEXT, NULL, 0, 0, CODECS, NULL, .help = "A codec." },
-    { "trunks.*.ptime_ms", SCHEMA_INT, "20", 10, 60, NULL, NULL, .help = "Packet time offered." },
     { "trunks.*.caller_id", SCHEMA_TEXT, NULL, 0, 0, NULL, form_caller_id, .help = "Caller's number where a call brings none." },
     { "trunks.*.caller_name", SCHEMA_TEXT, NULL, 1, 100, NULL, form_header, .help = "Caller's name where a call brings none." },
     { "trunks.*.cps", SCHEMA_NUM, "10", 0.1, 10000, NULL, NULL, .help = "INVITEs per second, spaced evenly (those with credentials and failovers count too)." },
@@ -197,6 +199,7 @@ const struct schema_row schema_rows[] = {
     { "scripts.dir", SCHEMA_PATH, "scripts", 0, 0, NULL, NULL, .help = "Where scripts without an absolute path are looked up." },
     { "scripts.budget_ms", SCHEMA_INT, "200", 10, 3600000, NULL, NULL, .help = "CPU time that a script may use between two waits before it is ended." },
     { "scripts.memory_mb", SCHEMA_INT, "64", 1, 4096, NULL, NULL, .help = "Memory that one script may hold." },
+    { "scripts.database_connections", SCHEMA_INT, "0", 0, 10000, NULL, NULL, .help = "Database connections that one worker's scripts share; 0 = as many as suit the number of cores." },
     { "campaigns_dir", SCHEMA_PATH, "campaigns", 0, 0, NULL, NULL, .help = "Where `carillon campaign run NAME` finds NAME.lua." },
     { "sounds_dir", SCHEMA_PATH, "sounds", 0, 0, NULL, NULL, .help = "Where sound files without an absolute path are looked up." },
     { "freeswitch_dir", SCHEMA_PATH, "freeswitch", 0, 0, NULL, NULL, .help = "Dialplan, directory and phrases in FreeSWITCH's XML; may be absent." },

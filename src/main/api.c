@@ -22,7 +22,7 @@ static int api_run(const char *config, const char *socket, const char *command, 
     kv_add(&request, "verb", "api");
     kv_add(&request, "command", command);
     kv_add(&request, "args", args);
-    int rc = engine_ask(config, socket, &request, &reply);
+    int rc = ask_engine(config, socket, &request, &reply);
     if (rc == 0) {
         size_t length = 0;
         const char *text = kv_get_bytes(kv_view(&reply), "text", &length);
@@ -99,11 +99,11 @@ int command_trunk(int argc, char **argv)
 {
     const char *config = NULL, *socket = NULL;
     const struct option_row rows[] = { CONFIG_OPTION(config), SOCKET_OPTION(socket) };
-    const struct usage usage = { "trunk [OPTION…] [list | show NAME | set NAME cps|concurrent NUMBER | pause NAME | resume NAME]",
+    const struct usage usage = { "trunk [OPTION…] [list | cap NAME cps=N concurrent=N | disable NAME | enable NAME]",
                                  "Shows the trunks with their calls and caps, or changes a cap of the running engine (until it ends).", rows, 2 };
     int at = options_read(&usage, argc, argv);
     if (at < 0)
         return options_exit(at);
     char *list[] = { (char *)"list" };
-    return at == argc ? engine_command(config, socket, "trunk", 1, list) : engine_command(config, socket, "trunk", argc - at, argv + at);
+    return at == argc ? ask_command(config, socket, "trunk", 1, list) : ask_command(config, socket, "trunk", argc - at, argv + at);
 }

@@ -21,7 +21,7 @@ static int socket_locate(const char *config_given, const char *socket, struct bu
     return rc < 0 ? EXIT_FAILED : 0;
 }
 
-int engine_ask(const char *config, const char *socket, const struct kv *request, struct kv *reply)
+int ask_engine(const char *config, const char *socket, const struct kv *request, struct kv *reply)
 {
     struct buf path = BUF_INIT, error = BUF_INIT;
     struct control_client client = { -1 };
@@ -50,7 +50,7 @@ void print_text(const char *text, size_t length)
         putchar('\n');
 }
 
-int engine_command(const char *config, const char *socket, const char *command, int argc, char **argv)
+int ask_command(const char *config, const char *socket, const char *command, int argc, char **argv)
 {
     struct kv request = KV_INIT, reply = KV_INIT;
     char name[16];
@@ -60,7 +60,7 @@ int engine_command(const char *config, const char *socket, const char *command, 
         snprintf(name, sizeof name, "a%d", i + 1);
         kv_add(&request, name, argv[i]);
     }
-    int rc = engine_ask(config, socket, &request, &reply);
+    int rc = ask_engine(config, socket, &request, &reply);
     size_t length = 0;
     const char *text = rc == 0 ? kv_get_bytes(kv_view(&reply), "text", &length) : NULL;
     if (text != NULL) {

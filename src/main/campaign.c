@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "main/command.h"
+#include "main/progress.h"
 #include "main/rooms.h"
 
 static volatile sig_atomic_t interrupted;
@@ -17,51 +18,78 @@ static void on_interrupt(int signal)
     interrupted = 1;
 }
 
-static int ask_campaign(const char *config, const char *socket, const char *action, const char *name, struct kv *reply)
+static int ask_campaign(const char *config, const char *socket, const char *action, const char *name, const char *file, struct kv *reply)
 {
     struct kv request = KV_INIT;
     kv_add(&request, "verb", "engine");
     kv_add(&request, "command", "campaign");
     kv_add(&request, "a1", action);
     kv_add(&request, "a2", name);
-    int rc = engine_ask(config, socket, &request, reply);
+    kv_add(&request, "a3", file);
+    kv_clear(reply);
+    int rc = ask_engine(config, socket, &request, reply);
+    const char *text = rc == 0 ? kv_get_or(kv_view(reply), "text", "") : "";
+    if (strncmp(text, "-ERR", 4) == 0) {
+        fprintf(stderr, "carillon: %s", text + 4 + (text[4] == ' '));
+        rc = EXIT_FAILED;
+    }
     kv_free(&request);
     return rc;
 }
 
-/* Shows progress until the campaign is over. The reply of `progress`: state=running|paused|finished|stopped, line=what to show. */
+/* Shows progress until the campaign is over. */
 static int follow(const char *config, const char *socket, const char *name)
 {
     struct kv reply = KV_INIT;
+    struct buf line = BUF_INIT, last = BUF_INIT;
     bool terminal = isatty(1);
-    char last[512] = "";
-    int rc;
+    enum progress_state state = PROGRESS_RUNNING;
+    int rc = 0;
     signal(SIGINT, on_interrupt);
-    for (;;) {
-        rc = ask_campaign(config, socket, "progress", name, &reply);
+    while (state == PROGRESS_RUNNING && !interrupted) {
+        rc = ask_campaign(config, socket, "progress", name, NULL, &reply);
         if (rc != 0)
             break;
-        const char *state = kv_get_or(kv_view(&reply), "state", "finished"), *line = kv_get_or(kv_view(&reply), "line", "");
+        buf_clear(&line);
+        state = progress_line(kv_get_or(kv_view(&reply), "text", ""), &line);
         /* On a terminal one line that changes; in a file only what is new. */
         if (terminal)
-            printf("\r\033[K%s", line);
-        else if (strcmp(line, last) != 0)
-            printf("%s\n", line);
-        snprintf(last, sizeof last, "%s", line);
+            printf("\r\033[K%s", buf_text(&line));
+        else if (strcmp(buf_text(&line), buf_text(&last)) != 0)
+            printf("%s\n", buf_text(&line));
         fflush(stdout);
-        if (strcmp(state, "finished") == 0 || strcmp(state, "stopped") == 0)
-            break;
-        if (interrupted) {
-            printf("%sThe campaign goes on in the engine; `carillon campaign pause %s` holds it, `stop` ends it.\n", terminal ? "\n" : "", name);
-            kv_free(&reply);
-            return EXIT_FAILED;
-        }
-        usleep(terminal ? 500000 : 1000000);
+        buf_clear(&last);
+        buf_puts(&last, buf_text(&line));
+        if (state == PROGRESS_RUNNING && !interrupted)
+            usleep(terminal ? 500000 : 1000000);
     }
-    if (terminal && rc == 0)
+    if (terminal)
         putchar('\n');
+    if (interrupted) {
+        printf("The campaign goes on in the engine; `carillon campaign pause %s` holds it, `carillon campaign stop %s` ends it.\n", name, name);
+        rc = EXIT_FAILED;
+    } else if (rc == 0 && state == PROGRESS_FAILED) {
+        rc = EXIT_FAILED;
+    }
     signal(SIGINT, SIG_DFL);
     kv_free(&reply);
+    buf_free(&line);
+    buf_free(&last);
+    return rc;
+}
+
+/* How all campaigns stand, or one. */
+static int campaign_status(const char *config, const char *socket, const char *name)
+{
+    struct kv reply = KV_INIT;
+    struct buf lines = BUF_INIT;
+    int rc = ask_campaign(config, socket, "progress", name, NULL, &reply);
+    if (rc == 0) {
+        progress_lines(kv_get_or(kv_view(&reply), "text", ""), &lines);
+        fputs(lines.length > 0 ? buf_text(&lines) : "no campaign is running\n", stdout);
+    }
+    kv_free(&reply);
+    buf_free(&lines);
     return rc;
 }
 
@@ -76,11 +104,30 @@ static int campaign_local(const char *given, int argc, char **argv)
     return rc;
 }
 
+/* The campaign's file, absolute: the engine's folder is not ours. */
+static int campaign_file_path(const char *given, const char *name, struct buf *out)
+{
+    const char *path;
+    struct config *config = config_open(given, &path);
+    if (config == NULL)
+        return EXIT_FAILED;
+    buf_printf(out, "%s/%s.lua", config_str(config_root(config), "campaigns_dir", ""), name);
+    config_free(config);
+    if (access(buf_text(out), R_OK) == 0)
+        return 0;
+    fprintf(stderr, "carillon: there is no campaign `%s`: %s cannot be read\n", name, buf_text(out));
+    return EXIT_FAILED;
+}
+
 static int campaign_run(const char *config, const char *socket, const char *name, bool detach)
 {
     struct kv reply = KV_INIT;
-    int rc = ask_campaign(config, socket, "run", name, &reply);
+    struct buf file = BUF_INIT;
+    int rc = campaign_file_path(config, name, &file);
+    if (rc == 0)
+        rc = ask_campaign(config, socket, "run", name, buf_text(&file), &reply);
     kv_free(&reply);
+    buf_free(&file);
     if (rc != 0 || detach)
         return rc;
     rc = follow(config, socket, name);
@@ -135,6 +182,8 @@ int command_campaign(int argc, char **argv)
         return usage_wrong("campaign", "%s which campaign?", action);
     if (strcmp(action, "run") == 0)
         return campaign_run(config, socket, name, detach);
+    if (strcmp(action, "status") == 0)
+        return campaign_status(config, socket, name);
     char *arguments[] = { (char *)action, (char *)name };
-    return engine_command(config, socket, "campaign", name != NULL ? 2 : 1, arguments);
+    return ask_command(config, socket, "campaign", 2, arguments);
 }

@@ -67,9 +67,9 @@ struct config *config_open(const char *given, const char **path);
 
 /* One request to the running engine of this configuration (or of --socket); 0 with `reply`, or EXIT_FAILED after a
  * sentence on stderr, also when the engine answered with an error. */
-int engine_ask(const char *config, const char *socket, const struct kv *request, struct kv *reply);
+int ask_engine(const char *config, const char *socket, const struct kv *request, struct kv *reply);
 /* verb=engine with the words of argv as command, a1, a2 …; prints the reply's text. */
-int engine_command(const char *config, const char *socket, const char *command, int argc, char **argv);
+int ask_command(const char *config, const char *socket, const char *command, int argc, char **argv);
 /* Prints text so that it ends with exactly the line breaks it has, or one if it has none. */
 void print_text(const char *text, size_t length);
 
