@@ -12,6 +12,7 @@
 #include "broker/media.h"
 #include "broker/state.h"
 #include "broker/tables.h"
+#include "campaign/campaigns.h"
 #include "core/clock.h"
 #include "core/log.h"
 
@@ -88,6 +89,7 @@ static void beat(struct loop_timer *timer)
     ledger_status(broker->ledger, &ledger);
     counter_set(broker->counters[COUNTER_attempts_written], ledger.rows_written);
     counter_set(broker->counters[COUNTER_ledger_spooled], ledger.rows_spooled);
+    if (broker->campaigns && segment_draining(broker->segment)) campaigns_drain(broker->campaigns);
     loop_timer_set(broker->loop, timer, now + BEAT_NS);
 }
 
@@ -102,6 +104,7 @@ static void terminate(void *context)
     struct broker *broker = context;
     static struct loop_timer over;
     broker->terminating = true;
+    if (broker->campaigns) campaigns_drain(broker->campaigns);
     CALLS_EACH(broker, call, following) call_hangup(call, CAUSE_SYSTEM_SHUTDOWN, 0, NULL);
     over = (struct loop_timer){ .fire = goodbye_over, .context = broker };
     loop_timer_set(broker->loop, &over, clock_mono_ns() + (broker->calls.count ? GOODBYE_NS : 0));
@@ -144,6 +147,14 @@ static int bus_start(struct broker *broker, struct buf *error)
     return process_signals_watch(&broker->signals, broker->loop, terminate, broker);
 }
 
+static int campaigns_open(struct broker *broker, struct buf *error)
+{
+    struct campaigns_params params = { .dialler = &broker->dialler, .ledger = broker->ledger, .config = broker->args->config, .loop = broker->loop, .node = broker->node };
+    int err = campaigns_start(&broker->campaigns, &params);
+    if (err < 0) buf_printf(error, "the campaigns cannot start: %s", strerror(-err));
+    return err;
+}
+
 static int start(struct broker *broker, struct buf *error)
 {
     int err = base_start(broker, error);
@@ -154,9 +165,9 @@ static int start(struct broker *broker, struct buf *error)
     broker->beat = (struct loop_timer){ .fire = beat, .context = broker };
     beat(&broker->beat);
     lane_workers_look(broker);
-    /* The campaigns start here, with &broker->dialler and broker->ledger. */
-    proc_state_set(broker->segment, broker->args->process, PROC_RUNNING);
-    return 0;
+    err = campaigns_open(broker, error);
+    if (err == 0) proc_state_set(broker->segment, broker->args->process, PROC_RUNNING);
+    return err;
 }
 
 static void stop(struct broker *broker)
@@ -164,6 +175,7 @@ static void stop(struct broker *broker)
     if (broker->calls.by_channel) calls_close(broker);
     if (broker->loop && broker->tables) tables_close(broker);
     if (broker->post) post_free(broker->post);
+    if (broker->campaigns) campaigns_stop(broker->campaigns);
     if (broker->ledger) ledger_close(broker->ledger);
     if (broker->agent.root) agent_close(broker);
     trunks_free(broker);

@@ -13,6 +13,7 @@
 
 #include "broker/call.h"
 #include "broker/lane.h"
+#include "campaign/campaigns.h"
 #include "core/clock.h"
 #include "core/log.h"
 
@@ -138,11 +139,14 @@ static int command_counters(struct command *command)
     return 0;
 }
 
-/* The one place where campaigns' commands go to src/campaign (campaigns_command). */
+/* The one place where campaigns' commands go to src/campaign. */
 static int command_campaign(struct command *command)
 {
-    buf_puts(command->out, "-ERR this broker runs no campaigns\n");
-    return -ENOSYS;
+    struct buf args = BUF_INIT;
+    for (int i = 2; i < command->argc; i++) buf_printf(&args, i > 2 ? " %s" : "%s", command->argv[i]);
+    int err = command->broker->campaigns ? campaigns_command(command->broker->campaigns, argument(command, 1), buf_text(&args), command->out) : -EAGAIN;
+    buf_free(&args);
+    return err;
 }
 
 /* --- the request ---------------------------------------------------------------------------------------------------- */
