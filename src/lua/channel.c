@@ -128,8 +128,7 @@ FLAG(bridged)
 
 static int m_cause(lua_State *L) {
     int cause = facts_check(L)->cause;
-    if (!cause) return 0;
-    lua_pushstring(L, cause_name(cause));
+    lua_pushstring(L, cause ? cause_name(cause) : NULL);
     return 1;
 }
 

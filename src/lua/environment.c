@@ -75,10 +75,10 @@ static int trusted(lua_State *L) {
     return 1;
 }
 
-/* core.level_trusted(thread | nil, level): is the function at that level of the caller's stack the engine's own? */
+/* core.level_trusted(thread | nil, level): is the function at that level the engine's own? Level 0 is ourselves, 1 our caller. */
 static int level_trusted(lua_State *L) {
     lua_State *of = lua_isthread(L, 1) ? lua_tothread(L, 1) : L;
-    int level = (int)luaL_checkinteger(L, 2) + (of == L);
+    int level = (int)luaL_checkinteger(L, 2);
     lua_Debug ar;
     bool yes = false;
     if (level >= 0 && lua_getstack(of, level, &ar)) {

@@ -227,7 +227,9 @@ static int lua_take(lua_State *L) {
     n = mailbox_take(L, fiber);
     if (!n && !fiber->timed_out) return luaL_error(L, "the fiber was resumed without a happening");
     fiber->filter = 0;
-    return n;
+    if (n) return n;
+    lua_pushnil(L);
+    return 1;
 }
 
 static int lua_suspending(lua_State *L) {

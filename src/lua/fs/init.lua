@@ -2,8 +2,7 @@
 --
 -- Each file is called with `core` and leaves its functions in `core.fs`; a file that does not exist is passed over.
 local core = ...
-core.fs = core.fs or {}
-local fs = core.fs
+core.fs, core.layer = core.fs or {}, {}
 
 local order = {
   -- the standard library as scripts get it (core.base), waiting, starting scripts
@@ -25,17 +24,7 @@ local order = {
 }
 for i = 1, #order do core.load(order[i]) end
 
-local layer = {
-  base = { freeswitch = fs.freeswitch },
-  channel_start = function(ch) fs.channel.begin(ch) end,
-  channel_run = function(ch, script, arguments) return fs.channel.campaign(ch, script, arguments) end,
-  channel_over = function(ch) fs.channel.ended(ch) end,
-  api = function(command, arguments) return fs.api.door and fs.api.door(command, arguments) or fs.api.line(command .. " " .. (arguments or "")) end,
-  script_session = function(object, globals) fs.session.script_session(object, globals) end,
-}
-
 -- Each script begins with a flat copy of these globals.
-for name, value in pairs(layer.base) do core.base[name] = value end
 core.base_set(core.base)
-core.layer = layer
-return layer
+core.layer.base = core.base
+return core.layer

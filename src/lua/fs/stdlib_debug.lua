@@ -5,7 +5,7 @@ local lib = {}
 core.base.debug = lib
 
 local trusted, level_trusted = core.trusted, core.level_trusted
-local getinfo, getlocal, setlocal, type = debug.getinfo, debug.getlocal, debug.setlocal, type
+local getlocal, setlocal, type = debug.getlocal, debug.setlocal, type
 
 lib.traceback = debug.traceback
 lib.getmetatable = core.safe_getmetatable
@@ -26,12 +26,9 @@ function lib.getregistry()
   return data.__registry
 end
 
-function lib.getinfo(thread, f, what)
-  if type(thread) == "thread" then return getinfo(thread, f, what) end
-  if type(thread) == "number" then return getinfo(thread + (thread > 0 and 1 or 0), f) end
-  return getinfo(thread, f)
-end
+lib.getinfo = debug.getinfo
 
+-- Tail calls: the natives see the script's own levels.
 function lib.getlocal(thread, level, i)
   if type(thread) == "thread" then
     if level_trusted(thread, level) then return nil end
@@ -39,7 +36,7 @@ function lib.getlocal(thread, level, i)
   end
   if type(thread) ~= "number" then return nil end
   if level_trusted(nil, thread + 1) then return nil end
-  return getlocal(thread + 1, level)
+  return getlocal(thread, level)
 end
 
 function lib.setlocal(thread, level, i, v)
@@ -48,7 +45,7 @@ function lib.setlocal(thread, level, i, v)
     return setlocal(thread, level, i, v)
   end
   if level_trusted(nil, thread + 1) then return nil end
-  return setlocal(thread + 1, level, i)
+  return setlocal(thread, level, i)
 end
 
 for _, name in ipairs { "getupvalue", "setupvalue" } do

@@ -1,0 +1,1 @@
+out(argv[0], #argv, "main")

@@ -1,0 +1,2 @@
+#!/usr/bin/lua
+out("line " .. debug.getinfo(1, "l").currentline)
