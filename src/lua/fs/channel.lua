@@ -218,9 +218,7 @@ local function finish(ch)
   headers.fire("CHANNEL_HANGUP_COMPLETE", ch, { { "Hangup-Cause", cause } })
   ch:state_set("CS_DESTROY")
   headers.fire("CHANNEL_DESTROY", ch)
-  if data.scheduled then
-    for i = 1, #data.scheduled do data.scheduled[i].cancelled = true end
-  end
+  if data.limits then fs.limits.release(ch) end
   data.originator, data.originatee, data.partner, data.loopback_other = nil, nil, nil, nil
   data.done = true
   if data.on_end then data.on_end() end

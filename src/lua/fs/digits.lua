@@ -17,6 +17,7 @@ function digits.take(ch)
   local data = ch:data()
   if data.all_digits then data.all_digits[#data.all_digits + 1] = digit end
   headers.fire("DTMF", ch, { { "DTMF-Digit", digit }, { "DTMF-Duration", format("%d", duration or 2000) }, { "DTMF-Source", "RTP" } })
+  if data.bound then digit = digits.bound(ch, digit) end -- apps_digits.lua: keys bound to actions
   return digit, duration
 end
 

@@ -1,0 +1,230 @@
+-- apps_media.lua: applications that play, record, speak and listen.
+local core = ...
+local fs = core.fs
+local util, variables, headers, wait, channel, apps, play, record, say =
+  fs.util, fs.variables, fs.headers, fs.wait, fs.channel, fs.apps, fs.play, fs.record, fs.say
+
+local find, format, lower, match, sub = string.find, string.format, string.lower, string.match, string.sub
+local define = apps.define
+
+-- Keys that end playing and recording: * unless playback_terminators says otherwise.
+local function terminator(ch)
+  local keys = ch:get("playback_terminators") or "*"
+  local word = lower(keys)
+  ch:set("playback_terminator_used", nil)
+  if word == "none" then return function() end end
+  return function(digit)
+    if word == "any" or find(keys, digit, 1, true) then
+      ch:set("playback_terminator_used", digit)
+      return true
+    end
+  end
+end
+apps.terminator = terminator
+
+local function respond(ch, how)
+  apps.response(ch, (how == "success" or how == "stop" or how == "break") and "FILE PLAYED" or how == "notfound" and "FILE NOT FOUND" or "PLAYBACK ERROR")
+end
+
+define("playback", "M", "`file[@@sample]`", function(ch, text)
+  local file, start = match(text, "^(.-)@@(%d+)$")
+  respond(ch, (play.file(ch, file or text, { start = tonumber(start), on_digit = terminator(ch) })))
+end)
+define("endless_playback", "M", "plays a file again and again", function(ch, file)
+  local stops = terminator(ch)
+  while not wait.gone(ch) do
+    local how = play.file(ch, file, { on_digit = stops })
+    if how ~= "success" then break end
+  end
+end)
+define("loop_playback", "M", "`[+times] file`", function(ch, text)
+  local times, file = match(text, "^%+(%-?%d+)%s+(.*)$")
+  times = tonumber(times) or 1
+  local stops = terminator(ch)
+  while times ~= 0 and not wait.gone(ch) do
+    if play.file(ch, file or text, { on_digit = stops }) ~= "success" then break end
+    times = times - 1
+  end
+end)
+define("gentones", "M", "`tones[|loops]`", function(ch, text)
+  local tones, loops = match(text, "^(.-)|(%-?%d+)$")
+  tones = tones or text
+  play.file(ch, "tone_stream://" .. tones .. (loops and ";loops=" .. loops or ""), { on_digit = terminator(ch) })
+end)
+define("broadcast", "", "`path [leg]`", function(ch, text)
+  local path, leg = match(text, "^(.-)%s+(%a+)$")
+  fs.run_api("uuid_broadcast", ch:uuid() .. " " .. (path and path .. " " .. leg or text), {})
+end)
+define("phrase", "M", "`macro,data`", function(ch, text)
+  local macro, data = match(text, "^([^,]*),?(.*)$")
+  local lang = ch:get("language") or ch:get("default_language")
+  say.phrase(ch, macro, data, lang, { on_digit = terminator(ch) })
+end)
+define("say", "M", "`module[:lang] type method text`, or with gender", function(ch, text)
+  local w = util.separate(text, " ", 4)
+  if not w[4] then return util.err(ch, "Usage: <module_name>[:<lang>] <say_type> <say_method> [<say_gender>] <text>") end
+  local gender, rest = match(w[4], "^(%a+)%s+(.+)$")
+  if gender and (lower(gender) == "masculine" or lower(gender) == "feminine" or lower(gender) == "neuter") then w[4] = rest else gender = nil end
+  say.say(ch, w[4], (match(w[1], "^[^:]*")), w[2], w[3], gender, { on_digit = terminator(ch) })
+end)
+define("speak", "M", "`engine|voice|text`", function(ch, text)
+  local w = util.split(text, "|")
+  local engine, voice, words
+  if #w >= 3 then engine, voice, words = w[1], w[2], table.concat(w, "|", 3)
+  elseif #w == 2 then voice, words = w[1], w[2]
+  else words = w[1] end
+  engine = util.some(engine) or ch:get("tts_engine")
+  voice = util.some(voice) or ch:get("tts_voice")
+  if not engine or not voice or not util.some(words) then return util.err(ch, "Invalid Params!") end
+  say.speak(ch, engine, voice, words, { on_digit = terminator(ch) })
+end)
+define("ivr", "M", "runs a menu of the XML", function(ch, name) fs.ivr.app(ch, util.trim(name)) end)
+
+-- --- recording ---
+
+define("record", "M", "`path [limit_s] [threshold] [silence_s]`", function(ch, text)
+  local w = util.separate(text, " ")
+  if not w[1] then return util.err(ch, "No file specified.") end
+  local how = record.file(ch, w[1], util.int((string.gsub(w[2] or "0", "^%+", ""))), util.int(w[3] or "0"), util.int(w[4] or "0"), { on_digit = terminator(ch) })
+  if how == "failed" then channel.hangup(ch, "DESTINATION_OUT_OF_ORDER") end
+end)
+define("record_session", "M", "`path [+limit]`: the whole call aside", function(ch, text)
+  local path, limit = match(text, "^(.-)%s*%+(%d+)%s*$")
+  record.start(ch, util.trim(path or text), tonumber(limit) or 0)
+end)
+define("stop_record_session", "Z", "`path|all`", function(ch, path) record.stop(ch, util.trim(path)) end)
+for _, word in ipairs({ "mask", "unmask", "pause", "resume" }) do
+  define("record_session_" .. word, "", "`path`", function(ch, path) record.control(ch, util.trim(path), word) end)
+end
+
+-- --- hearing oneself ---
+
+local function echo(ch, delay_ms)
+  if not ch:echo(true, delay_ms) then return end
+  while true do
+    local how = wait.serve(ch, { on_digit = function(digit, duration)
+      ch:send_digits(core.token(), digit, math.floor((duration or 2000) / 8))
+    end })
+    if how ~= "check" then break end
+  end
+  if ch:up() then ch:echo(false, 0) end
+end
+define("echo", "M", "sends back what it hears", function(ch) echo(ch, 0) end)
+define("delay_echo", "M", "`ms`: the same, later", function(ch, text) echo(ch, math.max(util.int(text), 1)) end)
+
+-- --- levels and detection: what the host offers ---
+
+local function gain(ch, side, level)
+  if ch.gain then ch:gain(side == "read", level) end
+end
+define("set_audio_level", "", "`read|write level`", function(ch, text)
+  local side, level = match(text, "^%s*(%a+)%s*(%-?%d*)")
+  if side then gain(ch, lower(side), math.max(-4, math.min(4, util.int(level)))) end
+end)
+define("set_mute", "", "`read|write [true|false]`", function(ch, text)
+  local side, on = match(text, "^%s*(%a+)%s*(%a*)")
+  if side and ch.mute then
+    local yes = on == "" or util.truth(on)
+    local data = ch:data()
+    data.muted = data.muted or {}
+    data.muted[lower(side)] = yes
+    ch:mute(data.muted.read or false, data.muted.write or false)
+  end
+end)
+
+-- Listens in a fiber of its own; f(hit) at each hit, until it gives true.
+local function detect(ch, params, limit_ms, f, over)
+  if not ch.detect then return false end
+  local data = ch:data()
+  data.detectors = data.detectors or {}
+  local record_of = {}
+  data.detectors[#data.detectors + 1] = record_of
+  core.spawn("detector", function()
+    local token = core.token()
+    local me = core.self()
+    record_of.token, record_of.fiber = token, me
+    if not ch:detect(token, params) then return end
+    local till = limit_ms and core.now() + limit_ms
+    local hits = 0
+    ch:watch(me, true)
+    while ch:up() and not record_of.stopped do
+      local left = till and till - core.now()
+      if left and left <= 0 then break end
+      local what, _, t = core.wait(left)
+      if what == "wake" and t == token then
+        hits = hits + 1
+        if f(hits) then break end
+      end
+    end
+    ch:watch(me, false)
+    if ch:up() then ch:stop(token) end
+    if over then over(hits) end
+  end)
+  return true
+end
+apps.detect = detect
+
+define("tone_detect", "M", "`key freqs [r|w] [timeout] [app] [data] [hits]`", function(ch, text)
+  local w = util.separate(text, " ")
+  local key, freqs = w[1], w[2]
+  if not freqs then return util.err(ch, "usage: <key> <tone_spec> [r|w] <timeout> <app> <args> <hits>") end
+  local hz = {}
+  for f in string.gmatch(freqs, "%d+") do hz[#hz + 1] = tonumber(f) end
+  local seconds = match(w[4] or "", "^%+?(%d+)$")
+  local wanted = util.int(w[7] or "1")
+  detect(ch, { what = "tone", hz = hz, write = w[3] == "w", hits = 3 }, seconds and tonumber(seconds) > 0 and tonumber(seconds) * 1000 or nil, function(hits)
+    if hits < math.max(wanted, 1) then return end
+    ch:set("tone_detect_" .. key, "true")
+    headers.fire("DETECTED_TONE", ch, { { "Detected-Tone", key } })
+    fs.hooks.run(ch, "tone_detect")
+    if w[5] then fs.messages.send(ch, { { "call-command", "execute" }, { "execute-app-name", w[5] }, { "execute-app-arg", w[6] or "" } }) end
+    return true
+  end)
+end)
+define("stop_tone_detect", "", "ends all listening", function(ch)
+  for _, one in ipairs(ch:data().detectors or {}) do
+    one.stopped = true
+    if one.token then core.wake(one.fiber, 0, true) end
+  end
+  ch:data().detectors = nil
+end)
+define("start_dtmf", "M", "finds keys pressed as sounds", function(ch)
+  if ch.detect then detect(ch, { what = "inband" }, nil, function() end) end
+end)
+define("stop_dtmf", "", "ends start_dtmf", function(ch) apps.execute(ch, "stop_tone_detect") end)
+define("wait_for_silence", "M", "`threshold hits listen_hits timeout_ms [file]`", function(ch, text)
+  local threshold, hits, _, timeout = match(text, "^%s*(%d+)%s+(%d+)%s+(%d+)%s*(%d*)")
+  if not threshold then return end
+  local till = core.now() + (tonumber(timeout) or 10000)
+  local last, done = core.now(), false
+  local quiet_ms = tonumber(hits) * 20
+  detect(ch, { what = "energy", threshold = tonumber(threshold), hits = 1 }, till - core.now(), function()
+    last = core.now()
+    return done
+  end)
+  while not wait.gone(ch) and core.now() < till and core.now() - last < quiet_ms do
+    if wait.serve(ch, { deadline = math.min(till, last + quiet_ms) }) == "hangup" then break end
+  end
+  done = true
+end)
+
+-- --- playing beside the call ---
+
+define("displace_session", "M", "`path [flags] [+limit]`: plays instead of, or mixed with, what the far end hears", function(ch, text)
+  local file = match(text, "^(%S+)")
+  local source = file and play.resolve(ch, file)
+  if not source then return util.err(ch, "cannot open %s", text) end
+  local data = ch:data()
+  data.displacing = data.displacing or {}
+  local token = core.token()
+  data.displacing[file] = token
+  ch:play(token, source, 0, find(text, "%sl") ~= nil)
+end)
+define("stop_displace_session", "", "`path`", function(ch, file)
+  local list = ch:data().displacing or {}
+  file = util.trim(file)
+  if list[file] then
+    ch:stop(list[file])
+    list[file] = nil
+  end
+end)
