@@ -25,6 +25,7 @@
 #define LEDGER_GROUP_MAX 1000        /* operations in one transaction */
 #define LEDGER_RETRY_MS 1000         /* between attempts to reach a database that is away */
 #define LEDGER_STATEMENT_MS 2000     /* a database that does not answer for that long is away */
+#define LEDGER_PROBE_MS 20           /* how long a returning SQLite file may be locked before it still counts as away */
 #define LEDGER_BACKLOG_MAX 100000    /* results kept in memory when neither database nor spool take them */
 #define LEDGER_BEGINS_MAX 20000      /* begins waiting; more are refused at once */
 

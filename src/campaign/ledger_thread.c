@@ -86,13 +86,30 @@ static void database_is_back(struct ledger *ledger)
     ledger_problem(ledger, "");
 }
 
+/* Can it be written, not only opened? Asked briefly: what is pending waits meanwhile. */
+static int probe_database(struct ledger *ledger, struct buf *error)
+{
+    int e = ledger_connect(ledger, error);
+    if (e)
+        return e;
+    db_busy_set(ledger->db, LEDGER_PROBE_MS);
+    e = db_begin(ledger->db);
+    if (e)
+        buf_printf(error, "database away: %s", db_error(ledger->db));
+    db_rollback(ledger->db);
+    db_busy_set(ledger->db, LEDGER_STATEMENT_MS);
+    if (e)
+        ledger_disconnect(ledger);
+    return e;
+}
+
 static void try_connect(struct ledger *ledger)
 {
     struct buf error = BUF_INIT;
     int64_t now = clock_mono_ns();
     if (now < ledger->retry_ns)
         return;
-    if (ledger_connect(ledger, &error)) {
+    if (probe_database(ledger, &error)) {
         ledger_problem(ledger, buf_text(&error));
         ledger->retry_ns = clock_mono_ns() + LEDGER_RETRY_MS * NS_PER_MS;
     } else if (!ledger->catching_up) {

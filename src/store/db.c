@@ -88,6 +88,11 @@ bool db_lost(const struct db *db)
     return db->lost;
 }
 
+void db_busy_set(struct db *db, uint32_t busy_ms)
+{
+    db->options.busy_ms = busy_ms; /* read by db_sqlite.c's handler at each wait */
+}
+
 /* scheme://user:password@host → scheme://user:***@host, and password=… in the query part. */
 void db_dsn_public(const char *dsn, struct buf *out)
 {

@@ -44,6 +44,8 @@ const char *db_error(const struct db *db); /* of the last failure; one line; val
 bool db_away(int error);
 /* True once the connection is gone: close it and open another. */
 bool db_lost(const struct db *db);
+/* Changes busy_ms (SQLite; no effect elsewhere). */
+void db_busy_set(struct db *db, uint32_t busy_ms);
 /* The dsn without its password, for logs and error texts. */
 void db_dsn_public(const char *dsn, struct buf *out);
 
