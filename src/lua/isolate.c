@@ -50,6 +50,14 @@ static int index_deep(lua_State *L) {
     return 1;
 }
 
+/* __newindex: what a script takes away must not show through again. */
+static int newindex_own(lua_State *L) {
+    lua_settop(L, 3);
+    if (lua_isnil(L, 3)) isolate_materialise(L, 1);
+    lua_rawset(L, 1);
+    return 0;
+}
+
 /* __index of a table that is filled per script at its first use (package). */
 static int index_lazy(lua_State *L) {
     lua_settop(L, 2);
@@ -57,6 +65,13 @@ static int index_lazy(lua_State *L) {
     lua_pushvalue(L, 2);
     lua_gettable(L, 1);
     return 1;
+}
+
+static int newindex_lazy(lua_State *L) {
+    lua_settop(L, 3);
+    isolate_materialise(L, 1); /* or filling it would undo this */
+    lua_rawset(L, 1);
+    return 0;
 }
 
 static bool holds_tables(lua_State *L, int shared) {
@@ -99,6 +114,8 @@ static void proxy_metatable(lua_State *L, int shared) {
     registry_get(L, engine->lazies, shared);
     if (!lua_isnil(L, -1)) {
         lua_pop(L, 1);
+        lua_pushcfunction(L, newindex_lazy);
+        lua_setfield(L, -2, "__newindex");
         lua_pushcfunction(L, index_lazy);
     } else {
         lua_pop(L, 1);
@@ -106,6 +123,12 @@ static void proxy_metatable(lua_State *L, int shared) {
         if (holds_tables(L, shared)) lua_pushcclosure(L, index_deep, 1);
     }
     lua_setfield(L, -2, "__index");
+    lua_getfield(L, -1, "__newindex");
+    if (lua_isnil(L, -1)) {
+        lua_pushcfunction(L, newindex_own);
+        lua_setfield(L, -3, "__newindex");
+    }
+    lua_pop(L, 1);
     lua_pushvalue(L, -1);
     registry_set(L, engine->proxies, shared);
     lua_pushvalue(L, shared);
@@ -254,7 +277,20 @@ static void copy_table(lua_State *L, int from, int depth) {
     }
 }
 
-void isolate_copy(lua_State *L, int index) {
+/* Of one of our objects the layer gives a view (its own copies of the methods, which calls find again); of others it is a plain copy. */
+static void copy_new(lua_State *L, int metatable, int object) {
+    if (object) {
+        lua_getfield(L, lua_upvalueindex(1), "object_view");
+        lua_pushvalue(L, object);
+        lua_call(L, 1, 1);
+        if (lua_istable(L, -1)) return;
+        lua_pop(L, 1);
+    }
+    copy_table(L, metatable, 2);
+}
+
+/* Pushes the script's own copy of the metatable at index, which is `object`'s (0: of nothing of ours). */
+static void metatable_copy(lua_State *L, int index, int object) {
     struct fiber *fiber = fiber_running(L);
     index = index < 0 ? lua_gettop(L) + 1 + index : index;
     script_data(L, fiber->script);
@@ -269,7 +305,7 @@ void isolate_copy(lua_State *L, int index) {
     lua_rawget(L, -2);
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);
-        copy_table(L, index, 2);
+        copy_new(L, index, object);
         lua_pushvalue(L, index);
         lua_pushvalue(L, -2);
         lua_rawset(L, -4);
@@ -328,8 +364,12 @@ static int safe_getmetatable(lua_State *L) {
     luaL_checkany(L, 1);
     lua_settop(L, 1);
     if (lua_type(L, 1) == LUA_TTABLE && proxy_shared(L, 1)) {
-        if (!lua_getmetatable(L, -1)) return 0;
-        isolate_copy(L, -1);
+        if (luaL_getmetafield(L, -1, "__metatable")) return 1;
+        if (!lua_getmetatable(L, -1)) {
+            lua_pushnil(L);
+            return 1;
+        }
+        metatable_copy(L, -1, 0);
         return 1;
     }
     lua_getfield(L, lua_upvalueindex(1), "of_base");
@@ -339,7 +379,7 @@ static int safe_getmetatable(lua_State *L) {
     lua_getfield(L, -1, "__metatable");
     if (!lua_isnil(L, -1)) return 1;
     lua_pop(L, 1);
-    if (isolate_guarded(L, -1)) isolate_copy(L, -1);
+    if (isolate_guarded(L, -1)) metatable_copy(L, -1, 1);
     return 1;
 }
 

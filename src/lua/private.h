@@ -161,7 +161,6 @@ void basetypes_switch(struct engine *engine, struct script *script);
 void isolate_globals(lua_State *L, struct script *script); /* pushes a new globals table; sets script->globals and ->string */
 bool isolate_trusted(lua_State *L, int index);             /* is this function the engine's own? */
 bool isolate_guarded(lua_State *L, int index);             /* is this metatable one that scripts share? */
-void isolate_copy(lua_State *L, int index);                /* pushes the script's own copy of a shared metatable */
 bool isolate_materialise(lua_State *L, int index);         /* a read-through table becomes a whole one */
 
 /* chunk.c: pushes a new closure of the file or text, or nil and a message. */

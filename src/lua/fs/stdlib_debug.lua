@@ -60,3 +60,9 @@ function lib.upvaluejoin(f, i, g, k)
   if trusted(f) or trusted(g) then error("the engine's own functions cannot be changed", 2) end
   return debug.upvaluejoin(f, i, g, k)
 end
+
+-- What a script gets for the metatable of one of our objects: the class's view, made once per script and class.
+function core.object_view(object)
+  local class = core.fs.class
+  return class and class.view and class.view(object)
+end

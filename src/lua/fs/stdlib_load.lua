@@ -159,7 +159,7 @@ function base.require(name)
   if value then return value end
   local f = loader_find(p, name)
   loaded[name] = loading
-  local ok, result = true, f(name)
+  local result = f(name)
   if result ~= nil then
     loaded[name] = result
   elseif loaded[name] == loading then
@@ -196,7 +196,7 @@ function base.module(name, ...)
   if core.raw(m, "_NAME") == nil then
     m._M, m._NAME, m._PACKAGE = m, name, (gsub(name, "[^.]*$", ""))
   end
-  setfenv(3, m)
+  setfenv(2, m)
   for i = 1, select("#", ...) do
     local option = (select(i, ...))
     if type(option) == "function" then option(m) end
