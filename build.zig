@@ -100,6 +100,34 @@ const Build = struct {
         return m;
     }
 
+    /// The room's compiler flags: the warnings and what pkg-config says. Not by linkSystemLibrary: Zig would put the
+    /// shared libraries' files into the room's archive.
+    fn flags(self: Build, room: Room) []const []const u8 {
+        const b = self.b;
+        var list: std.ArrayList([]const u8) = .empty;
+        list.appendSlice(b.allocator, &warnings) catch @panic("OOM");
+        if (room.packages.len == 0) return list.items;
+        var argv: std.ArrayList([]const u8) = .empty;
+        argv.appendSlice(b.allocator, &.{ "pkg-config", "--cflags" }) catch @panic("OOM");
+        argv.appendSlice(b.allocator, room.packages) catch @panic("OOM");
+        var code: u8 = 0;
+        const text = b.runAllowFail(argv.items, &code, .inherit) catch {
+            std.debug.print("pkg-config lacks a package of the room {s}; `./run build` installs what deploy/packages lists\n", .{room.name});
+            std.process.exit(1);
+        };
+        var words = std.mem.tokenizeAny(u8, text, " \t\r\n");
+        while (words.next()) |word| list.append(b.allocator, word) catch @panic("OOM");
+        return list.items;
+    }
+
+    /// Links a room's archive and the libraries that it wants.
+    fn link(self: Build, m: *std.Build.Module, libs: *std.StringHashMap(*std.Build.Step.Compile), room: Room) void {
+        if (libs.get(room.name)) |lib| {
+            m.linkLibrary(lib);
+            self.packages(m, room);
+        }
+    }
+
     fn packages(self: Build, m: *std.Build.Module, room: Room) void {
         _ = self;
         for (room.packages) |p| m.linkSystemLibrary(p, .{ .use_pkg_config = .force });
@@ -133,11 +161,11 @@ pub fn build(b: *std.Build) void {
         const sources = self.files("src/" ++ room.name, ".c", null);
         if (sources.len > 0) {
             const m = self.module(room.name);
-            m.addCSourceFiles(.{ .files = sources, .flags = &warnings });
-            self.packages(m, room);
-            for (embedded(self, room.name)) |source| m.addCSourceFile(.{ .file = source, .flags = &warnings });
+            const flags = self.flags(room);
+            m.addCSourceFiles(.{ .files = sources, .flags = flags });
+            for (embedded(self, room.name)) |source| m.addCSourceFile(.{ .file = source, .flags = flags });
             if (std.mem.eql(u8, room.name, "main")) {
-                for (rooms) |other| if (libs.get(other.name)) |lib| m.linkLibrary(lib);
+                for (rooms) |other| self.link(m, &libs, other);
                 // Only here: sanitizers and tests want the C library's own.
                 m.linkSystemLibrary("jemalloc", .{ .use_pkg_config = .force });
                 const exe = b.addExecutable(.{ .name = "carillon", .root_module = m });
@@ -155,8 +183,8 @@ pub fn build(b: *std.Build) void {
             m.addCSourceFile(.{ .file = b.path(file), .flags = &warnings });
             for (self.files("tests/" ++ room.name, "_fake.c", null)) |fake| m.addCSourceFile(.{ .file = b.path(fake), .flags = &warnings });
             m.addIncludePath(b.path("tests"));
-            if (libs.get(room.name)) |lib| m.linkLibrary(lib);
-            for (room.uses) |used| if (libs.get(used)) |lib| m.linkLibrary(lib);
+            self.link(m, &libs, room);
+            for (room.uses) |used| self.link(m, &libs, roomNamed(used));
             m.linkSystemLibrary("cmocka", .{ .use_pkg_config = .force });
             const exe = b.addExecutable(.{ .name = b.fmt("{s}-{s}", .{ room.name, std.fs.path.stem(file) }), .root_module = m });
             const install = b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .{ .custom = "test" } } });
@@ -190,7 +218,7 @@ fn benches(self: Build, libs: *std.StringHashMap(*std.Build.Step.Compile)) void 
         if (sources.len == 0 or std.mem.eql(u8, name, "carrier")) continue;
         const m = self.module("bench");
         m.addCSourceFiles(.{ .files = sources, .flags = &warnings });
-        for (rooms) |room| if (libs.get(room.name)) |lib| m.linkLibrary(lib);
+        for (rooms) |room| self.link(m, libs, room);
         for (bench_packages) |extra| if (std.mem.eql(u8, extra.name, name)) m.linkSystemLibrary(extra.package, .{ .use_pkg_config = .force });
         const exe = b.addExecutable(.{ .name = b.fmt("bench-{s}", .{name}), .root_module = m });
         step.dependOn(&b.addInstallArtifact(exe, .{}).step);
