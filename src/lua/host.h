@@ -83,7 +83,7 @@ const struct channel_facts *channel_facts(const struct channel *channel);
 struct channel *channel_find(struct host *host, const char *uuid); /* a new reference, or NULL; this worker's only */
 struct channel *channel_next(struct host *host, struct channel *after_or_null); /* walks all living ones; borrowed */
 struct channel *channel_ref(struct channel *channel);
-void channel_unref(struct channel *channel);
+void channel_unref(struct channel *channel); /* NULL is harmless */
 
 /* Variables: names in any case. Stored as given; order of setting is kept for dumps. */
 const char *channel_variable(struct channel *channel, const char *name); /* stored ones only; NULL if unset */

@@ -129,6 +129,8 @@ static void channel_free(struct channel *channel)
 
 void channel_unref(struct channel *channel)
 {
+    if (!channel)
+        return;
     CHECK(channel->references > 0);
     if (--channel->references == 0)
         channel_free(channel);
