@@ -7,7 +7,6 @@
 #include <sys/prctl.h>
 
 #include "bus/limits.h"
-#include "control/control.h"
 #include "core/log.h"
 #include "core/process.h"
 #include "main/command.h"
