@@ -24,6 +24,7 @@ struct command {
     int argc;
     const char *argv[ARGUMENTS_MAX]; /* argv[0] is the command */
     struct buf *out;
+    struct kv *pairs; /* of the reply, beside `text` */
 };
 
 static const char *argument(const struct command *command, int index)
@@ -132,10 +133,14 @@ static int command_hupall(struct command *command)
     return buf_printf(command->out, "+OK %u calls ended\n", count);
 }
 
+/* As text, and each as a pair of the reply. */
 static int command_counters(struct command *command)
 {
-    for (int i = 0; i < COUNTER_COUNT; i++)
-        buf_printf(command->out, "%s %llu\n", counter_name((enum counter)i), (unsigned long long)counter_sum(command->broker->segment, (enum counter)i));
+    for (int i = 0; i < COUNTER_COUNT; i++) {
+        uint64_t value = counter_sum(command->broker->segment, (enum counter)i);
+        buf_printf(command->out, "%s %llu\n", counter_name((enum counter)i), (unsigned long long)value);
+        kv_add_int(command->pairs, counter_name((enum counter)i), (int64_t)value);
+    }
     return 0;
 }
 
@@ -170,7 +175,8 @@ static int command_run(struct command *command)
 void engine_command_answer(struct broker *broker, const struct post_message *message)
 {
     struct buf out = BUF_INIT;
-    struct command command = { .broker = broker, .argc = 1, .argv = { kv_get_or(message->pairs, "command", "") }, .out = &out };
+    struct kv reply = KV_INIT;
+    struct command command = { .pairs = &reply, .broker = broker, .argc = 1, .argv = { kv_get_or(message->pairs, "command", "") }, .out = &out };
     char name[8];
     for (; command.argc < ARGUMENTS_MAX; command.argc++) {
         snprintf(name, sizeof name, "a%d", command.argc);
@@ -179,7 +185,6 @@ void engine_command_answer(struct broker *broker, const struct post_message *mes
         command.argv[command.argc] = value;
     }
     int err = command_run(&command);
-    struct kv reply = KV_INIT;
     kv_add(&reply, "text", buf_text(&out));
     post_reply(broker->post, message->ticket, err < 0 ? err : 0, &reply);
     kv_free(&reply);

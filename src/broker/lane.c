@@ -9,6 +9,7 @@
 #include "broker/call.h"
 #include "broker/headers.h"
 #include "broker/inbound.h"
+#include "broker/limits.h"
 #include "broker/request.h"
 #include "broker/tables.h"
 #include "core/log.h"
@@ -108,6 +109,7 @@ static void worker_lost(struct broker *broker, uint32_t worker)
 {
     unsigned lost = 0;
     broker->workers[worker].ready = false;
+    limits_worker_lost(broker, worker);
     CALLS_EACH(broker, call, following)
     {
         if (call->worker != worker || (call->slot == SLOT_NONE && !call->script_running)) continue;
@@ -200,7 +202,7 @@ void lane_message(void *context, const struct post_message *message)
     bool from_worker = message->from >= BUS_WORKER_0 && message->from - BUS_WORKER_0 < broker->worker_count;
     if (message->kind == MSG_DIAL && message->is_request) lane_dial(broker, message);
     else if (message->kind == MSG_ENGINE && message->is_request) engine_command_answer(broker, message);
-    else if (message->kind == MSG_TABLE && message->is_request) table_request(broker, message);
+    else if (message->kind == MSG_TABLE) table_request(broker, message);
     else if (message->kind == MSG_GLOBAL_SET) global_set(broker, message);
     else if (message->kind == MSG_WORKER_READY && from_worker) worker_ready(broker, message->from - BUS_WORKER_0);
     else if (message->kind == MSG_WORKER_LOAD && from_worker) worker_load(broker, message->from - BUS_WORKER_0, message->pairs);

@@ -33,19 +33,35 @@ const char *sip_phrase_of(int status)
     }
 }
 
+/* The next ";" outside quotes in [at, end); NULL if there is none. */
+static const char *parameter_next(const char *at, const char *end)
+{
+    bool quoted = false;
+    for (; at < end; at++) {
+        if (*at == '"' && at[-1] != '\\') quoted = !quoted;
+        else if (*at == ';' && !quoted) return at;
+    }
+    return NULL;
+}
+
+static const char *spaces_skip(const char *at, const char *end)
+{
+    while (at < end && isspace((unsigned char)*at)) at++;
+    return at;
+}
+
 /* One value of the header, [at, end): protocol *( ";" parameter ). */
 static bool reason_value(const char *at, const char *end, int *cause)
 {
-    while (at < end && isspace((unsigned char)*at)) at++;
+    at = spaces_skip(at, end);
     size_t left = (size_t)(end - at);
     bool known = (left >= 5 && !strncasecmp(at, "Q.850", 5)) || (left >= 10 && !strncasecmp(at, "FreeSWITCH", 10));
     if (!known) return false;
-    for (at = memchr(at, ';', left); at; at = memchr(at, ';', (size_t)(end - at))) {
-        at++;
-        while (at < end && isspace((unsigned char)*at)) at++;
+    for (at = parameter_next(at + 5, end); at; at = parameter_next(at, end)) {
+        at = spaces_skip(at + 1, end);
         if (end - at < 7 || strncasecmp(at, "cause", 5)) continue;
-        at += 5;
-        while (at < end && (isspace((unsigned char)*at) || *at == '=')) at++;
+        at = spaces_skip(at + 5, end);
+        if (at < end && *at == '=') at = spaces_skip(at + 1, end);
         int n = 0, digits = 0;
         while (at < end && isdigit((unsigned char)*at) && digits++ < 4) n = n * 10 + (*at++ - '0');
         if (n < 1 || n > 999) return false;

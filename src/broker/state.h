@@ -158,7 +158,10 @@ struct worker_state {
     uint32_t load;
 };
 
+#define LIMIT_BUCKETS 1024u
+
 struct tables;    /* tables.c */
+struct limit;     /* limits.c */
 struct campaigns; /* src/campaign */
 
 struct broker {
@@ -177,6 +180,8 @@ struct broker {
     struct ledger *ledger;
     struct dialler dialler;
     struct tables *tables;
+    struct limit *limits[LIMIT_BUCKETS];
+    uint32_t limit_count;
     struct kv globals;                 /* global variables, replicated to all workers */
     struct campaigns *campaigns;
     struct worker_state workers[BUS_WORKERS_MAX];

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "broker/limits.h"
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/jobs.h"
@@ -18,6 +19,7 @@
 #define KEY_MAX 512
 #define VALUE_MAX 65536
 #define FILE_MAX (64l << 20)
+#define LIST_MAX (1u << 20)
 #define SAVE_AFTER_NS NS_PER_S
 
 struct entry {
@@ -202,6 +204,7 @@ void tables_close(struct broker *broker)
     if (tables->changed && tables->jobs) save_start(&tables->save);
     tables->changed = false;
     if (tables->jobs) jobs_free(tables->jobs);
+    limits_clear(broker);
     table_clear(&tables->hash);
     table_clear(&tables->db);
     free(tables);
@@ -210,17 +213,21 @@ void tables_close(struct broker *broker)
 
 /* --- requests ------------------------------------------------------------------------------------------------------- */
 
+/* Keys of a realm, or without one the realms: comma-separated, as FreeSWITCH's `db list` has them. */
 static void list(struct table *table, const char *realm, struct kv *out)
 {
-    size_t length = strlen(realm), bytes = 0;
+    struct buf names = BUF_INIT;
+    size_t length = strlen(realm);
     for (unsigned b = 0; b < BUCKETS; b++)
-        for (struct entry *entry = table->buckets[b]; entry; entry = entry->next) {
-            if (strncmp(entry->key, realm, length) || entry->key[length] != '\x1f') continue;
-            bytes += strlen(entry->key) + strlen(entry->value);
-            if (bytes > (4u << 20)) return;
-            kv_addf(out, "k.", "%s", entry->key + length + 1);
-            kv_addf(out, "v.", "%s", entry->value);
+        for (struct entry *entry = table->buckets[b]; entry && names.length < LIST_MAX; entry = entry->next) {
+            const char *split = strchr(entry->key, '\x1f');
+            bool wanted = !length || ((size_t)(split - entry->key) == length && !memcmp(entry->key, realm, length));
+            if (!wanted) continue;
+            if (length) buf_printf(&names, names.length ? ",%s" : "%s", split + 1);
+            else buf_printf(&names, names.length ? ",%.*s" : "%.*s", (int)(split - entry->key), entry->key);
         }
+    kv_add(out, "value", buf_text(&names));
+    buf_free(&names);
 }
 
 /* Whether the table changed. */
@@ -230,38 +237,41 @@ static bool change(struct table *table, const char *op, const char *key, const c
     *found = *at != NULL;
     if (!strcmp(op, "insert")) return put(table, key, value) == 0;
     if (!strcmp(op, "insert_ifempty")) return !*found && put(table, key, value) == 0;
-    bool matches = *found && (strcmp(op, "delete_ifmatch") || !strcmp((*at)->value, value));
-    if ((!strcmp(op, "delete") || !strcmp(op, "delete_ifmatch")) && matches) {
-        drop(table, at);
-        return true;
+    if (*found && !strcmp(op, "delete_ifmatch")) *found = !strcmp((*at)->value, value);
+    if (!*found || (strcmp(op, "delete") && strcmp(op, "delete_ifmatch"))) return false;
+    drop(table, at);
+    return true;
+}
+
+static int operate(struct broker *broker, const struct post_message *message, struct kv *out)
+{
+    struct tables *tables = broker->tables;
+    const char *op = kv_get_or(message->pairs, "op", ""), *realm = kv_get_or(message->pairs, "realm", "");
+    const char *name = kv_get_or(message->pairs, "table", "hash"), *value = kv_get_or(message->pairs, "value", "");
+    bool persistent = !strcmp(name, "db"), found = false;
+    struct table *table = persistent ? &tables->db : &tables->hash;
+    char key[KEY_MAX];
+    int n = snprintf(key, sizeof key, "%s\x1f%s", realm, kv_get_or(message->pairs, "key", ""));
+    if (n < 0 || (size_t)n >= sizeof key || strlen(value) > VALUE_MAX) return -EMSGSIZE;
+    if (!strcmp(name, "limit")) {
+        found = limit_operate(broker, message, op, key, out);
+    } else if (!strcmp(op, "list")) {
+        list(table, realm, out);
+    } else if (!strcmp(op, "select")) {
+        struct entry *entry = *find(table, key);
+        found = entry != NULL;
+        kv_add(out, "value", entry ? entry->value : "");
+    } else if (change(table, op, key, value, &found) && persistent) {
+        db_changed(tables);
     }
-    return false;
+    kv_add(out, "found", found ? "1" : "0");
+    return 0;
 }
 
 void table_request(struct broker *broker, const struct post_message *message)
 {
-    struct tables *tables = broker->tables;
-    const char *op = kv_get_or(message->pairs, "op", ""), *realm = kv_get_or(message->pairs, "realm", "");
-    const char *value = kv_get_or(message->pairs, "value", "");
-    bool persistent = !strcmp(kv_get_or(message->pairs, "table", "hash"), "db"), found = false;
-    struct table *table = persistent ? &tables->db : &tables->hash;
     struct kv out = KV_INIT;
-    char key[KEY_MAX];
-    int n = snprintf(key, sizeof key, "%s\x1f%s", realm, kv_get_or(message->pairs, "key", ""));
-    if (n < 0 || (size_t)n >= sizeof key || strlen(value) > VALUE_MAX) {
-        post_reply(broker->post, message->ticket, -EMSGSIZE, NULL);
-        return;
-    }
-    if (!strcmp(op, "list")) list(table, realm, &out);
-    else if (!strcmp(op, "select")) {
-        struct entry *entry = *find(table, key);
-        found = entry != NULL;
-        kv_add(&out, "value", entry ? entry->value : "");
-    } else if (change(table, op, key, value, &found)) {
-        kv_add(&out, "changed", "1");
-        if (persistent) db_changed(tables);
-    }
-    kv_add(&out, "found", found ? "1" : "0");
-    post_reply(broker->post, message->ticket, 0, &out);
+    int err = operate(broker, message, &out);
+    if (message->is_request) post_reply(broker->post, message->ticket, err, err < 0 ? NULL : &out);
     kv_free(&out);
 }
