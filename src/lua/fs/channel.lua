@@ -63,6 +63,13 @@ end
 -- Tells the world what became true since last time: ringing, early media, answer; each once, with its hooks.
 function channel.notice(ch)
   local data = ch:data()
+  if ch:kind() == "sip" and not data.seen_codec and ch:media_ready() then
+    local codec = ch:get("read_codec")
+    if codec then
+      data.seen_codec = true
+      channel.codec(ch, codec, ch:get("read_rate") or "8000")
+    end
+  end
   if ch:ringing() and not data.seen_ringing then
     data.seen_ringing = true
     headers.fire("CHANNEL_PROGRESS", ch)

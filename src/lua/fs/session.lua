@@ -145,12 +145,23 @@ end
 session.live = live
 
 -- f(st, ch, …) runs only with a call; `dead` is answered without one.
+local VOID = {} -- as `dead`: the method returns nothing
+session.VOID = VOID
 function session.method(name, signature, least, most, dead, f, where)
-  class.method(C, name, where or "CoreSession::" .. name, signature, least, most, function(st, ...)
-    local ch = live(st)
-    if not ch then return dead end
-    return f(st, ch, ...)
-  end)
+  local run
+  if dead == VOID then
+    run = function(st, ...)
+      local ch = live(st)
+      if ch then f(st, ch, ...) end
+    end
+  else
+    run = function(st, ...)
+      local ch = live(st)
+      if not ch then return dead end
+      return f(st, ch, ...)
+    end
+  end
+  class.method(C, name, where or "CoreSession::" .. name, signature, least, most, run)
 end
 local method = session.method
 
@@ -211,12 +222,12 @@ class.method(C, "get_uuid", "CoreSession::get_uuid", "", 0, 0, function(st) retu
 -- --- variables ---
 
 method("getVariable", "s", 1, 1, "", function(_, ch, name) return variables.get(ch, name) end)
-method("setVariable", "ss", 2, 2, nil, function(_, ch, name, value) variables.set(ch, name, value) end)
+method("setVariable", "ss", 2, 2, VOID, function(_, ch, name, value) variables.set(ch, name, value) end)
 method("getPrivate", "s", 1, 1, nil, function(_, ch, name)
   local private = ch:data().private
   return private and name and private[name]
 end)
-method("setPrivate", "sv", 2, 2, nil, function(_, ch, name, value)
+method("setPrivate", "sv", 2, 2, VOID, function(_, ch, name, value)
   local data = ch:data()
   data.private = data.private or {}
   if name then data.private[name] = value ~= nil and tostring(value) or nil end
@@ -248,7 +259,7 @@ method("transfer", "sss", 1, 3, -1, function(st, ch, extension, dialplan, contex
   callback.hangup_hook(st)
   return 1
 end)
-session.blocking("execute", "SS", 1, 2, nil, nil, function(st, ch, app, data)
+session.blocking("execute", "SS", 1, 2, VOID, nil, function(st, ch, app, data)
   if not util.some(app) then
     util.err(ch, "No application specified\n")
     return
@@ -276,7 +287,7 @@ class.method(C, "originate", "LUA::Session::originate", "Lsi", 3, 3, function(st
   register(st)
   return 0
 end)
-session.blocking("waitForAnswer", "L", 1, 1, nil, nil, function(_, ch)
+session.blocking("waitForAnswer", "L", 1, 1, VOID, nil, function(_, ch)
   wait.serve(ch, { check = function() return ch:answered() or ch:early() end })
 end)
 
@@ -310,10 +321,10 @@ end)
 class.method(C, "consoleLog2", "CoreSession::consoleLog2", "sssis", 5, 5, function(st, level, _, _, _, text)
   core.log(util.level(level), text or "", st.uuid)
 end)
-method("sendEvent", "E", 1, 1, nil, function(_, ch, e)
+method("sendEvent", "E", 1, 1, VOID, function(_, ch, e)
   if e then ch:data().sent_event = { list = e.list, body = e.body } end
 end)
-method("setEventData", "E", 1, 1, nil, function(_, ch, e)
+method("setEventData", "E", 1, 1, VOID, function(_, ch, e)
   if not e then return end
   headers.add(e, ch)
   headers.variables(e, ch)

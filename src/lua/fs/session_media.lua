@@ -5,7 +5,7 @@ local util, class, callback, channel, wait, play, record, digits, session =
   fs.util, fs.class, fs.callback, fs.channel, fs.wait, fs.play, fs.record, fs.digits, fs.session
 
 local pcall, error = pcall, error
-local blocking, method = session.blocking, session.method
+local blocking, method, VOID = session.blocking, session.method, session.VOID
 
 blocking("sleep", "ii", 1, 2, -1, 0, function(st, ch, ms)
   if wait.gone(ch) then return 1 end
@@ -100,7 +100,7 @@ end)
 
 -- --- speech ---
 
-blocking("say", "SSSSS", 4, 5, nil, nil, function(st, ch, text, module, kind, how, gender)
+blocking("say", "SSSSS", 4, 5, VOID, nil, function(st, ch, text, module, kind, how, gender)
   if not util.some(text) or not util.some(module) or not util.some(kind) or not util.some(how) then
     util.err(ch, "Error! invalid args.\n")
     return
@@ -108,7 +108,7 @@ blocking("say", "SSSSS", 4, 5, nil, nil, function(st, ch, text, module, kind, ho
   if wait.gone(ch) then return end
   fs.say.say(ch, text, module, kind, how, gender, { st = st, words = false })
 end)
-blocking("sayPhrase", "SSS", 1, 3, nil, nil, function(st, ch, name, data, lang)
+blocking("sayPhrase", "SSS", 1, 3, VOID, nil, function(st, ch, name, data, lang)
   if wait.gone(ch) or not util.some(name) then return end
   fs.say.phrase(ch, name, data or "", lang, { st = st, words = false })
 end)
@@ -124,14 +124,14 @@ blocking("speak", "s", 1, 1, -1, 1, function(st, ch, text)
   if wait.gone(ch) then return 0 end
   return fs.say.speak(ch, st.tts_name, st.voice_name, text or "", { st = st, words = false }) == "success" and 1 or 0
 end)
-method("set_tts_params", "ss", 2, 2, nil, function(st, _, name, voice) st.tts_name, st.voice_name = name, voice end)
-method("set_tts_parms", "ss", 2, 2, nil, function(st, ch, name, voice)
+method("set_tts_params", "ss", 2, 2, VOID, function(st, _, name, voice) st.tts_name, st.voice_name = name, voice end)
+method("set_tts_parms", "ss", 2, 2, VOID, function(st, ch, name, voice)
   util.err(ch, "set_tts_parms is deprecated. Use set_tts_params.\n")
   st.tts_name, st.voice_name = name, voice
 end)
 
 local no_recogniser = "there is no speech recogniser in this engine\n"
-method("detectSpeech", "ssss", 1, 4, nil, function(_, ch) util.err(ch, "%s", no_recogniser) end)
+method("detectSpeech", "ssss", 1, 4, VOID, function(_, ch) util.err(ch, "%s", no_recogniser) end)
 method("playAndDetectSpeech", "sss", 3, 3, nil, function(st, ch, file)
   util.err(ch, "%s", no_recogniser)
   if util.some(file) then play.file(ch, file, { st = st }) end
