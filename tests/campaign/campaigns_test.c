@@ -313,6 +313,57 @@ static void killed_again_and_again_no_lead_is_lost_or_dialled_twice(void **state
     expect("SELECT COUNT(*) FROM attempt a JOIN attempt b ON a.lead = b.lead AND a.id < b.id AND a.end_us > b.claimed_us", 0);
 }
 
+/* TEST_SERVER_STOP and TEST_SERVER_START are commands; only tests/campaign/postgresql_test.py knows a server that it may stop. */
+static int database_up(void *context)
+{
+    struct ledger_status status;
+    ledger_status(((struct engine *)context)->ledger, &status);
+    return status.database_up;
+}
+
+static int database_down(void *context)
+{
+    return !database_up(context);
+}
+
+static void a_stopped_server_loses_and_doubles_nothing(void **state)
+{
+    const char *stop = getenv("TEST_SERVER_STOP"), *start = getenv("TEST_SERVER_START");
+    char book[128];
+    struct engine e;
+    struct ledger_status status;
+    if (!stop || !start)
+        skip();
+    import_leads(800);
+    write_campaign("pacing = { cps = 100 }");
+    snprintf(book, sizeof book, "%s/book", place.folder);
+    engine_start(&e, place.loop, open(book, O_WRONLY | O_CREAT | O_APPEND, 0600), 50);
+    run_campaign(&e);
+    run_until(place.loop, calls_up, &e, 2000);
+    run_until(place.loop, is_failed, &e, 1000); /* a second of normal work */
+    assert_int_equal(system(stop), 0);
+    uint32_t before = e.dialler.invites;
+    assert_true(run_until(place.loop, database_down, &e, 10000));
+    run_until(place.loop, is_failed, &e, 3000);
+    ledger_status(e.ledger, &status);
+    assert_true(status.accepting);
+    assert_true(status.rows_spooled > 0);
+    assert_true(e.dialler.invites > before); /* what was claimed is dialled meanwhile */
+    assert_int_equal(e.dialler.failed_begins, 0);
+    assert_int_equal(system(start), 0);
+    assert_true(run_until(place.loop, database_up, &e, 10000));
+    assert_true(run_until(place.loop, is_done, &e, 60000));
+    assert_false(e.dialler.overlap);
+    ledger_status(e.ledger, &status);
+    print_message("spooled %llu rows while the server was away\n", (unsigned long long)status.rows_spooled);
+    engine_stop(&e);
+    compare_books(book);
+    expect("SELECT COUNT(*) FROM lead WHERE state = 'done'", 800);
+    expect("SELECT COUNT(*) FROM attempt WHERE state = 'claimed'", 0);
+    expect("SELECT COUNT(*) FROM lead l WHERE tries <> (SELECT COUNT(*) FROM attempt a WHERE a.lead = l.id AND a.state <> 'refused')", 0);
+    expect("SELECT COUNT(*) FROM attempt", 800 + 80 + 80 + 160);
+}
+
 static int setup(void **state)
 {
     place_make(&place);
@@ -336,6 +387,7 @@ int main(void)
         CASE(outside_the_window_nobody_is_called),
         CASE(a_wrong_file_is_a_failed_campaign_with_its_reason),
         CASE(killed_again_and_again_no_lead_is_lost_or_dialled_twice),
+        CASE(a_stopped_server_loses_and_doubles_nothing),
     };
     return cmocka_run_group_tests_name("campaigns", tests, NULL, NULL);
 }
