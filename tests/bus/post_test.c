@@ -6,7 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+
 #include <cmocka.h>
 
 #include "bus/post.h"
@@ -20,7 +22,8 @@ static int notes, answers, last_status, deaths, births, cancels;
 static uint64_t kept_ticket;
 static size_t last_length;
 
-static void echo(void *context, const struct post_message *m) {
+static void echo(void *context, const struct post_message *m)
+{
     struct kv kv = KV_INIT;
     size_t length;
     const char *value = kv_get_bytes(m->pairs, "value", &length);
@@ -38,7 +41,8 @@ static void echo(void *context, const struct post_message *m) {
     kv_free(&kv);
 }
 
-static void answered(void *context, int status, struct kv_view pairs) {
+static void answered(void *context, int status, struct kv_view pairs)
+{
     const char *value;
     answers++;
     last_status = status;
@@ -47,16 +51,16 @@ static void answered(void *context, int status, struct kv_view pairs) {
     for (size_t i = 0; i < last_length; i++) assert_int_equal(value[i], (char)(i * 7));
 }
 
-static void changed(void *context, uint32_t process, bool alive) {
+static void changed(void *context, uint32_t process, bool alive)
+{
     assert_int_equal(process, BUS_WORKER_0);
     alive ? births++ : deaths++;
 }
 
-static void cancelled(void *context, uint64_t ticket) {
-    cancels++;
-}
+static void cancelled(void *context, uint64_t ticket) { cancels++; }
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     if (segment_setup(state)) return -1;
     notes = answers = last_status = deaths = births = cancels = 0;
     proc_enter(segment, BUS_BROKER);
@@ -66,7 +70,8 @@ static int setup(void **state) {
     return post_new(&worker, segment, BUS_WORKER_0, loop_w, echo, NULL);
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     post_free(broker);
     post_free(worker);
     loop_free(loop_b);
@@ -74,19 +79,22 @@ static int teardown(void **state) {
     return segment_teardown(state);
 }
 
-static void turn(int64_t wait_ns) {
+static void turn(int64_t wait_ns)
+{
     proc_beat(segment, BUS_BROKER, clock_mono_ns());
     proc_beat(segment, BUS_WORKER_0, clock_mono_ns());
     loop_step(loop_w, wait_ns);
     loop_step(loop_b, wait_ns);
 }
 
-static void turns_until(const int *what, int is) {
+static void turns_until(const int *what, int is)
+{
     for (int i = 0; i < 20000 && *what < is; i++) turn(NS_PER_MS / 5);
     assert_int_equal(*what, is);
 }
 
-static int request(size_t length, enum message_kind kind, int64_t timeout_ns, uint32_t *id) {
+static int request(size_t length, enum message_kind kind, int64_t timeout_ns, uint32_t *id)
+{
     struct kv kv = KV_INIT;
     char *value = malloc(length + 1);
     int err;
@@ -98,7 +106,8 @@ static int request(size_t length, enum message_kind kind, int64_t timeout_ns, ui
     return err;
 }
 
-static void a_request_is_answered_and_not_before_it_returned(void **state) {
+static void a_request_is_answered_and_not_before_it_returned(void **state)
+{
     assert_int_equal(request(10, MSG_API, NS_PER_S, NULL), 0);
     assert_int_equal(answers, 0);
     turns_until(&answers, 1);
@@ -106,7 +115,8 @@ static void a_request_is_answered_and_not_before_it_returned(void **state) {
     assert_int_equal(last_length, 10);
 }
 
-static void messages_of_megabytes_go_in_parts_through_a_small_lane(void **state) {
+static void messages_of_megabytes_go_in_parts_through_a_small_lane(void **state)
+{
     static const size_t lengths[] = { 16 << 10, 16384 - 24, 100000, 3 << 20, (16 << 20) - 100 };
     for (int i = 0; i < 5; i++) {
         assert_int_equal(request(lengths[i], MSG_API, 20 * NS_PER_S, NULL), 0);
@@ -117,7 +127,8 @@ static void messages_of_megabytes_go_in_parts_through_a_small_lane(void **state)
     assert_int_equal(request(17 << 20, MSG_API, NS_PER_S, NULL), -EMSGSIZE);
 }
 
-static void notes_keep_their_order_when_the_lane_is_full(void **state) {
+static void notes_keep_their_order_when_the_lane_is_full(void **state)
+{
     struct kv kv = KV_INIT;
     char filler[3000];
     memset(filler, 'x', sizeof filler);
@@ -131,7 +142,8 @@ static void notes_keep_their_order_when_the_lane_is_full(void **state) {
     kv_free(&kv);
 }
 
-static void beyond_its_bound_the_queue_says_busy(void **state) {
+static void beyond_its_bound_the_queue_says_busy(void **state)
+{
     int n = 0;
     while (!request(8 << 20, MSG_API, 60 * NS_PER_S, NULL)) n++;
     assert_int_equal(n, 7); /* 64 MB, and each is a little over 8 */
@@ -140,7 +152,8 @@ static void beyond_its_bound_the_queue_says_busy(void **state) {
     assert_int_equal(last_status, 0);
 }
 
-static void an_unanswered_request_times_out_and_a_late_reply_is_harmless(void **state) {
+static void an_unanswered_request_times_out_and_a_late_reply_is_harmless(void **state)
+{
     assert_int_equal(request(1, MSG_CALL_REFER, 20 * NS_PER_MS, NULL), 0);
     post_on_cancel(worker, cancelled, NULL);
     turns_until(&answers, 1);
@@ -152,7 +165,8 @@ static void an_unanswered_request_times_out_and_a_late_reply_is_harmless(void **
     assert_int_equal(answers, 1);
 }
 
-static void a_cancelled_request_is_never_answered(void **state) {
+static void a_cancelled_request_is_never_answered(void **state)
+{
     uint32_t id;
     assert_int_equal(request(1, MSG_API, NS_PER_S, &id), 0);
     post_cancel(broker, BUS_WORKER_0, id);
@@ -160,7 +174,8 @@ static void a_cancelled_request_is_never_answered(void **state) {
     assert_int_equal(answers, 0);
 }
 
-static void when_the_other_dies_requests_get_epipe_once_and_watchers_are_told(void **state) {
+static void when_the_other_dies_requests_get_epipe_once_and_watchers_are_told(void **state)
+{
     post_watch(broker, changed, NULL);
     assert_int_equal(request(1, MSG_CALL_REFER, 0, NULL), 0);
     assert_int_equal(request(1 << 20, MSG_CALL_REFER, 0, NULL), 0);
@@ -173,13 +188,15 @@ static void when_the_other_dies_requests_get_epipe_once_and_watchers_are_told(vo
     assert_int_equal(births, 0);
 }
 
-static void restart_worker(void) {
+static void restart_worker(void)
+{
     post_free(worker);
     proc_enter(segment, BUS_WORKER_0);
     assert_int_equal(post_new(&worker, segment, BUS_WORKER_0, loop_w, echo, NULL), 0);
 }
 
-static void a_new_incarnation_never_sees_what_was_meant_for_the_old_one(void **state) {
+static void a_new_incarnation_never_sees_what_was_meant_for_the_old_one(void **state)
+{
     post_watch(broker, changed, NULL);
     assert_int_equal(request(1, MSG_CALL_REFER, 0, NULL), 0);
     assert_int_equal(request(1 << 20, MSG_API, 0, NULL), 0); /* half of it is in the lane */
@@ -195,7 +212,8 @@ static void a_new_incarnation_never_sees_what_was_meant_for_the_old_one(void **s
     assert_int_equal(last_status, 0);
 }
 
-static void what_was_said_before_death_is_heard_before_the_death(void **state) {
+static void what_was_said_before_death_is_heard_before_the_death(void **state)
+{
     struct kv kv = KV_INIT;
     kv_add_int(&kv, "n", 0);
     assert_int_equal(post_note(worker, BUS_BROKER, MSG_GLOBAL_SET, &kv), 0);
@@ -204,7 +222,8 @@ static void what_was_said_before_death_is_heard_before_the_death(void **state) {
     turns_until(&notes, 1);
 }
 
-static void a_reply_to_a_ticket_of_a_dead_asker_is_dropped(void **state) {
+static void a_reply_to_a_ticket_of_a_dead_asker_is_dropped(void **state)
+{
     struct kv kv = KV_INIT;
     assert_int_equal(request(1, MSG_CALL_REFER, 0, NULL), 0);
     for (int i = 0; i < 3; i++) turn(0);
@@ -218,7 +237,8 @@ static void a_reply_to_a_ticket_of_a_dead_asker_is_dropped(void **state) {
 }
 
 /* The only test with two processes and real sleep: no wake-up may be lost. */
-static void bounce(void *context, int status, struct kv_view pairs) {
+static void bounce(void *context, int status, struct kv_view pairs)
+{
     int *left = context;
     assert_int_equal(status, 0);
     if (--*left)
@@ -227,11 +247,10 @@ static void bounce(void *context, int status, struct kv_view pairs) {
         loop_stop(loop_b);
 }
 
-static void serve(void *context, const struct post_message *m) {
-    post_reply(*(struct post **)context, m->ticket, 0, NULL);
-}
+static void serve(void *context, const struct post_message *m) { post_reply(*(struct post **)context, m->ticket, 0, NULL); }
 
-static void sleeping_processes_wake_each_other_each_time(void **state) {
+static void sleeping_processes_wake_each_other_each_time(void **state)
+{
     enum { ROUNDS = 20000 };
     int left = ROUNDS, status;
     int64_t began;
@@ -240,6 +259,7 @@ static void sleeping_processes_wake_each_other_each_time(void **state) {
     if (!pid) {
         struct loop *loop;
         struct post *mine;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         proc_enter(segment, BUS_WORKER_0 + 1);
         if (loop_new(&loop) || post_new(&mine, segment, BUS_WORKER_0 + 1, loop, serve, &mine)) _exit(1);
         proc_state_set(segment, BUS_WORKER_0 + 1, PROC_RUNNING);
@@ -258,7 +278,8 @@ static void sleeping_processes_wake_each_other_each_time(void **state) {
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         T(a_request_is_answered_and_not_before_it_returned),
         T(messages_of_megabytes_go_in_parts_through_a_small_lane),
