@@ -65,6 +65,7 @@ static void core_open(lua_State *L) {
     void (*const parts[])(lua_State *) = {
         fiber_open, script_open, isolate_open, basetypes_open, environment_open, chunk_open, object_open, hostlib_open, subscribe_open,
         channel_open, job_open, curl_open, child_open, regex_open, xml_open, tools_open, pattern_open, random_open,
+        dbh_open,
     };
     lua_rawgeti(L, LUA_REGISTRYINDEX, engine_of(L)->core);
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) parts[i](L);

@@ -126,7 +126,7 @@ static inline struct engine *engine_of(lua_State *L) {
 void *meter_allocate(void *context, void *block, size_t old, size_t size);
 struct meter *meter_new(struct engine *engine);
 void meter_end(struct meter *meter);
-void meter_judge(lua_State *L, struct meter *meter); /* collects; raises if the script still holds too much */
+bool meter_judge(lua_State *L, struct meter *meter, char *why, size_t size); /* collects; false if the script still holds too much */
 
 /* mailbox.c */
 void mailbox_clear(struct fiber *fiber);
@@ -196,6 +196,8 @@ void xml_open(lua_State *L);
 void tools_open(lua_State *L);
 void pattern_open(lua_State *L);
 void random_open(lua_State *L);
+void dbh_open(lua_State *L);
+void dbh_close(lua_State *L); /* gives all connections back; no fiber may run any more */
 
 /* Pairs in both directions. */
 struct kv_view;

@@ -53,8 +53,21 @@ bool host_global_next(struct host *host, size_t *at, const char **name, const ch
     return names_next(&host->globals, at, name, value);
 }
 
+/* The same in all processes of this start. */
+static void core_uuid(struct host *host)
+{
+    uint64_t halves[2] = { segment_boot_id(host->segment), (uint64_t)segment_started_utc_us(host->segment) * 0x9e3779b97f4a7c15ULL };
+    struct uuid id;
+    memcpy(id.bytes, halves, sizeof(id.bytes));
+    id.bytes[6] = (uint8_t)(0x40 | (id.bytes[6] & 0x0f));
+    id.bytes[8] = (uint8_t)(0x80 | (id.bytes[8] & 0x3f));
+    char text[UUID_TEXT_SIZE];
+    names_set(&host->globals, "core_uuid", uuid_text(&id, text));
+}
+
 static void globals_fill(struct host *host)
 {
+    core_uuid(host);
     char hostname[256] = "localhost";
     gethostname(hostname, sizeof(hostname) - 1);
     names_set(&host->globals, "hostname", hostname);

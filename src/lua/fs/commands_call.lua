@@ -125,11 +125,16 @@ of_call("uuid_send_dtmf", "<uuid> <dtmf digits>[@<tone_duration>]", "presses key
   ch:send_digits(core.token(), gsub(digits, "%s", ""), tonumber(duration) or 250)
   return "+OK " .. ch:uuid() .. " sent DTMF " .. text .. ".\n"
 end)
-of_call("uuid_recv_dtmf", "<uuid> <dtmf digits>[@<tone_duration>]", "as if the far end pressed keys", "-ERR Cannot locate session!\n", 1, function(ch, text)
-  local digits, duration = match(text, "^([^@]+)@?(%d*)")
+command("uuid_recv_dtmf", "<uuid> <dtmf_data>", "as if the far end pressed keys", function(text)
+  local uuid, rest = match(text, "^(%S+)%s+(.+)$")
+  if not uuid then return api.usage("uuid_recv_dtmf") end
+  local ch = channel.find(uuid)
+  if not ch then return "-ERR Cannot locate session!\n" end
+  local digits, duration = match(rest, "^([^@]+)@?(%d*)")
+  if not digits or find(digits, "[^%d%*#A-Da-dwW~]") then return api.usage("uuid_recv_dtmf") end
   local samples = (tonumber(duration) or 250) * 8
   for d in gmatch(digits, "[%d%*#A-Da-d]") do ch:queue_digit(d, samples) end
-  return "+OK " .. ch:uuid() .. " received DTMF " .. text .. ".\n"
+  return "+OK " .. ch:uuid() .. " received DTMF " .. rest .. ".\n"
 end)
 of_call("uuid_flush_dtmf", "<uuid>", "drops queued keys", "-ERR No such session\n", 0, function(ch)
   ch:flush_digits()

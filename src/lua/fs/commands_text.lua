@@ -38,9 +38,9 @@ command("md5", "<text>", "its MD5 in hexadecimal digits", function(text)
 end)
 command("sql_escape", "<text>", "quotes doubled", function(text) return (gsub(text, "'", "''")) end)
 command("quote_shell_arg", "<text>", "one word for a shell", function(text) return "'" .. gsub(text, "'", "'\\''") .. "'" end)
-local escapes = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["\\"] = "\\\\", ['"'] = '\\"', ["'"] = "\\'", ["$"] = "\\$" }
+local escapes = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["$"] = "\\$" }
 command("escape", "<text>", "control characters written as \\n, \\r, \\t …", function(text)
-  return (gsub(text, "[\n\r\t\\$]", escapes))
+  return (gsub(text, "[\n\r\t$]", escapes))
 end)
 command("coalesce", "[^^<delim>]<value>[,<value> …]", "the first value that is not empty", function(text)
   local list = util.delimited(text)

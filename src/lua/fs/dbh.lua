@@ -150,7 +150,7 @@ end
 local C = class.define("Dbh", { self_type = "LUA::Dbh *", gc = function(state) release(state) end })
 dbh.class = C
 
-class.new(C, "LUA::Dbh::Dbh", "sss", 1, 3, function(dsn, user, password)
+class.overloaded_new(C, { "s", "ss", "sss" }, function(dsn, user, password)
   local state = { affected = 0 }
   local where, kind = pool_dsn(dsn or "", util.some(user), password)
   local problem

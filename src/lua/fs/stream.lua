@@ -33,7 +33,7 @@ function stream.text(state)
   return state.parts[1] or ""
 end
 
-class.new(C, "Stream::Stream", "v", 0, 1, function() return (stream.new()) end)
+class.overloaded_new(C, { "" }, function() return (stream.new()) end)
 class.method(C, "write", "Stream::write", "S", 1, 1, function(state, text) write(state, text) end)
 class.method(C, "raw_write", "Stream::raw_write", "Si", 2, 2, function(state, text, length)
   if text then write(state, sub(text, 1, length)) end
@@ -49,10 +49,8 @@ end)
 
 local D = class.define("DTMF")
 
--- The real binding cannot take a duration from Lua; a number there is harmless and kept.
-class.new(D, "DTMF::DTMF", "cv", 1, 2, function(digit, duration)
-  return class.object(D, { digit = digit, duration = tonumber(duration) or 2000 })
-end)
+-- The binding cannot take a duration from Lua.
+class.new(D, "DTMF::DTMF", "cu", 1, 2, function(digit) return class.object(D, { digit = digit, duration = 2000 }) end)
 D.get.digit = function(state) return state.digit end
 D.set.digit = function(state, value) if type(value) == "string" then state.digit = sub(value, 1, 1) end end
 D.get.duration = function(state) return state.duration end
