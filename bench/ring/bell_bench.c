@@ -16,17 +16,19 @@ enum { WAKES = 20000, REQUESTS = 50000 };
 static struct segment *segment;
 static struct bench_samples *samples;
 
-static void segment_open(void) {
+static void segment_open(void)
+{
     char name[33];
     struct buf error = BUF_INIT;
     snprintf(name, sizeof name, "bench-%d", (int)getpid());
-    if (segment_create(&segment, &(struct segment_params){ .name = name, .workers = 1, .slots_each = 256 }, &error))
+    if (segment_create(&segment, &(struct segment_params) { .name = name, .workers = 1, .slots_each = 256 }, &error))
         fprintf(stderr, "%s\n", buf_text(&error)), CHECK(!"a segment");
     segment_remove(name); /* nobody else needs its name */
     buf_free(&error);
 }
 
-static void sleeper(void *context) {
+static void sleeper(void *context)
+{
     struct ring *ring = segment_ring_down(segment, 0);
     struct pollfd p = { .fd = bell_fd(segment, BUS_WORKER_0, BELL_MEDIA), .events = POLLIN };
     struct ring_record r;
@@ -41,7 +43,8 @@ static void sleeper(void *context) {
     }
 }
 
-void bench_bell_latency(void) {
+void bench_bell_latency(void)
+{
     struct ring_record r = { 0 };
     struct timespec nap = { .tv_nsec = 50000 };
     pid_t pid;
@@ -67,18 +70,21 @@ struct office {
     uint32_t left;
 };
 
-static void serve(void *context, const struct post_message *m) {
+static void serve(void *context, const struct post_message *m)
+{
     struct office *o = context;
     post_reply(o->post, m->ticket, 0, NULL);
 }
 
-static void office_open(struct office *o, uint32_t process) {
+static void office_open(struct office *o, uint32_t process)
+{
     proc_enter(segment, process);
     CHECK(!loop_new(&o->loop) && !post_new(&o->post, segment, process, o->loop, serve, o));
     proc_state_set(segment, process, PROC_RUNNING);
 }
 
-static void served(void *context) {
+static void served(void *context)
+{
     struct office o = { 0 };
     office_open(&o, BUS_WORKER_0);
     for (;;) loop_step(o.loop, -1); /* until its parent is done with it */
@@ -86,7 +92,8 @@ static void served(void *context) {
 
 static void ask(struct office *o);
 
-static void answered(void *context, int status, struct kv_view pairs) {
+static void answered(void *context, int status, struct kv_view pairs)
+{
     struct office *o = context;
     CHECK(!status);
     bench_sample(samples, clock_mono_ns() - o->asked_ns);
@@ -96,12 +103,14 @@ static void answered(void *context, int status, struct kv_view pairs) {
         loop_stop(o->loop);
 }
 
-static void ask(struct office *o) {
+static void ask(struct office *o)
+{
     o->asked_ns = clock_mono_ns();
     CHECK(!post_request(o->post, BUS_WORKER_0, MSG_API, NULL, 5 * NS_PER_S, answered, o, NULL));
 }
 
-void bench_post_requests(void) {
+void bench_post_requests(void)
+{
     struct office o = { .left = REQUESTS };
     struct proc_view view;
     pid_t pid;

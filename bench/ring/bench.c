@@ -2,24 +2,26 @@
 #include "bench.h"
 
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/check.h"
 
-void *bench_shared(size_t bytes) {
+void *bench_shared(size_t bytes)
+{
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     CHECK(p != MAP_FAILED);
     return p;
 }
 
 /* The n-th core that we may use; no error where there is only one, the figures show it. */
-void bench_pin(int core) {
+void bench_pin(int core)
+{
     static cpu_set_t allowed;
     static bool known;
     cpu_set_t one;
@@ -33,7 +35,8 @@ void bench_pin(int core) {
     }
 }
 
-pid_t bench_fork(void (*role)(void *context), void *context) {
+pid_t bench_fork(void (*role)(void *context), void *context)
+{
     pid_t pid;
     bench_pin(0);
     fflush(stdout);
@@ -46,25 +49,29 @@ pid_t bench_fork(void (*role)(void *context), void *context) {
     _exit(0);
 }
 
-void bench_join(pid_t pid) {
+void bench_join(pid_t pid)
+{
     int status;
     waitpid(pid, &status, 0);
     CHECK(!status);
 }
 
-struct bench_samples *bench_samples_new(uint32_t size) {
+struct bench_samples *bench_samples_new(uint32_t size)
+{
     struct bench_samples *s = bench_shared(sizeof *s + size * sizeof s->ns[0]);
     s->size = size;
     return s;
 }
 
-void bench_sample(struct bench_samples *s, int64_t ns) {
+void bench_sample(struct bench_samples *s, int64_t ns)
+{
     if (s->count == s->size) return;
     s->ns[s->count] = ns;
     __atomic_store_n(&s->count, s->count + 1, __ATOMIC_RELEASE);
 }
 
-void bench_await(const struct bench_samples *s, uint32_t n) {
+void bench_await(const struct bench_samples *s, uint32_t n)
+{
     for (int spins = 0; __atomic_load_n(&s->count, __ATOMIC_ACQUIRE) < n; spins++)
         if (spins > 10000)
             sched_yield();
@@ -72,21 +79,25 @@ void bench_await(const struct bench_samples *s, uint32_t n) {
             bench_relax();
 }
 
-static int by_value(const void *a, const void *b) {
+static int by_value(const void *a, const void *b)
+{
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x > y) - (x < y);
 }
 
-int64_t bench_percentile(struct bench_samples *s, double percent) {
+int64_t bench_percentile(struct bench_samples *s, double percent)
+{
     if (!s->count) return 0;
     return s->ns[(uint32_t)((s->count - 1) * percent / 100)];
 }
 
-void bench_rate(const char *what, double per_second, const char *note) {
+void bench_rate(const char *what, double per_second, const char *note)
+{
     printf("  %-46s %9.2f M/s  %8.1f ns each  %s\n", what, per_second / 1e6, 1e9 / per_second, note);
 }
 
-void bench_latency(const char *what, struct bench_samples *s) {
+void bench_latency(const char *what, struct bench_samples *s)
+{
     qsort(s->ns, s->count, sizeof s->ns[0], by_value);
     printf("  %-46s p50 %7.2f µs   p99 %7.2f µs   p99.9 %8.2f µs\n", what, (double)bench_percentile(s, 50) / 1e3,
            (double)bench_percentile(s, 99) / 1e3, (double)bench_percentile(s, 99.9) / 1e3);

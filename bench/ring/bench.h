@@ -30,7 +30,8 @@ int64_t bench_percentile(struct bench_samples *s, double percent);
 void bench_rate(const char *what, double per_second, const char *note);
 void bench_latency(const char *what, struct bench_samples *s);
 
-static inline void bench_relax(void) {
+static inline void bench_relax(void)
+{
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #endif

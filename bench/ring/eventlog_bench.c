@@ -15,7 +15,8 @@ struct shared {
     volatile uint64_t *counts; /* read, missed, stop */
 };
 
-static void reader(void *context) {
+static void reader(void *context)
+{
     struct shared *s = context;
     struct eventlog_cursor c = { 0 };
     struct event_head head;
@@ -32,7 +33,8 @@ static void reader(void *context) {
     }
 }
 
-static void publish(bool with_reader) {
+static void publish(bool with_reader)
+{
     struct shared s = { bench_shared(eventlog_bytes(BUS_LOG_BYTES_DEFAULT)), bench_shared(4096) };
     struct event_head head = { 0 };
     static char pairs[400];
@@ -43,7 +45,7 @@ static void publish(bool with_reader) {
     if (with_reader) pid = bench_fork(reader, &s);
     while (with_reader && !s.counts[3]) bench_relax();
     began = clock_mono_ns();
-    for (int n = 0; n < EVENTS; n++) CHECK(!eventlog_publish(s.log, &head, (struct kv_view){ pairs, sizeof pairs }));
+    for (int n = 0; n < EVENTS; n++) CHECK(!eventlog_publish(s.log, &head, (struct kv_view) { pairs, sizeof pairs }));
     took = clock_mono_ns() - began;
     s.counts[2] = 1;
     if (with_reader) {
@@ -51,10 +53,12 @@ static void publish(bool with_reader) {
         CHECK(s.counts[0] + s.counts[1] == EVENTS);
         snprintf(note, sizeof note, "(%.1f %% read, the rest counted as lapped)", 100.0 * (double)s.counts[0] / EVENTS);
     }
-    bench_rate(with_reader ? "event log: publish 400 bytes, one reader" : "event log: publish 400 bytes, no reader", EVENTS / ((double)took / 1e9), note);
+    bench_rate(with_reader ? "event log: publish 400 bytes, one reader" : "event log: publish 400 bytes, no reader",
+               EVENTS / ((double)took / 1e9), note);
 }
 
-void bench_eventlog(void) {
+void bench_eventlog(void)
+{
     publish(false);
     publish(true);
 }

@@ -11,7 +11,8 @@ struct lanes {
     struct lane *there, *back;
 };
 
-static void server(void *context) {
+static void server(void *context)
+{
     struct lanes *l = context;
     struct frame f;
     for (uint32_t n = 0; n < REQUESTS; n++) {
@@ -22,7 +23,8 @@ static void server(void *context) {
     }
 }
 
-static void requests(uint32_t outstanding_max, uint32_t count, const char *what) {
+static void requests(uint32_t outstanding_max, uint32_t count, const char *what)
+{
     static char pairs[200];
     struct lanes l = { bench_shared(lane_bytes(LANE_BYTES)), bench_shared(lane_bytes(LANE_BYTES)) };
     struct frame f = { .type = FRAME_REQUEST, .pairs = { pairs, sizeof pairs } }, reply;
@@ -41,7 +43,8 @@ static void requests(uint32_t outstanding_max, uint32_t count, const char *what)
     bench_rate(what, count / ((double)(clock_mono_ns() - began) / 1e9), "");
 }
 
-void bench_lane_requests(void) {
+void bench_lane_requests(void)
+{
     requests(64, REQUESTS, "lane: requests and replies, 64 outstanding");
     requests(1, REQUESTS, "lane: requests and replies, one at a time");
 }

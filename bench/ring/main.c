@@ -3,7 +3,8 @@
 
 #include "bench.h"
 
-int main(void) {
+int main(void)
+{
     printf("carillon bus\n");
     bench_ring_rates();
     bench_lane_requests();

@@ -19,25 +19,24 @@ struct subject {
     struct bench_samples *samples;
 };
 
-static bool ours_push(struct subject *s, const struct ring_record *r) {
-    return !ring_push(s->ring, r);
-}
+static bool ours_push(struct subject *s, const struct ring_record *r) { return !ring_push(s->ring, r); }
 
-static bool ours_pop(struct subject *s, struct ring_record *r) {
+static bool ours_pop(struct subject *s, struct ring_record *r)
+{
     if (!ring_peek(s->ring, r)) return false;
     ring_pop(s->ring);
     return true;
 }
 
-static bool ck_push(struct subject *s, const struct ring_record *r) {
+static bool ck_push(struct subject *s, const struct ring_record *r)
+{
     return CK_RING_ENQUEUE_SPSC(record, s->ring, s->buffer, (struct ring_record *)r);
 }
 
-static bool ck_pop(struct subject *s, struct ring_record *r) {
-    return CK_RING_DEQUEUE_SPSC(record, s->ring, s->buffer, r);
-}
+static bool ck_pop(struct subject *s, struct ring_record *r) { return CK_RING_DEQUEUE_SPSC(record, s->ring, s->buffer, r); }
 
-static struct subject subject(bool ours) {
+static struct subject subject(bool ours)
+{
     struct subject s = { .name = ours ? "ring" : "ck_ring", .push = ours ? ours_push : ck_push, .pop = ours ? ours_pop : ck_pop };
     s.ring = bench_shared(ours ? ring_bytes(RECORDS) : sizeof(struct ck_ring));
     if (ours) {
@@ -50,7 +49,8 @@ static struct subject subject(bool ours) {
     return s;
 }
 
-static void rate_reader(void *context) {
+static void rate_reader(void *context)
+{
     struct subject *s = context;
     struct ring_record r;
     for (uint32_t n = 0; n < RATE_COUNT; n++) {
@@ -59,7 +59,8 @@ static void rate_reader(void *context) {
     }
 }
 
-static void rate(bool ours) {
+static void rate(bool ours)
+{
     struct subject s = subject(ours);
     struct ring_record r = { 0 };
     pid_t pid = bench_fork(rate_reader, &s);
@@ -69,15 +70,18 @@ static void rate(bool ours) {
         while (!s.push(&s, &r)) bench_relax();
     }
     bench_join(pid);
-    bench_rate(ours ? "ring: 64-byte records, both sides spinning" : "ck_ring: the same", RATE_COUNT / ((double)(clock_mono_ns() - began) / 1e9), "");
+    bench_rate(ours ? "ring: 64-byte records, both sides spinning" : "ck_ring: the same",
+               RATE_COUNT / ((double)(clock_mono_ns() - began) / 1e9), "");
 }
 
-void bench_ring_rates(void) {
+void bench_ring_rates(void)
+{
     rate(true);
     rate(false);
 }
 
-static void latency_reader(void *context) {
+static void latency_reader(void *context)
+{
     struct subject *s = context;
     struct ring_record r;
     for (uint32_t n = 0; n < LATENCY_COUNT; n++) {
@@ -86,7 +90,8 @@ static void latency_reader(void *context) {
     }
 }
 
-static void latency(bool ours) {
+static void latency(bool ours)
+{
     struct subject s = subject(ours);
     struct ring_record r = { 0 };
     pid_t pid = bench_fork(latency_reader, &s);
@@ -99,7 +104,8 @@ static void latency(bool ours) {
     bench_latency(ours ? "ring: one way, reader spinning" : "ck_ring: the same", s.samples);
 }
 
-void bench_ring_latencies(void) {
+void bench_ring_latencies(void)
+{
     latency(true);
     latency(false);
 }

@@ -12,39 +12,38 @@ static const struct {
 #undef X
 };
 
-static uint64_t *block(const struct segment *segment, uint32_t process) {
+static uint64_t *block(const struct segment *segment, uint32_t process)
+{
     CHECK(process < segment->header->processes);
     return (uint64_t *)((char *)segment_part_at(segment, PART_COUNTERS) + process * segment->header->counter_stride);
 }
 
-uint64_t *counter_at(struct segment *segment, uint32_t process, enum counter counter) {
-    return block(segment, process) + counter;
-}
+uint64_t *counter_at(struct segment *segment, uint32_t process, enum counter counter) { return block(segment, process) + counter; }
 
-void counter_add(uint64_t *at, int64_t by) {
-    __atomic_store_n(at, __atomic_load_n(at, __ATOMIC_RELAXED) + (uint64_t)by, __ATOMIC_RELAXED);
-}
+void counter_add(uint64_t *at, int64_t by) { __atomic_store_n(at, __atomic_load_n(at, __ATOMIC_RELAXED) + (uint64_t)by, __ATOMIC_RELAXED); }
 
-void counter_set(uint64_t *at, uint64_t to) {
-    __atomic_store_n(at, to, __ATOMIC_RELAXED);
-}
+void counter_set(uint64_t *at, uint64_t to) { __atomic_store_n(at, to, __ATOMIC_RELAXED); }
 
-uint64_t counter_read(const struct segment *segment, uint32_t process, enum counter counter) {
+uint64_t counter_read(const struct segment *segment, uint32_t process, enum counter counter)
+{
     return __atomic_load_n(block(segment, process) + counter, __ATOMIC_RELAXED);
 }
 
-uint64_t counter_sum(const struct segment *segment, enum counter counter) {
+uint64_t counter_sum(const struct segment *segment, enum counter counter)
+{
     uint64_t sum = 0;
     for (uint32_t p = 0; p < segment->header->processes; p++) sum += counter_read(segment, p, counter);
     return sum;
 }
 
-const char *counter_name(enum counter counter) {
+const char *counter_name(enum counter counter)
+{
     CHECK(counter < COUNTER_COUNT);
     return texts[counter].name;
 }
 
-const char *counter_help(enum counter counter) {
+const char *counter_help(enum counter counter)
+{
     CHECK(counter < COUNTER_COUNT);
     return texts[counter].help;
 }

@@ -10,19 +10,22 @@
 
 #define READ_TRIES 1000
 
-static struct directory_slot *bucket(const struct segment *segment, uint64_t hash) {
+static struct directory_slot *bucket(const struct segment *segment, uint64_t hash)
+{
     struct directory_slot *all = segment_part_at(segment, PART_DIRECTORY);
     return all + (hash & (segment->header->directory_buckets - 1)) * DIRECTORY_WAYS;
 }
 
 /* A script may choose its uuids: mix well. (The finaliser of splitmix64.) */
-static uint64_t mix(uint64_t x) {
+static uint64_t mix(uint64_t x)
+{
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
     x = (x ^ x >> 27) * 0x94d049bb133111ebull;
     return x ^ x >> 31;
 }
 
-static void buckets(const struct segment *segment, const uint8_t uuid[16], struct directory_slot *out[2]) {
+static void buckets(const struct segment *segment, const uint8_t uuid[16], struct directory_slot *out[2])
+{
     uint64_t a, b;
     memcpy(&a, uuid, 8);
     memcpy(&b, uuid + 8, 8);
@@ -32,7 +35,8 @@ static void buckets(const struct segment *segment, const uint8_t uuid[16], struc
 }
 
 /* The writer's own look: nobody else writes. */
-static struct directory_slot *writer_find(struct segment *segment, const uint8_t uuid[16]) {
+static struct directory_slot *writer_find(struct segment *segment, const uint8_t uuid[16])
+{
     struct directory_slot *both[2];
     buckets(segment, uuid, both);
     for (int i = 0; i < 2; i++)
@@ -41,16 +45,16 @@ static struct directory_slot *writer_find(struct segment *segment, const uint8_t
     return NULL;
 }
 
-static void entry_begin(struct directory_slot *e) {
+static void entry_begin(struct directory_slot *e)
+{
     __atomic_store_n(&e->sequence, e->sequence + 1, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
-static void entry_end(struct directory_slot *e) {
-    __atomic_store_n(&e->sequence, e->sequence + 1, __ATOMIC_RELEASE);
-}
+static void entry_end(struct directory_slot *e) { __atomic_store_n(&e->sequence, e->sequence + 1, __ATOMIC_RELEASE); }
 
-static struct directory_slot *place_free(struct segment *segment, const uint8_t uuid[16]) {
+static struct directory_slot *place_free(struct segment *segment, const uint8_t uuid[16])
+{
     struct directory_slot *both[2], *place[2] = { NULL, NULL };
     unsigned count[2] = { 0, 0 };
     buckets(segment, uuid, both);
@@ -64,7 +68,8 @@ static struct directory_slot *place_free(struct segment *segment, const uint8_t 
     return count[1] < count[0] || !place[0] ? place[1] : place[0];
 }
 
-int directory_put(struct segment *segment, const uint8_t uuid[16], struct directory_entry entry) {
+int directory_put(struct segment *segment, const uint8_t uuid[16], struct directory_entry entry)
+{
     struct directory_slot *e = writer_find(segment, uuid);
     if (!e) e = place_free(segment, uuid);
     if (!e) return -ENOSPC;
@@ -76,7 +81,8 @@ int directory_put(struct segment *segment, const uint8_t uuid[16], struct direct
     return 0;
 }
 
-void directory_remove(struct segment *segment, const uint8_t uuid[16]) {
+void directory_remove(struct segment *segment, const uint8_t uuid[16])
+{
     struct directory_slot *e = writer_find(segment, uuid);
     if (!e) return;
     entry_begin(e);
@@ -84,7 +90,8 @@ void directory_remove(struct segment *segment, const uint8_t uuid[16]) {
     entry_end(e);
 }
 
-static bool entry_read(const struct directory_slot *e, struct directory_slot *out) {
+static bool entry_read(const struct directory_slot *e, struct directory_slot *out)
+{
     for (int i = 0; i < READ_TRIES; i++) {
         uint32_t before = __atomic_load_n(&e->sequence, __ATOMIC_ACQUIRE);
         if (before & 1) continue;
@@ -95,7 +102,8 @@ static bool entry_read(const struct directory_slot *e, struct directory_slot *ou
     return false;
 }
 
-bool directory_find(const struct segment *segment, const uint8_t uuid[16], struct directory_entry *out) {
+bool directory_find(const struct segment *segment, const uint8_t uuid[16], struct directory_entry *out)
+{
     struct directory_slot *both[2], copy;
     buckets(segment, uuid, both);
     for (int i = 0; i < 2; i++)
@@ -108,7 +116,8 @@ bool directory_find(const struct segment *segment, const uint8_t uuid[16], struc
 }
 
 /* What a dead broker left half written is forgotten; a broker that adopts calls puts each of them again anyway. */
-void directory_repair(struct segment *segment) {
+void directory_repair(struct segment *segment)
+{
     struct directory_slot *e = segment_part_at(segment, PART_DIRECTORY);
     size_t count = (size_t)segment->header->directory_buckets * DIRECTORY_WAYS;
     for (size_t i = 0; i < count; i++)

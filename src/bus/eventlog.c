@@ -15,7 +15,7 @@
 #include "core/check.h"
 
 #define RECORD_ALIGN 16u
-#define SEEK_TRIES 100
+#define SEEK_TRIES   100
 
 struct record {
     uint32_t bytes;       /* of the whole, a multiple of RECORD_ALIGN */
@@ -38,11 +38,10 @@ struct eventlog {
     _Alignas(64) char data[];
 };
 
-size_t eventlog_bytes(size_t bytes) {
-    return sizeof(struct eventlog) + bytes;
-}
+size_t eventlog_bytes(size_t bytes) { return sizeof(struct eventlog) + bytes; }
 
-void eventlog_init(struct eventlog *log, uint32_t producer, size_t bytes) {
+void eventlog_init(struct eventlog *log, uint32_t producer, size_t bytes)
+{
     CHECK(bytes >= 1024 && !(bytes & (bytes - 1)));
     log->bytes = bytes;
     log->producer = producer;
@@ -50,14 +49,16 @@ void eventlog_init(struct eventlog *log, uint32_t producer, size_t bytes) {
     log->newest_sequence = 0;
 }
 
-static const struct record *record_at(const struct eventlog *log, uint64_t position) {
+static const struct record *record_at(const struct eventlog *log, uint64_t position)
+{
     return (const struct record *)(log->data + (position & (log->bytes - 1)));
 }
 
 /* --- writing ---------------------------------------------------------------------------------------------- */
 
 /* Announces that everything up to `end` will be overwritten. */
-static void intend(struct eventlog *log, uint64_t end) {
+static void intend(struct eventlog *log, uint64_t end)
+{
     uint64_t oldest = log->oldest;
     while (oldest + log->bytes < end) oldest += record_at(log, oldest)->bytes;
     __atomic_store_n(&log->oldest, oldest, __ATOMIC_RELAXED);
@@ -65,14 +66,16 @@ static void intend(struct eventlog *log, uint64_t end) {
     __atomic_thread_fence(__ATOMIC_RELEASE); /* the bytes come after the intent */
 }
 
-static void padding_write(struct eventlog *log, uint64_t at, uint64_t bytes) {
+static void padding_write(struct eventlog *log, uint64_t at, uint64_t bytes)
+{
     struct record *r = (struct record *)(log->data + (at & (log->bytes - 1)));
     r->bytes = (uint32_t)bytes;
     r->pairs_bytes = PADDING;
     r->sequence = 0;
 }
 
-int eventlog_publish(struct eventlog *log, struct event_head *head, struct kv_view pairs) {
+int eventlog_publish(struct eventlog *log, struct event_head *head, struct kv_view pairs)
+{
     uint64_t tail = log->tail, offset = tail & (log->bytes - 1), bytes, padding;
     struct record *r;
     if (pairs.length > BUS_EVENT_BYTES_MAX || pairs.length > log->bytes / 4) return -EMSGSIZE;
@@ -94,7 +97,8 @@ int eventlog_publish(struct eventlog *log, struct event_head *head, struct kv_vi
 
 /* Bytes between tail and intent were perhaps half written over old records, so intent must never go back: a slow reader
  * would take them for whole. They become padding. Killed in here, the next one does the same again. */
-void eventlog_repair(struct eventlog *log) {
+void eventlog_repair(struct eventlog *log)
+{
     uint64_t at = log->tail, last = 0;
     while (at < log->intent) {
         uint64_t left = log->bytes - (at & (log->bytes - 1)), bytes = log->intent - at;
@@ -110,20 +114,23 @@ void eventlog_repair(struct eventlog *log) {
 
 /* --- reading ---------------------------------------------------------------------------------------------- */
 
-static bool still_there(const struct eventlog *log, uint64_t position) {
+static bool still_there(const struct eventlog *log, uint64_t position)
+{
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     return __atomic_load_n(&log->intent, __ATOMIC_RELAXED) <= position + log->bytes;
 }
 
 /* Copies a record's head; false if it was overwritten meanwhile. A padding record may be too near the end to be copied whole. */
-__attribute__((no_sanitize("thread"))) static bool head_copy(const struct eventlog *log, uint64_t position, struct record *out) {
+__attribute__((no_sanitize("thread"))) static bool head_copy(const struct eventlog *log, uint64_t position, struct record *out)
+{
     uint64_t left = log->bytes - (position & (log->bytes - 1));
     memcpy(out, record_at(log, position), left < sizeof *out ? RECORD_SHORT : sizeof *out);
     return still_there(log, position);
 }
 
 /* The next event's head at or behind cursor->position, skipping padding: 1, 0 = none, -EOVERFLOW = lapped. */
-static int next_event(const struct eventlog *log, struct eventlog_cursor *cursor, struct record *out) {
+static int next_event(const struct eventlog *log, struct eventlog_cursor *cursor, struct record *out)
+{
     uint64_t tail = __atomic_load_n(&log->tail, __ATOMIC_ACQUIRE);
     while (cursor->position < tail) {
         if (!head_copy(log, cursor->position, out)) return -EOVERFLOW;
@@ -134,7 +141,8 @@ static int next_event(const struct eventlog *log, struct eventlog_cursor *cursor
 }
 
 /* To the oldest event that is still there. */
-static void seek_oldest(const struct eventlog *log, struct eventlog_cursor *cursor) {
+static void seek_oldest(const struct eventlog *log, struct eventlog_cursor *cursor)
+{
     struct record r;
     int got;
     do {
@@ -147,7 +155,8 @@ static void seek_oldest(const struct eventlog *log, struct eventlog_cursor *curs
 
 /* Tail and newest sequence belong together if no publish was under way: tail and intent were the same all the while.
  * With a writer that died in the middle the sequence may be one too many until its repair. */
-void eventlog_seek_end(const struct eventlog *log, struct eventlog_cursor *cursor) {
+void eventlog_seek_end(const struct eventlog *log, struct eventlog_cursor *cursor)
+{
     uint64_t intent, again;
     int tries = 0;
     do {
@@ -158,7 +167,8 @@ void eventlog_seek_end(const struct eventlog *log, struct eventlog_cursor *curso
     } while ((intent != cursor->position || again != intent) && ++tries < SEEK_TRIES);
 }
 
-int eventlog_seek(const struct eventlog *log, struct eventlog_cursor *cursor, uint64_t sequence) {
+int eventlog_seek(const struct eventlog *log, struct eventlog_cursor *cursor, uint64_t sequence)
+{
     struct eventlog_cursor at;
     struct record r;
     for (int i = 0; i < SEEK_TRIES; i++) {
@@ -168,24 +178,24 @@ int eventlog_seek(const struct eventlog *log, struct eventlog_cursor *cursor, ui
         while ((got = next_event(log, &at, &r)) > 0 && r.sequence < sequence) at.position += r.bytes;
         if (got < 0) continue; /* lapped while walking */
         if (!got && sequence != __atomic_load_n(&log->newest_sequence, __ATOMIC_ACQUIRE) + 1) return -ESRCH;
-        *cursor = (struct eventlog_cursor){ at.position, sequence };
+        *cursor = (struct eventlog_cursor) { at.position, sequence };
         return 0;
     }
     return -ESRCH;
 }
 
-uint64_t eventlog_newest(const struct eventlog *log) {
-    return __atomic_load_n(&log->newest_sequence, __ATOMIC_ACQUIRE);
-}
+uint64_t eventlog_newest(const struct eventlog *log) { return __atomic_load_n(&log->newest_sequence, __ATOMIC_ACQUIRE); }
 
-static int lapped(const struct eventlog *log, struct eventlog_cursor *cursor, uint64_t *missed) {
+static int lapped(const struct eventlog *log, struct eventlog_cursor *cursor, uint64_t *missed)
+{
     uint64_t expected = cursor->sequence;
     seek_oldest(log, cursor);
     *missed = cursor->sequence - expected;
     return -EOVERFLOW;
 }
 
-int eventlog_read(const struct eventlog *log, struct eventlog_cursor *cursor, struct event_head *head, struct kv *pairs, uint64_t *missed) {
+int eventlog_read(const struct eventlog *log, struct eventlog_cursor *cursor, struct event_head *head, struct kv *pairs, uint64_t *missed)
+{
     struct record r;
     int got = next_event(log, cursor, &r);
     *missed = 0;

@@ -13,7 +13,7 @@
 
 #include "core/check.h"
 
-#define FRAME_ALIGN 16u
+#define FRAME_ALIGN   16u
 #define FRAME_PADDING 0u
 
 struct frame_head {
@@ -37,11 +37,10 @@ struct lane {
     _Alignas(64) char data[];
 };
 
-size_t lane_bytes(size_t bytes) {
-    return sizeof(struct lane) + bytes;
-}
+size_t lane_bytes(size_t bytes) { return sizeof(struct lane) + bytes; }
 
-void lane_init(struct lane *lane, size_t bytes) {
+void lane_init(struct lane *lane, size_t bytes)
+{
     CHECK(bytes >= 1024 && !(bytes & (bytes - 1)));
     lane->bytes = bytes;
     lane->tail = lane->head_seen = 0;
@@ -49,17 +48,17 @@ void lane_init(struct lane *lane, size_t bytes) {
     lane->current = 0;
 }
 
-size_t lane_pairs_max(const struct lane *lane) {
-    return lane->bytes / 4;
-}
+size_t lane_pairs_max(const struct lane *lane) { return lane->bytes / 4; }
 
-static bool room_for(struct lane *lane, uint64_t tail, uint64_t bytes) {
+static bool room_for(struct lane *lane, uint64_t tail, uint64_t bytes)
+{
     if (tail + bytes - lane->head_seen <= lane->bytes) return true;
     lane->head_seen = __atomic_load_n(&lane->head, __ATOMIC_ACQUIRE);
     return tail + bytes - lane->head_seen <= lane->bytes;
 }
 
-int lane_send(struct lane *lane, const struct frame *frame) {
+int lane_send(struct lane *lane, const struct frame *frame)
+{
     uint64_t tail = __atomic_load_n(&lane->tail, __ATOMIC_RELAXED), offset = tail & (lane->bytes - 1);
     uint64_t bytes, padding;
     struct frame_head *head;
@@ -75,9 +74,15 @@ int lane_send(struct lane *lane, const struct frame *frame) {
         offset = 0;
     }
     head = (struct frame_head *)(lane->data + offset);
-    *head = (struct frame_head){ .bytes = (uint32_t)bytes, .type = frame->type, .kind = frame->kind, .id = frame->id,
-                                 .epoch = frame->epoch, .to_epoch = frame->to_epoch, .status = frame->status,
-                                 .deadline_ns = frame->deadline_ns, .pairs_bytes = (uint32_t)frame->pairs.length };
+    *head = (struct frame_head) { .bytes = (uint32_t)bytes,
+                                  .type = frame->type,
+                                  .kind = frame->kind,
+                                  .id = frame->id,
+                                  .epoch = frame->epoch,
+                                  .to_epoch = frame->to_epoch,
+                                  .status = frame->status,
+                                  .deadline_ns = frame->deadline_ns,
+                                  .pairs_bytes = (uint32_t)frame->pairs.length };
     if (frame->pairs.length) memcpy(head + 1, frame->pairs.data, frame->pairs.length);
     __atomic_store_n(&lane->tail, tail + padding + bytes, __ATOMIC_RELEASE);
     return 0;
@@ -85,7 +90,8 @@ int lane_send(struct lane *lane, const struct frame *frame) {
 
 /* The next frame's head behind any padding, NULL if there is none. What makes no sense (a lane that somebody scribbled
  * over) is skipped up to the tail: the requests in it time out. */
-static const struct frame_head *next_frame(struct lane *lane) {
+static const struct frame_head *next_frame(struct lane *lane)
+{
     for (;;) {
         uint64_t head = __atomic_load_n(&lane->head, __ATOMIC_RELAXED), offset = head & (lane->bytes - 1), left;
         const struct frame_head *frame = (const struct frame_head *)(lane->data + offset);
@@ -105,23 +111,31 @@ static const struct frame_head *next_frame(struct lane *lane) {
     }
 }
 
-bool lane_receive(struct lane *lane, struct frame *out) {
+bool lane_receive(struct lane *lane, struct frame *out)
+{
     const struct frame_head *head = next_frame(lane);
     if (!head) return false;
     lane->current = head->bytes;
-    *out = (struct frame){ .type = head->type, .kind = head->kind, .id = head->id, .epoch = head->epoch, .status = head->status,
-                           .deadline_ns = head->deadline_ns, .to_epoch = head->to_epoch,
-                           .pairs = { (const char *)(head + 1), head->pairs_bytes } };
+    *out = (struct frame) { .type = head->type,
+                            .kind = head->kind,
+                            .id = head->id,
+                            .epoch = head->epoch,
+                            .status = head->status,
+                            .deadline_ns = head->deadline_ns,
+                            .to_epoch = head->to_epoch,
+                            .pairs = { (const char *)(head + 1), head->pairs_bytes } };
     return true;
 }
 
-void lane_release(struct lane *lane) {
+void lane_release(struct lane *lane)
+{
     CHECK(lane->current);
     __atomic_store_n(&lane->head, lane->head + lane->current, __ATOMIC_RELEASE);
     lane->current = 0;
 }
 
-int lane_repair(struct lane *lane) {
+int lane_repair(struct lane *lane)
+{
     uint64_t head = __atomic_load_n(&lane->head, __ATOMIC_ACQUIRE);
     uint64_t tail = __atomic_load_n(&lane->tail, __ATOMIC_ACQUIRE);
     bool size_ok = lane->bytes >= 1024 && !(lane->bytes & (lane->bytes - 1));

@@ -5,13 +5,13 @@
 #include "bus/post.h"
 #include "core/clock.h"
 
-#define POST_QUEUED_BYTES_MAX (64u << 20)
-#define POST_BUCKETS 4096u       /* of pending requests; a power of two */
-#define POST_FRAMES_PER_PASS 256 /* of one lane, so that one busy sender does not starve the others */
-#define POST_CHECK_NS (50 * NS_PER_MS)
+#define POST_QUEUED_BYTES_MAX   (64u << 20)
+#define POST_BUCKETS            4096u /* of pending requests; a power of two */
+#define POST_FRAMES_PER_PASS    256   /* of one lane, so that one busy sender does not starve the others */
+#define POST_CHECK_NS           (50 * NS_PER_MS)
 #define POST_CHECK_BELL_LESS_NS (2 * NS_PER_MS) /* where this process has no bell of its own */
-#define POST_RETRY_NS NS_PER_MS
-#define POST_BEAT_OLD_NS (300 * NS_PER_MS) /* then /proc is asked whether it lives */
+#define POST_RETRY_NS           NS_PER_MS
+#define POST_BEAT_OLD_NS        (300 * NS_PER_MS) /* then /proc is asked whether it lives */
 
 /* A message that waits for room in a lane, perhaps partly sent. */
 struct post_letter {
@@ -82,7 +82,8 @@ void post_peer_renew(struct post *post, struct post_peer *peer, uint32_t epoch);
 /* May we send to it now? 0 or -EPIPE. Calls nobody back. */
 int post_peer_ready(struct post *post, struct post_peer *peer);
 
-static inline uint64_t post_ticket(const struct post_peer *peer, uint32_t id) {
+static inline uint64_t post_ticket(const struct post_peer *peer, uint32_t id)
+{
     return (uint64_t)peer->process << 56 | (uint64_t)(peer->epoch & 0xffffff) << 32 | id;
 }
 

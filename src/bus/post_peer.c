@@ -5,13 +5,15 @@
 
 #include "bus/post_internal.h"
 
-static void watchers_tell(struct post *post, const struct post_peer *peer, bool alive) {
+static void watchers_tell(struct post *post, const struct post_peer *peer, bool alive)
+{
     for (struct post_listener *l = post->watchers; l; l = l->next) l->changed(l->context, peer->process, alive);
 }
 
 /* Each answer may make requests and cancel others, so the bucket is looked at anew after each. New requests to this peer
  * are refused meanwhile, which ends it. */
-static void requests_fail(struct post *post, uint32_t to) {
+static void requests_fail(struct post *post, uint32_t to)
+{
     for (uint32_t b = 0; b < POST_BUCKETS; b++) {
         struct post_request *r = post->requests[b];
         while (r) {
@@ -20,14 +22,15 @@ static void requests_fail(struct post *post, uint32_t to) {
                 continue;
             }
             post_request_take(post, r->id);
-            r->answer(r->context, -EPIPE, (struct kv_view){ NULL, 0 });
+            r->answer(r->context, -EPIPE, (struct kv_view) { NULL, 0 });
             free(r);
             r = post->requests[b];
         }
     }
 }
 
-static void peer_lost(struct post *post, struct post_peer *peer) {
+static void peer_lost(struct post *post, struct post_peer *peer)
+{
     if (!peer->alive) return;
     peer->alive = false;
     peer->announce = false;
@@ -37,7 +40,8 @@ static void peer_lost(struct post *post, struct post_peer *peer) {
     watchers_tell(post, peer, false);
 }
 
-void post_peer_renew(struct post *post, struct post_peer *peer, uint32_t epoch) {
+void post_peer_renew(struct post *post, struct post_peer *peer, uint32_t epoch)
+{
     peer_lost(post, peer);
     if (peer->epoch != epoch) { /* not yet renewed by what was just told */
         peer->epoch = epoch;
@@ -47,7 +51,8 @@ void post_peer_renew(struct post *post, struct post_peer *peer, uint32_t epoch) 
     watchers_tell(post, peer, true);
 }
 
-int post_peer_ready(struct post *post, struct post_peer *peer) {
+int post_peer_ready(struct post *post, struct post_peer *peer)
+{
     struct proc_view view;
     proc_peek(post->segment, peer->process, &view);
     if (peer->alive && view.alive && view.epoch == peer->epoch) return 0;
@@ -59,7 +64,8 @@ int post_peer_ready(struct post *post, struct post_peer *peer) {
     return 0;
 }
 
-static bool died(const struct post *post, const struct post_peer *peer, const struct proc_view *view) {
+static bool died(const struct post *post, const struct post_peer *peer, const struct proc_view *view)
+{
     struct proc_view look;
     if (!view->alive) return true;
     if (peer->process == post->process || clock_mono_ns() - view->beat_ns < POST_BEAT_OLD_NS) return false;
@@ -67,7 +73,8 @@ static bool died(const struct post *post, const struct post_peer *peer, const st
     return look.epoch == view->epoch && !look.alive;
 }
 
-static void peer_check(struct post *post, struct post_peer *peer) {
+static void peer_check(struct post *post, struct post_peer *peer)
+{
     struct proc_view view;
     proc_peek(post->segment, peer->process, &view);
     if (peer->announce) {
@@ -83,6 +90,7 @@ static void peer_check(struct post *post, struct post_peer *peer) {
     if (!peer->alive && view.alive && view.epoch != peer->epoch) post_peer_renew(post, peer, view.epoch);
 }
 
-void post_peers_check(struct post *post) {
+void post_peers_check(struct post *post)
+{
     for (uint32_t p = 0; p < post->peers_count; p++) peer_check(post, &post->peers[p]);
 }

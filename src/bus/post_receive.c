@@ -6,7 +6,8 @@
 #include "core/log.h"
 
 /* Takes a request out of its bucket; its timer is cleared, its memory the caller's. */
-struct post_request *post_request_take(struct post *post, uint32_t id) {
+struct post_request *post_request_take(struct post *post, uint32_t id)
+{
     struct post_request **at = &post->requests[id % POST_BUCKETS], *r;
     while (*at && (*at)->id != id) at = &(*at)->next;
     r = *at;
@@ -16,21 +17,26 @@ struct post_request *post_request_take(struct post *post, uint32_t id) {
     return r;
 }
 
-static void reply_handle(struct post *post, const struct post_peer *peer, const struct frame *f) {
+static void reply_handle(struct post *post, const struct post_peer *peer, const struct frame *f)
+{
     struct post_request *r = post_request_take(post, f->id);
-    if (!r) return; /* timed out, cancelled, or answered before */
+    if (!r) return;               /* timed out, cancelled, or answered before */
     if (r->to != peer->process) { /* broken sender: leave the request to its deadline */
         log_err(NULL, "process %u answered request %u that was put to process %u", peer->process, f->id, r->to);
-        r->answer(r->context, -EPROTO, (struct kv_view){ NULL, 0 });
+        r->answer(r->context, -EPROTO, (struct kv_view) { NULL, 0 });
     } else {
         r->answer(r->context, f->status, f->pairs);
     }
     free(r);
 }
 
-static void message_handle(struct post *post, const struct post_peer *peer, const struct frame *f) {
-    struct post_message m = { .from = peer->process, .kind = (enum message_kind)f->kind, .is_request = f->type == FRAME_REQUEST,
-                              .deadline_ns = f->deadline_ns, .pairs = f->pairs };
+static void message_handle(struct post *post, const struct post_peer *peer, const struct frame *f)
+{
+    struct post_message m = { .from = peer->process,
+                              .kind = (enum message_kind)f->kind,
+                              .is_request = f->type == FRAME_REQUEST,
+                              .deadline_ns = f->deadline_ns,
+                              .pairs = f->pairs };
     if (m.is_request) {
         if (f->deadline_ns && clock_mono_ns() >= f->deadline_ns) return; /* its asker has had -ETIMEDOUT */
         m.ticket = post_ticket(peer, f->id);
@@ -38,7 +44,8 @@ static void message_handle(struct post *post, const struct post_peer *peer, cons
     post->handler(post->context, &m);
 }
 
-static void whole_handle(struct post *post, struct post_peer *peer, const struct frame *f) {
+static void whole_handle(struct post *post, struct post_peer *peer, const struct frame *f)
+{
     if (!kv_valid(f->pairs)) {
         log_err(NULL, "process %u sent %zu bytes of kind %u that are no pairs; dropped", peer->process, f->pairs.length, f->kind);
         return;
@@ -49,14 +56,16 @@ static void whole_handle(struct post *post, struct post_peer *peer, const struct
         message_handle(post, peer, f);
 }
 
-static void part_keep(struct post_peer *peer, const struct frame *f) {
+static void part_keep(struct post_peer *peer, const struct frame *f)
+{
     if (peer->parts.length && peer->parts_id != f->id) buf_clear(&peer->parts);
     peer->parts_id = f->id;
     if (peer->parts.length + f->pairs.length > BUS_MESSAGE_BYTES_MAX || buf_put(&peer->parts, f->pairs.data, f->pairs.length))
         buf_clear(&peer->parts); /* the rest of it will not be valid pairs, and is dropped then */
 }
 
-static void frame_handle(struct post *post, struct post_peer *peer, struct frame *f) {
+static void frame_handle(struct post *post, struct post_peer *peer, struct frame *f)
+{
     struct buf joined = BUF_INIT;
     if (f->to_epoch && f->to_epoch != post->epoch) return; /* meant for our predecessor */
     switch (f->type) {
@@ -74,7 +83,7 @@ static void frame_handle(struct post *post, struct post_peer *peer, struct frame
             joined = peer->parts;
             peer->parts = BUF_INIT;
             if (buf_put(&joined, f->pairs.data, f->pairs.length)) break;
-            f->pairs = (struct kv_view){ joined.data, joined.length };
+            f->pairs = (struct kv_view) { joined.data, joined.length };
         }
         whole_handle(post, peer, f);
         break;
@@ -84,7 +93,8 @@ static void frame_handle(struct post *post, struct post_peer *peer, struct frame
     buf_free(&joined);
 }
 
-void post_drain(struct post *post, struct post_peer *peer, int frames_max) {
+void post_drain(struct post *post, struct post_peer *peer, int frames_max)
+{
     struct frame f;
     int n = 0;
     while (n++ < frames_max && lane_receive(peer->in, &f)) {

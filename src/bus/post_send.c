@@ -6,7 +6,8 @@
 #include "bus/counter.h"
 #include "bus/post_internal.h"
 
-static int letter_queue(struct post *post, struct post_peer *peer, const struct frame *frame) {
+static int letter_queue(struct post *post, struct post_peer *peer, const struct frame *frame)
+{
     struct post_letter *letter;
     if (post->queued + frame->pairs.length > POST_QUEUED_BYTES_MAX) return -EAGAIN;
     letter = malloc(sizeof *letter + frame->pairs.length);
@@ -22,7 +23,8 @@ static int letter_queue(struct post *post, struct post_peer *peer, const struct 
     return 0;
 }
 
-static void letter_drop(struct post *post, struct post_peer *peer) {
+static void letter_drop(struct post *post, struct post_peer *peer)
+{
     struct post_letter *letter = peer->first;
     post->queued -= letter->frame.pairs.length;
     peer->first = letter->next;
@@ -30,12 +32,14 @@ static void letter_drop(struct post *post, struct post_peer *peer) {
     free(letter);
 }
 
-void post_letters_drop(struct post *post, struct post_peer *peer) {
+void post_letters_drop(struct post *post, struct post_peer *peer)
+{
     while (peer->first) letter_drop(post, peer);
 }
 
 /* The next piece of a letter: a part, or the rest under the message's own type. 0 or -EAGAIN. */
-static int piece_send(struct post_peer *peer, struct post_letter *letter) {
+static int piece_send(struct post_peer *peer, struct post_letter *letter)
+{
     struct frame piece = letter->frame;
     size_t most = lane_pairs_max(peer->out);
     int err;
@@ -50,7 +54,8 @@ static int piece_send(struct post_peer *peer, struct post_letter *letter) {
     return err ? err : piece.type == FRAME_PART;
 }
 
-void post_flush(struct post *post, struct post_peer *peer) {
+void post_flush(struct post *post, struct post_peer *peer)
+{
     bool any = false;
     while (peer->first) {
         int got = piece_send(peer, peer->first);
@@ -63,7 +68,8 @@ void post_flush(struct post *post, struct post_peer *peer) {
     if (peer->first && !post->retry.heap_index) loop_timer_set(post->loop, &post->retry, clock_mono_ns() + POST_RETRY_NS);
 }
 
-int post_send(struct post *post, uint32_t to, const struct frame *frame) {
+int post_send(struct post *post, uint32_t to, const struct frame *frame)
+{
     struct post_peer *peer;
     struct frame f = *frame;
     int err;
@@ -86,32 +92,34 @@ int post_send(struct post *post, uint32_t to, const struct frame *frame) {
     return err;
 }
 
-static struct kv_view view_of(const struct kv *pairs) {
-    return pairs ? kv_view(pairs) : (struct kv_view){ NULL, 0 };
-}
+static struct kv_view view_of(const struct kv *pairs) { return pairs ? kv_view(pairs) : (struct kv_view) { NULL, 0 }; }
 
-static uint32_t id_next(struct post *post) {
+static uint32_t id_next(struct post *post)
+{
     if (!++post->next_id) post->next_id = 1;
     return post->next_id;
 }
 
-int post_note(struct post *post, uint32_t to, enum message_kind kind, const struct kv *pairs) {
+int post_note(struct post *post, uint32_t to, enum message_kind kind, const struct kv *pairs)
+{
     struct frame f = { .type = FRAME_NOTE, .kind = (uint16_t)kind, .id = id_next(post), .pairs = view_of(pairs) };
     return post_send(post, to, &f);
 }
 
-static void request_expired(struct loop_timer *timer) {
+static void request_expired(struct loop_timer *timer)
+{
     struct post_request *r = timer->context;
     struct post *post = r->post;
     struct frame cancel = { .type = FRAME_CANCEL, .id = r->id };
     post_request_take(post, r->id);
     post_send(post, r->to, &cancel);
-    r->answer(r->context, -ETIMEDOUT, (struct kv_view){ NULL, 0 });
+    r->answer(r->context, -ETIMEDOUT, (struct kv_view) { NULL, 0 });
     free(r);
 }
 
-int post_request(struct post *post, uint32_t to, enum message_kind kind, const struct kv *pairs, int64_t timeout_ns,
-                 post_answer *answer, void *context, uint32_t *id) {
+int post_request(struct post *post, uint32_t to, enum message_kind kind, const struct kv *pairs, int64_t timeout_ns, post_answer *answer,
+                 void *context, uint32_t *id)
+{
     struct frame f = { .type = FRAME_REQUEST, .kind = (uint16_t)kind, .id = id_next(post), .pairs = view_of(pairs) };
     struct post_request *r = malloc(sizeof *r), **bucket = &post->requests[f.id % POST_BUCKETS];
     int err;
@@ -122,15 +130,21 @@ int post_request(struct post *post, uint32_t to, enum message_kind kind, const s
         free(r);
         return err;
     }
-    *r = (struct post_request){ .next = *bucket, .post = post, .id = f.id, .to = to, .answer = answer, .context = context,
-                                .timer = { .fire = request_expired, .context = r } };
+    *r = (struct post_request) { .next = *bucket,
+                                 .post = post,
+                                 .id = f.id,
+                                 .to = to,
+                                 .answer = answer,
+                                 .context = context,
+                                 .timer = { .fire = request_expired, .context = r } };
     *bucket = r;
     if (f.deadline_ns) loop_timer_set(post->loop, &r->timer, f.deadline_ns);
     if (id) *id = f.id;
     return 0;
 }
 
-void post_cancel(struct post *post, uint32_t to, uint32_t id) {
+void post_cancel(struct post *post, uint32_t to, uint32_t id)
+{
     struct post_request *r = post_request_take(post, id);
     struct frame cancel = { .type = FRAME_CANCEL, .id = id };
     if (!r) return;
@@ -138,7 +152,8 @@ void post_cancel(struct post *post, uint32_t to, uint32_t id) {
     free(r);
 }
 
-int post_reply(struct post *post, uint64_t ticket, int status, const struct kv *pairs) {
+int post_reply(struct post *post, uint64_t ticket, int status, const struct kv *pairs)
+{
     uint32_t to = (uint32_t)(ticket >> 56);
     struct frame f = { .type = FRAME_REPLY, .id = (uint32_t)ticket, .status = status, .pairs = view_of(pairs) };
     int err;

@@ -20,11 +20,10 @@ struct ring {
     _Alignas(64) struct ring_record record[];
 };
 
-size_t ring_bytes(uint32_t records) {
-    return sizeof(struct ring) + (size_t)records * sizeof(struct ring_record);
-}
+size_t ring_bytes(uint32_t records) { return sizeof(struct ring) + (size_t)records * sizeof(struct ring_record); }
 
-void ring_init(struct ring *ring, uint32_t records) {
+void ring_init(struct ring *ring, uint32_t records)
+{
     CHECK(records && !(records & (records - 1)));
     ring->records = records;
     ring->mask = records - 1;
@@ -32,7 +31,8 @@ void ring_init(struct ring *ring, uint32_t records) {
     ring->head = ring->tail_seen = 0;
 }
 
-int ring_push(struct ring *ring, const struct ring_record *record) {
+int ring_push(struct ring *ring, const struct ring_record *record)
+{
     uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_RELAXED);
     if (tail - ring->head_seen >= ring->records) {
         ring->head_seen = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
@@ -43,7 +43,8 @@ int ring_push(struct ring *ring, const struct ring_record *record) {
     return 0;
 }
 
-bool ring_peek(const struct ring *ring, struct ring_record *out) {
+bool ring_peek(const struct ring *ring, struct ring_record *out)
+{
     /* `tail_seen` is the consumer's own note, and only the consumer peeks. */
     uint64_t *tail_seen = (uint64_t *)&ring->tail_seen;
     uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
@@ -55,17 +56,20 @@ bool ring_peek(const struct ring *ring, struct ring_record *out) {
     return true;
 }
 
-void ring_pop(struct ring *ring) {
+void ring_pop(struct ring *ring)
+{
     uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED);
     CHECK(head != ring->tail_seen); /* pop without a peek */
     __atomic_store_n(&ring->head, head + 1, __ATOMIC_RELEASE);
 }
 
-bool ring_empty(const struct ring *ring) {
+bool ring_empty(const struct ring *ring)
+{
     return __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE) == __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
 }
 
-int ring_repair(struct ring *ring) {
+int ring_repair(struct ring *ring)
+{
     uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
     uint64_t tail = __atomic_load_n(&ring->tail, __ATOMIC_ACQUIRE);
     /* One side is the caller, whose cursor stands; the other, if it lives, moves its own only towards it. */

@@ -23,17 +23,17 @@
 
 #define PATH_BYTES 96
 
-static void path_of(const char *name, char out[PATH_BYTES]) {
-    snprintf(out, PATH_BYTES, "/dev/shm/carillon-%.40s", name);
-}
+static void path_of(const char *name, char out[PATH_BYTES]) { snprintf(out, PATH_BYTES, "/dev/shm/carillon-%.40s", name); }
 
-static struct ring *ring_at(const struct segment *segment, uint32_t index) {
+static struct ring *ring_at(const struct segment *segment, uint32_t index)
+{
     return (struct ring *)((char *)segment_part_at(segment, PART_RINGS) + index * ring_bytes(segment->header->ring_records));
 }
 
 /* --- making ----------------------------------------------------------------------------------------------- */
 
-static int bells_make(struct segment *segment) {
+static int bells_make(struct segment *segment)
+{
     for (uint32_t p = 0; p < segment->header->processes; p++)
         for (int b = 0; b < 2; b++) {
             int fd = eventfd(0, EFD_NONBLOCK); /* no close-on-exec: children inherit the numbers */
@@ -44,7 +44,8 @@ static int bells_make(struct segment *segment) {
     return 0;
 }
 
-static void parts_init(struct segment *segment) {
+static void parts_init(struct segment *segment)
+{
     const struct segment_header *h = segment->header;
     for (uint32_t i = 0; i < 2 * h->workers; i++) ring_init(ring_at(segment, i), h->ring_records);
     for (uint32_t from = 0; from < h->processes; from++)
@@ -52,7 +53,8 @@ static void parts_init(struct segment *segment) {
     for (uint32_t p = 0; p < h->processes; p++) eventlog_init(segment_eventlog(segment, p), p, segment_log_bytes(h, p));
 }
 
-static int file_make(const char *path, size_t bytes, struct buf *error) {
+static int file_make(const char *path, size_t bytes, struct buf *error)
+{
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640), err;
     if (fd < 0) {
         err = -errno;
@@ -69,7 +71,8 @@ static int file_make(const char *path, size_t bytes, struct buf *error) {
     return err;
 }
 
-static int map_file(struct segment **out, int fd, size_t bytes, bool read_only) {
+static int map_file(struct segment **out, int fd, size_t bytes, bool read_only)
+{
     struct segment *segment = calloc(1, sizeof *segment);
     void *base;
     if (!segment) return -ENOMEM;
@@ -88,7 +91,8 @@ static int map_file(struct segment **out, int fd, size_t bytes, bool read_only) 
     return 0;
 }
 
-static int header_fill(struct segment_header *h) {
+static int header_fill(struct segment_header *h)
+{
     h->owner_pid = getpid();
     h->owner_start = proc_start_ticks(getpid());
     h->kernel_boot = proc_kernel_boot();
@@ -98,7 +102,8 @@ static int header_fill(struct segment_header *h) {
 }
 
 /* Whether `name` is taken, and by whom. */
-static int taken_check(const char *name, struct buf *error) {
+static int taken_check(const char *name, struct buf *error)
+{
     struct segment *old;
     struct buf why = BUF_INIT;
     int err = segment_map(&old, name, true, &why);
@@ -119,7 +124,8 @@ static int taken_check(const char *name, struct buf *error) {
     return err;
 }
 
-static int segment_fill(struct segment *segment, const struct segment_header *layout) {
+static int segment_fill(struct segment *segment, const struct segment_header *layout)
+{
     int err;
     *segment->header = *layout;
     segment->owner = true;
@@ -133,7 +139,8 @@ static int segment_fill(struct segment *segment, const struct segment_header *la
 
 /* Made under a name of its own and linked to the real one when it is whole: of two starts at once one gets it, and nobody
  * ever finds an unfinished segment. */
-int segment_create(struct segment **out, const struct segment_params *params, struct buf *error) {
+int segment_create(struct segment **out, const struct segment_params *params, struct buf *error)
+{
     struct segment_header layout;
     struct segment *segment = NULL;
     char path[PATH_BYTES], making[PATH_BYTES + 24];
@@ -161,9 +168,11 @@ int segment_create(struct segment **out, const struct segment_params *params, st
 
 /* --- mapping ---------------------------------------------------------------------------------------------- */
 
-static const char *header_wrong(const struct segment_header *h, size_t bytes) {
+static const char *header_wrong(const struct segment_header *h, size_t bytes)
+{
     if (bytes < sizeof *h || __atomic_load_n(&h->magic, __ATOMIC_ACQUIRE) != SEGMENT_MAGIC) return "is no segment of Carillon";
-    if (h->abi != SEGMENT_ABI) return "was made by another version of Carillon: use that one's binary, or stop the engine and remove the file";
+    if (h->abi != SEGMENT_ABI)
+        return "was made by another version of Carillon: use that one's binary, or stop the engine and remove the file";
     if (h->bytes != bytes || h->header_bytes != sizeof *h || h->slot_bytes != sizeof(struct slot) ||
         h->proc_bytes != sizeof(struct proc_entry) || h->processes != BUS_WORKER_0 + h->workers || h->workers > BUS_WORKERS_MAX)
         return "has other sizes than this binary's: stop the engine and remove the file";
@@ -171,7 +180,8 @@ static const char *header_wrong(const struct segment_header *h, size_t bytes) {
 }
 
 /* The bells are ours only if we inherited them: an outsider (`carillon top`) must not write to whatever has that number. */
-static void bells_adopt(struct segment *segment) {
+static void bells_adopt(struct segment *segment)
+{
     for (uint32_t p = 0; p < segment->header->processes; p++)
         for (int b = 0; b < 2; b++) {
             int fd = segment_proc(segment, p)->bells[b].fd;
@@ -184,7 +194,8 @@ static void bells_adopt(struct segment *segment) {
         }
 }
 
-int segment_map(struct segment **out, const char *name, bool read_only, struct buf *error) {
+int segment_map(struct segment **out, const char *name, bool read_only, struct buf *error)
+{
     char path[PATH_BYTES];
     struct stat st;
     const char *wrong;
@@ -215,7 +226,8 @@ int segment_map(struct segment **out, const char *name, bool read_only, struct b
     return 0;
 }
 
-void segment_unmap(struct segment *segment) {
+void segment_unmap(struct segment *segment)
+{
     if (!segment) return;
     for (uint32_t p = 0; segment->owner && p < segment->header->processes; p++)
         for (int b = 0; b < 2; b++)
@@ -224,18 +236,21 @@ void segment_unmap(struct segment *segment) {
     free(segment);
 }
 
-int segment_remove(const char *name) {
+int segment_remove(const char *name)
+{
     char path[PATH_BYTES];
     path_of(name, path);
     return unlink(path) ? -errno : 0;
 }
 
-bool segment_owner_alive(const struct segment *segment) {
+bool segment_owner_alive(const struct segment *segment)
+{
     const struct segment_header *h = segment->header;
     return h->kernel_boot == proc_kernel_boot() && h->owner_start && proc_start_ticks(h->owner_pid) == h->owner_start;
 }
 
-void segment_repair(struct segment *segment, uint32_t process) {
+void segment_repair(struct segment *segment, uint32_t process)
+{
     const struct segment_header *h = segment->header;
     bool broker = process == BUS_BROKER, worker = process >= BUS_WORKER_0;
     uint32_t first = worker ? (process - BUS_WORKER_0) * h->slots_each : 0;
@@ -252,7 +267,7 @@ void segment_repair(struct segment *segment, uint32_t process) {
     }
     if (broker) directory_repair(segment);
     eventlog_repair(segment_eventlog(segment, process));
-    event_wish(segment, process, (const uint64_t[2]){ 0, 0 });
+    event_wish(segment, process, (const uint64_t[2]) { 0, 0 });
     for (int b = 0; b < 2; b++) bell_busy(segment, process, (enum bell)b);
 }
 
@@ -266,35 +281,39 @@ const char *segment_name(const struct segment *segment) { return segment->header
 uint64_t segment_boot_id(const struct segment *segment) { return segment->header->boot_id; }
 int64_t segment_started_utc_us(const struct segment *segment) { return segment->header->started_utc_us; }
 
-struct slot *segment_slot(struct segment *segment, uint32_t slot) {
+struct slot *segment_slot(struct segment *segment, uint32_t slot)
+{
     CHECK(slot < segment_slots(segment));
     return (struct slot *)segment_part_at(segment, PART_SLOTS) + slot;
 }
 
-struct ring *segment_ring_down(struct segment *segment, uint32_t worker) {
+struct ring *segment_ring_down(struct segment *segment, uint32_t worker)
+{
     CHECK(worker < segment->header->workers);
     return ring_at(segment, 2 * worker);
 }
 
-struct ring *segment_ring_up(struct segment *segment, uint32_t worker) {
+struct ring *segment_ring_up(struct segment *segment, uint32_t worker)
+{
     CHECK(worker < segment->header->workers);
     return ring_at(segment, 2 * worker + 1);
 }
 
-struct lane *segment_lane(struct segment *segment, uint32_t from, uint32_t to) {
+struct lane *segment_lane(struct segment *segment, uint32_t from, uint32_t to)
+{
     CHECK(from < segment->header->processes && to < segment->header->processes);
     return (struct lane *)((char *)segment_part_at(segment, PART_LANES) + segment_lane_offset(segment->header, from, to));
 }
 
-struct eventlog *segment_eventlog(struct segment *segment, uint32_t process) {
+struct eventlog *segment_eventlog(struct segment *segment, uint32_t process)
+{
     CHECK(process < segment->header->processes);
     return (struct eventlog *)((char *)segment_part_at(segment, PART_LOGS) + segment_log_offset(segment->header, process));
 }
 
-bool segment_draining(const struct segment *segment) {
-    return __atomic_load_n(&segment->header->draining, __ATOMIC_ACQUIRE);
-}
+bool segment_draining(const struct segment *segment) { return __atomic_load_n(&segment->header->draining, __ATOMIC_ACQUIRE); }
 
-void segment_draining_set(struct segment *segment, bool draining) {
+void segment_draining_set(struct segment *segment, bool draining)
+{
     __atomic_store_n(&segment->header->draining, draining, __ATOMIC_RELEASE);
 }

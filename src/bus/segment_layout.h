@@ -16,22 +16,13 @@
 #include "bus/segment.h"
 
 #define SEGMENT_MAGIC 0x6e6f6c6c69726143ull /* "Carillon" */
-#define SEGMENT_ABI 1u                      /* grows with every change of any struct in the segment */
+#define SEGMENT_ABI   1u                    /* grows with every change of any struct in the segment */
 #define SEGMENT_ALIGN 4096u
-#define LINE 64u
+#define LINE          64u
 
 #define DIRECTORY_WAYS 8u /* entries of a bucket */
 
-enum segment_part {
-    PART_PROCS,
-    PART_COUNTERS,
-    PART_SLOTS,
-    PART_RINGS,
-    PART_LANES,
-    PART_LOGS,
-    PART_DIRECTORY,
-    PART_COUNT
-};
+enum segment_part { PART_PROCS, PART_COUNTERS, PART_SLOTS, PART_RINGS, PART_LANES, PART_LOGS, PART_DIRECTORY, PART_COUNT };
 
 struct segment_header {
     uint64_t magic; /* stored last, with release */
@@ -86,11 +77,13 @@ struct segment {
     int bells[BUS_PROCESSES_MAX][2]; /* -1 where this process did not inherit them */
 };
 
-static inline void *segment_part_at(const struct segment *segment, enum segment_part part) {
+static inline void *segment_part_at(const struct segment *segment, enum segment_part part)
+{
     return segment->base + segment->header->part[part];
 }
 
-static inline struct proc_entry *segment_proc(const struct segment *segment, uint32_t process) {
+static inline struct proc_entry *segment_proc(const struct segment *segment, uint32_t process)
+{
     return (struct proc_entry *)segment_part_at(segment, PART_PROCS) + process;
 }
 

@@ -9,18 +9,18 @@
 #include "bus/ring.h"
 #include "bus/slot.h"
 
-static bool power_of_two(uint64_t n) {
-    return n && !(n & (n - 1));
-}
+static bool power_of_two(uint64_t n) { return n && !(n & (n - 1)); }
 
-static uint32_t round_to_power(uint32_t n) {
+static uint32_t round_to_power(uint32_t n)
+{
     uint32_t p = 1;
     while (p < n) p *= 2;
     return p;
 }
 
 /* Appends `count` × `each` bytes as a part; false on overflow. */
-static bool part_add(struct segment_header *h, enum segment_part part, uint64_t count, uint64_t each) {
+static bool part_add(struct segment_header *h, enum segment_part part, uint64_t count, uint64_t each)
+{
     uint64_t bytes;
     h->part[part] = h->bytes;
     if (__builtin_mul_overflow(count, each, &bytes) || __builtin_add_overflow(h->bytes, bytes, &h->bytes)) return false;
@@ -30,18 +30,21 @@ static bool part_add(struct segment_header *h, enum segment_part part, uint64_t 
 }
 
 /* Broker and control talk with everybody; workers among themselves, and anybody with the supervisor, seldom and little. */
-uint64_t segment_lane_bytes(const struct segment_header *h, uint32_t from, uint32_t to) {
+uint64_t segment_lane_bytes(const struct segment_header *h, uint32_t from, uint32_t to)
+{
     bool busy = from != to && from != BUS_SUPERVISOR && to != BUS_SUPERVISOR && (from < BUS_WORKER_0 || to < BUS_WORKER_0);
     return busy ? h->lane_bytes : h->lane_bytes / LANE_SMALL_PART < LANE_SMALL_MIN ? LANE_SMALL_MIN : h->lane_bytes / LANE_SMALL_PART;
 }
 
 /* Only broker, workers and scripts have much to tell. */
-uint64_t segment_log_bytes(const struct segment_header *h, uint32_t process) {
+uint64_t segment_log_bytes(const struct segment_header *h, uint32_t process)
+{
     bool small = process == BUS_SUPERVISOR || process == BUS_CONTROL;
     return small && h->log_bytes / LOG_SMALL_PART >= LOG_SMALL_MIN ? h->log_bytes / LOG_SMALL_PART : h->log_bytes;
 }
 
-uint64_t segment_lane_offset(const struct segment_header *h, uint32_t from, uint32_t to) {
+uint64_t segment_lane_offset(const struct segment_header *h, uint32_t from, uint32_t to)
+{
     uint64_t at = 0;
     for (uint32_t f = 0; f < h->processes; f++)
         for (uint32_t t = 0; t < h->processes; t++) {
@@ -51,13 +54,15 @@ uint64_t segment_lane_offset(const struct segment_header *h, uint32_t from, uint
     return at;
 }
 
-uint64_t segment_log_offset(const struct segment_header *h, uint32_t process) {
+uint64_t segment_log_offset(const struct segment_header *h, uint32_t process)
+{
     uint64_t at = 0;
     for (uint32_t p = 0; p < process; p++) at += eventlog_bytes(segment_log_bytes(h, p));
     return at;
 }
 
-static int params_check(const struct segment_params *p, struct buf *error) {
+static int params_check(const struct segment_params *p, struct buf *error)
+{
     size_t length = p->name ? strlen(p->name) : 0;
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     const char *wrong = NULL;
@@ -76,7 +81,8 @@ static int params_check(const struct segment_params *p, struct buf *error) {
     return -EINVAL;
 }
 
-int segment_layout(struct segment_header *h, const struct segment_params *p, struct buf *error) {
+int segment_layout(struct segment_header *h, const struct segment_params *p, struct buf *error)
+{
     uint32_t nobody = UINT32_MAX;
     int err = params_check(p, error);
     bool fits;

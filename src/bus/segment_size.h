@@ -4,10 +4,10 @@
 
 #include "bus/segment_layout.h"
 
-#define LANE_SMALL_PART 16u           /* a lane between two that seldom talk is that much smaller … */
-#define LANE_SMALL_MIN (64u << 10)    /* … but not below this */
-#define LOG_SMALL_PART 16u
-#define LOG_SMALL_MIN (4u * BUS_EVENT_BYTES_MAX)
+#define LANE_SMALL_PART 16u         /* a lane between two that seldom talk is that much smaller … */
+#define LANE_SMALL_MIN  (64u << 10) /* … but not below this */
+#define LOG_SMALL_PART  16u
+#define LOG_SMALL_MIN   (4u * BUS_EVENT_BYTES_MAX)
 
 /* Checks the params and fills in all sizes and offsets of a header. -EINVAL with a text, -EOVERFLOW. */
 int segment_layout(struct segment_header *h, const struct segment_params *p, struct buf *error);

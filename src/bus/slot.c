@@ -7,20 +7,23 @@
 
 #define READ_TRIES 1000
 
-static void write_begin(uint32_t *sequence) {
+static void write_begin(uint32_t *sequence)
+{
     uint32_t before = __atomic_load_n(sequence, __ATOMIC_RELAXED);
     CHECK(!(before & 1)); /* two writers, or a begin without its end */
     __atomic_store_n(sequence, before + 1, __ATOMIC_RELAXED);
     __atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
-static void write_end(uint32_t *sequence) {
+static void write_end(uint32_t *sequence)
+{
     uint32_t before = __atomic_load_n(sequence, __ATOMIC_RELAXED);
     CHECK(before & 1);
     __atomic_store_n(sequence, before + 1, __ATOMIC_RELEASE);
 }
 
-static void cpu_relax(void) {
+static void cpu_relax(void)
+{
 #if defined(__x86_64__)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -29,7 +32,8 @@ static void cpu_relax(void) {
 }
 
 /* The copy may race with the writer, and then is thrown away: that is how sequence locks are. */
-__attribute__((no_sanitize("thread"))) static bool read_half(const uint32_t *sequence, const void *half, void *out, size_t bytes) {
+__attribute__((no_sanitize("thread"))) static bool read_half(const uint32_t *sequence, const void *half, void *out, size_t bytes)
+{
     for (int i = 0; i < READ_TRIES; i++) {
         uint32_t before = __atomic_load_n(sequence, __ATOMIC_ACQUIRE);
         if (before & 1) {
@@ -48,18 +52,21 @@ void slot_call_write_end(struct slot *slot) { write_end(&slot->call_sequence); }
 void slot_totals_write_begin(struct slot *slot) { write_begin(&slot->totals_sequence); }
 void slot_totals_write_end(struct slot *slot) { write_end(&slot->totals_sequence); }
 
-bool slot_call_read(const struct slot *slot, struct slot_call *out) {
+bool slot_call_read(const struct slot *slot, struct slot_call *out)
+{
     return read_half(&slot->call_sequence, &slot->call, out, sizeof *out);
 }
 
-bool slot_totals_read(const struct slot *slot, struct slot_totals *out) {
+bool slot_totals_read(const struct slot *slot, struct slot_totals *out)
+{
     return read_half(&slot->totals_sequence, &slot->totals, out, sizeof *out);
 }
 
 /* A string that was being copied when its writer died may lack its end. */
 #define TERMINATE(text) ((text)[sizeof(text) - 1] = 0)
 
-static void call_terminate(struct slot_call *c) {
+static void call_terminate(struct slot_call *c)
+{
     TERMINATE(c->call_id);
     TERMINATE(c->local_tag);
     TERMINATE(c->remote_tag);
@@ -78,7 +85,8 @@ static void call_terminate(struct slot_call *c) {
     TERMINATE(c->media.crypto_remote);
 }
 
-void slot_repair(struct slot *slot, bool broker_side, bool worker_side) {
+void slot_repair(struct slot *slot, bool broker_side, bool worker_side)
+{
     if (broker_side && slot->call_sequence & 1) {
         call_terminate(&slot->call);
         write_end(&slot->call_sequence);

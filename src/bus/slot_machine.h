@@ -37,11 +37,11 @@ enum slot_send {
     SLOT_SEND_REJECT = 1 << 3,   /* inbound: a final response of 3xx to 6xx */
     SLOT_SEND_CANCEL = 1 << 4,
     SLOT_SEND_BYE = 1 << 5,
-    SLOT_SEND_BYE_OK = 1 << 6,   /* 200 to a BYE */
-    SLOT_SEND_START = 1 << 7,    /* RING_MEDIA_START */
-    SLOT_SEND_UPDATE = 1 << 8,   /* RING_MEDIA_UPDATE */
-    SLOT_SEND_STOP = 1 << 9,     /* RING_MEDIA_STOP */
-    SLOT_SEND_ENDED = 1 << 10    /* MSG_CALL_ENDED to the worker, if it lives; and the ledger */
+    SLOT_SEND_BYE_OK = 1 << 6, /* 200 to a BYE */
+    SLOT_SEND_START = 1 << 7,  /* RING_MEDIA_START */
+    SLOT_SEND_UPDATE = 1 << 8, /* RING_MEDIA_UPDATE */
+    SLOT_SEND_STOP = 1 << 9,   /* RING_MEDIA_STOP */
+    SLOT_SEND_ENDED = 1 << 10  /* MSG_CALL_ENDED to the worker, if it lives; and the ledger */
 };
 
 struct slot_now {

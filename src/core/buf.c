@@ -9,7 +9,8 @@
 
 #define BUF_FIRST_BYTES 64u
 
-int buf_reserve(struct buf *b, size_t more) {
+int buf_reserve(struct buf *b, size_t more)
+{
     size_t wanted, size;
     char *data;
     if (__builtin_add_overflow(b->length, more, &wanted) || __builtin_add_overflow(wanted, 1, &wanted)) return -ENOMEM;
@@ -25,7 +26,8 @@ int buf_reserve(struct buf *b, size_t more) {
     return 0;
 }
 
-int buf_put(struct buf *b, const void *data, size_t length) {
+int buf_put(struct buf *b, const void *data, size_t length)
+{
     int err = buf_reserve(b, length);
     if (err) return err;
     if (length) memcpy(b->data + b->length, data, length);
@@ -34,15 +36,12 @@ int buf_put(struct buf *b, const void *data, size_t length) {
     return 0;
 }
 
-int buf_puts(struct buf *b, const char *text) {
-    return buf_put(b, text, strlen(text));
-}
+int buf_puts(struct buf *b, const char *text) { return buf_put(b, text, strlen(text)); }
 
-int buf_putc(struct buf *b, char c) {
-    return buf_put(b, &c, 1);
-}
+int buf_putc(struct buf *b, char c) { return buf_put(b, &c, 1); }
 
-int buf_vprintf(struct buf *b, const char *format, va_list args) {
+int buf_vprintf(struct buf *b, const char *format, va_list args)
+{
     va_list again;
     int length, err;
     size_t room = b->size > b->length ? b->size - b->length : 0;
@@ -64,7 +63,8 @@ int buf_vprintf(struct buf *b, const char *format, va_list args) {
     return 0;
 }
 
-int buf_printf(struct buf *b, const char *format, ...) {
+int buf_printf(struct buf *b, const char *format, ...)
+{
     va_list args;
     int err;
     va_start(args, format);
@@ -73,21 +73,22 @@ int buf_printf(struct buf *b, const char *format, ...) {
     return err;
 }
 
-const char *buf_text(const struct buf *b) {
-    return b->data ? b->data : "";
-}
+const char *buf_text(const struct buf *b) { return b->data ? b->data : ""; }
 
-void buf_clear(struct buf *b) {
+void buf_clear(struct buf *b)
+{
     b->length = 0;
     if (b->data) b->data[0] = 0;
 }
 
-void buf_free(struct buf *b) {
+void buf_free(struct buf *b)
+{
     free(b->data);
     *b = BUF_INIT;
 }
 
-char *buf_take(struct buf *b) {
+char *buf_take(struct buf *b)
+{
     char *data;
     if (!b->data && buf_reserve(b, 0)) return NULL;
     data = b->data;

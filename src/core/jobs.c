@@ -19,7 +19,7 @@
 
 #include "core/check.h"
 
-#define JOBS_QUEUE_MAX 16384u
+#define JOBS_QUEUE_MAX   16384u
 #define JOBS_THREADS_MAX 64u
 
 struct jobs {
@@ -39,7 +39,8 @@ struct jobs {
     struct job *first;
 };
 
-static void stack_push(_Atomic(struct job *) *stack, struct job *job) {
+static void stack_push(_Atomic(struct job *) *stack, struct job *job)
+{
     struct job *top = atomic_load_explicit(stack, memory_order_relaxed);
     do {
         job->next = top;
@@ -47,7 +48,8 @@ static void stack_push(_Atomic(struct job *) *stack, struct job *job) {
 }
 
 /* Takes all; oldest first. */
-static struct job *stack_take(_Atomic(struct job *) *stack) {
+static struct job *stack_take(_Atomic(struct job *) *stack)
+{
     struct job *newest = atomic_exchange_explicit(stack, NULL, memory_order_acquire), *oldest = NULL;
     while (newest) {
         struct job *next = newest->next;
@@ -58,7 +60,8 @@ static struct job *stack_take(_Atomic(struct job *) *stack) {
     return oldest;
 }
 
-static struct job *job_take(struct jobs *jobs) {
+static struct job *job_take(struct jobs *jobs)
+{
     struct job *job;
     pthread_mutex_lock(&jobs->turn);
     if (!jobs->first) {
@@ -70,7 +73,8 @@ static struct job *job_take(struct jobs *jobs) {
     return job;
 }
 
-static void *helper_main(void *context) {
+static void *helper_main(void *context)
+{
     struct jobs *jobs = context;
     const uint64_t one = 1;
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
@@ -89,7 +93,8 @@ static void *helper_main(void *context) {
     }
 }
 
-static void finished_run(struct jobs *jobs) {
+static void finished_run(struct jobs *jobs)
+{
     struct job *job = stack_take(&jobs->finished);
     while (job) {
         struct job *next = job->next;
@@ -98,13 +103,15 @@ static void finished_run(struct jobs *jobs) {
     }
 }
 
-static void done_ready(struct loop_watch *watch, uint32_t events) {
+static void done_ready(struct loop_watch *watch, uint32_t events)
+{
     uint64_t count;
     if (read(watch->fd, &count, sizeof count) < 0) CHECK(errno == EAGAIN || errno == EINTR);
     finished_run(watch->context);
 }
 
-static int helpers_start(struct jobs *jobs, unsigned threads) {
+static int helpers_start(struct jobs *jobs, unsigned threads)
+{
     sigset_t all, before;
     int err = 0;
     sigfillset(&all); /* signals are the main thread's */
@@ -117,17 +124,18 @@ static int helpers_start(struct jobs *jobs, unsigned threads) {
     return err;
 }
 
-int jobs_new(struct jobs **out, struct loop *loop, unsigned threads, const char *name) {
+int jobs_new(struct jobs **out, struct loop *loop, unsigned threads, const char *name)
+{
     struct jobs *jobs;
     int err;
     if (!threads || threads > JOBS_THREADS_MAX) return -EINVAL;
     jobs = aligned_alloc(64, (sizeof *jobs + 63) & ~(size_t)63);
     if (!jobs) return -ENOMEM;
-    *jobs = (struct jobs){ .loop = loop };
+    *jobs = (struct jobs) { .loop = loop };
     snprintf(jobs->name, sizeof jobs->name, "%s", name);
     sem_init(&jobs->tickets, 0, 0);
     pthread_mutex_init(&jobs->turn, NULL);
-    jobs->done_watch = (struct loop_watch){ .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .ready = done_ready, .context = jobs };
+    jobs->done_watch = (struct loop_watch) { .fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), .ready = done_ready, .context = jobs };
     err = jobs->done_watch.fd < 0 ? -errno : loop_watch_add(loop, &jobs->done_watch, EPOLLIN);
     if (!err) err = helpers_start(jobs, threads);
     if (err) {
@@ -138,7 +146,8 @@ int jobs_new(struct jobs **out, struct loop *loop, unsigned threads, const char 
     return 0;
 }
 
-int jobs_submit(struct jobs *jobs, struct job *job) {
+int jobs_submit(struct jobs *jobs, struct job *job)
+{
     if (atomic_load(&jobs->closing)) return -ESHUTDOWN;
     if (atomic_fetch_add(&jobs->waiting, 1) >= JOBS_QUEUE_MAX) {
         atomic_fetch_sub(&jobs->waiting, 1);
@@ -149,7 +158,8 @@ int jobs_submit(struct jobs *jobs, struct job *job) {
     return 0;
 }
 
-void jobs_free(struct jobs *jobs) {
+void jobs_free(struct jobs *jobs)
+{
     if (!jobs) return;
     atomic_store(&jobs->closing, true);
     for (unsigned i = 0; i < jobs->threads; i++) sem_post(&jobs->tickets);

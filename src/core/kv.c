@@ -15,7 +15,8 @@ struct pair_head {
 _Static_assert(sizeof(struct pair_head) == PAIR_HEAD_BYTES, "as on the lanes");
 
 /* Appends head, name and room for the value (zero-terminated); *value points at that room. */
-static int pair_open(struct kv *kv, const char *name, size_t length, char **value) {
+static int pair_open(struct kv *kv, const char *name, size_t length, char **value)
+{
     struct pair_head head;
     size_t name_length = strlen(name), total;
     int err;
@@ -23,7 +24,7 @@ static int pair_open(struct kv *kv, const char *name, size_t length, char **valu
     total = PAIR_HEAD_BYTES + name_length + 1 + length + 1;
     err = buf_reserve(&kv->bytes, total);
     if (err) return err;
-    head = (struct pair_head){ (uint32_t)name_length, (uint32_t)length };
+    head = (struct pair_head) { (uint32_t)name_length, (uint32_t)length };
     buf_put(&kv->bytes, &head, sizeof head);
     buf_put(&kv->bytes, name, name_length + 1);
     *value = kv->bytes.data + kv->bytes.length;
@@ -33,7 +34,8 @@ static int pair_open(struct kv *kv, const char *name, size_t length, char **valu
     return 0;
 }
 
-int kv_add_bytes(struct kv *kv, const char *name, const void *value, size_t length) {
+int kv_add_bytes(struct kv *kv, const char *name, const void *value, size_t length)
+{
     char *room;
     int err = pair_open(kv, name, length, &room);
     if (err) return err;
@@ -41,11 +43,10 @@ int kv_add_bytes(struct kv *kv, const char *name, const void *value, size_t leng
     return 0;
 }
 
-int kv_add(struct kv *kv, const char *name, const char *value) {
-    return value ? kv_add_bytes(kv, name, value, strlen(value)) : 0;
-}
+int kv_add(struct kv *kv, const char *name, const char *value) { return value ? kv_add_bytes(kv, name, value, strlen(value)) : 0; }
 
-int kv_addf(struct kv *kv, const char *name, const char *format, ...) {
+int kv_addf(struct kv *kv, const char *name, const char *format, ...)
+{
     char small[256], *text = small;
     va_list args;
     int length, err;
@@ -64,23 +65,16 @@ int kv_addf(struct kv *kv, const char *name, const char *format, ...) {
     return err;
 }
 
-int kv_add_int(struct kv *kv, const char *name, int64_t value) {
-    return kv_addf(kv, name, "%" PRId64, value);
-}
+int kv_add_int(struct kv *kv, const char *name, int64_t value) { return kv_addf(kv, name, "%" PRId64, value); }
 
-void kv_free(struct kv *kv) {
-    buf_free(&kv->bytes);
-}
+void kv_free(struct kv *kv) { buf_free(&kv->bytes); }
 
-void kv_clear(struct kv *kv) {
-    buf_clear(&kv->bytes);
-}
+void kv_clear(struct kv *kv) { buf_clear(&kv->bytes); }
 
-struct kv_view kv_view(const struct kv *kv) {
-    return (struct kv_view){ kv->bytes.data, kv->bytes.length };
-}
+struct kv_view kv_view(const struct kv *kv) { return (struct kv_view) { kv->bytes.data, kv->bytes.length }; }
 
-bool kv_valid(struct kv_view view) {
+bool kv_valid(struct kv_view view)
+{
     size_t at = 0;
     while (at < view.length) {
         struct pair_head head;
@@ -98,7 +92,8 @@ bool kv_valid(struct kv_view view) {
     return true;
 }
 
-bool kv_next(struct kv_view view, size_t *at, struct kv_pair *pair) {
+bool kv_next(struct kv_view view, size_t *at, struct kv_pair *pair)
+{
     struct pair_head head;
     if (*at >= view.length) return false;
     memcpy(&head, view.data + *at, sizeof head);
@@ -109,7 +104,8 @@ bool kv_next(struct kv_view view, size_t *at, struct kv_pair *pair) {
     return true;
 }
 
-const char *kv_get_bytes(struct kv_view view, const char *name, size_t *length) {
+const char *kv_get_bytes(struct kv_view view, const char *name, size_t *length)
+{
     struct kv_pair pair;
     size_t at = 0;
     while (kv_next(view, &at, &pair)) {
@@ -120,16 +116,16 @@ const char *kv_get_bytes(struct kv_view view, const char *name, size_t *length) 
     return NULL;
 }
 
-const char *kv_get(struct kv_view view, const char *name) {
-    return kv_get_bytes(view, name, NULL);
-}
+const char *kv_get(struct kv_view view, const char *name) { return kv_get_bytes(view, name, NULL); }
 
-const char *kv_get_or(struct kv_view view, const char *name, const char *otherwise) {
+const char *kv_get_or(struct kv_view view, const char *name, const char *otherwise)
+{
     const char *value = kv_get(view, name);
     return value ? value : otherwise;
 }
 
-int64_t kv_get_int(struct kv_view view, const char *name, int64_t otherwise) {
+int64_t kv_get_int(struct kv_view view, const char *name, int64_t otherwise)
+{
     const char *value = kv_get(view, name);
     char *end;
     int64_t number;

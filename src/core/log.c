@@ -22,7 +22,8 @@ static const char *const level_names[] = { "CONSOLE", "ALERT", "CRIT", "ERR", "W
 
 /* --- levels ----------------------------------------------------------------------------------------------- */
 
-int log_level_parse(const char *name) {
+int log_level_parse(const char *name)
+{
     static const struct {
         const char *name;
         int level;
@@ -35,7 +36,8 @@ int log_level_parse(const char *name) {
     return -EINVAL;
 }
 
-static int levels_parse(struct log_levels *levels, char *text) {
+static int levels_parse(struct log_levels *levels, char *text)
+{
     char *rest = text, *word;
     levels->base = LOG_INFO;
     while ((word = strsep(&rest, ", "))) {
@@ -59,7 +61,8 @@ static int levels_parse(struct log_levels *levels, char *text) {
     return 0;
 }
 
-int log_levels_set(const char *text) {
+int log_levels_set(const char *text)
+{
     struct log_levels *levels = calloc(1, sizeof *levels);
     char *copy = strdup(text ? text : "");
     int err = levels && copy ? levels_parse(levels, copy) : -ENOMEM;
@@ -73,7 +76,8 @@ int log_levels_set(const char *text) {
     return 0;
 }
 
-bool log_wanted(const char *room, enum log_level level) {
+bool log_wanted(const char *room, enum log_level level)
+{
     const struct log_levels *levels = atomic_load_explicit(&log_state.levels, memory_order_acquire);
     if (!levels) return level <= LOG_INFO;
     if ((int)level > levels->most) return false;
@@ -86,7 +90,8 @@ bool log_wanted(const char *room, enum log_level level) {
 
 /* Text from the network must not look like lines of ours: a newline is followed by a tab, other control characters
  * become '?'. Returns the new length. */
-static size_t tame(char *text, size_t length, size_t size) {
+static size_t tame(char *text, size_t length, size_t size)
+{
     char copy[LOG_LINE_BYTES_MAX];
     size_t out = 0;
     while (length && text[length - 1] == '\n') length--;
@@ -99,7 +104,8 @@ static size_t tame(char *text, size_t length, size_t size) {
     return out;
 }
 
-static size_t line_begin(char *out, size_t size, int64_t utc_us, const char *room, enum log_level level, const char *uuid) {
+static size_t line_begin(char *out, size_t size, int64_t utc_us, const char *room, enum log_level level, const char *uuid)
+{
     char time[32], where[64];
     int n;
     if (!log_state.process[0] || !strcmp(log_state.process, room))
@@ -111,7 +117,8 @@ static size_t line_begin(char *out, size_t size, int64_t utc_us, const char *roo
     return n < (int)size ? (size_t)n : size - 1;
 }
 
-static struct log_ring *ring_mine(void) {
+static struct log_ring *ring_mine(void)
+{
     struct log_ring *first;
     if (my_ring) return my_ring;
     my_ring = aligned_alloc(64, (sizeof *my_ring + 63) & ~(size_t)63);
@@ -125,7 +132,8 @@ static struct log_ring *ring_mine(void) {
     return my_ring;
 }
 
-static void ring_put(struct log_ring *ring, uint64_t at, const void *data, size_t length) {
+static void ring_put(struct log_ring *ring, uint64_t at, const void *data, size_t length)
+{
     size_t offset = at & (LOG_RING_BYTES - 1), first = LOG_RING_BYTES - offset;
     if (first > length) first = length;
     memcpy(ring->bytes + offset, data, first);
@@ -133,7 +141,8 @@ static void ring_put(struct log_ring *ring, uint64_t at, const void *data, size_
 }
 
 /* Queues a finished line, or writes it at once where there is no writer. */
-static void line_out(int64_t utc_us, const char *line, size_t length) {
+static void line_out(int64_t utc_us, const char *line, size_t length)
+{
     struct log_head head = { .utc_us = utc_us, .length = (uint32_t)length };
     struct log_ring *ring = atomic_load_explicit(&log_state.running, memory_order_acquire) ? ring_mine() : NULL;
     const uint64_t one = 1;
@@ -156,13 +165,14 @@ static void line_out(int64_t utc_us, const char *line, size_t length) {
 
 /* --- rate ------------------------------------------------------------------------------------------------- */
 
-static void source_tell(struct log_ring *ring, struct log_source *source, int64_t utc_us) {
+static void source_tell(struct log_ring *ring, struct log_source *source, int64_t utc_us)
+{
     char line[512];
     size_t n;
     if (source->count > LOG_RATE_PER_S) {
         n = line_begin(line, sizeof line, utc_us, source->room, source->level, NULL);
-        n += (size_t)snprintf(line + n, sizeof line - n, "… %u more like this (%.200s:%d)\n", source->count - LOG_RATE_PER_S,
-                              source->file, source->line);
+        n += (size_t)snprintf(line + n, sizeof line - n, "… %u more like this (%.200s:%d)\n", source->count - LOG_RATE_PER_S, source->file,
+                              source->line);
         line_out(utc_us, line, n);
         ring->held_back--;
     }
@@ -170,13 +180,15 @@ static void source_tell(struct log_ring *ring, struct log_source *source, int64_
 }
 
 /* A new second for this thread: tells what the last one held back. */
-static void second_begin(struct log_ring *ring, int64_t utc_us) {
+static void second_begin(struct log_ring *ring, int64_t utc_us)
+{
     ring->second = utc_us / 1000000;
     for (unsigned i = 0; i < LOG_SOURCES && ring->held_back; i++)
         if (ring->sources[i].count > LOG_RATE_PER_S) source_tell(ring, &ring->sources[i], utc_us);
 }
 
-static bool rate_allows(const char *room, enum log_level level, const char *file, int line, int64_t utc_us) {
+static bool rate_allows(const char *room, enum log_level level, const char *file, int line, int64_t utc_us)
+{
     struct log_ring *ring = atomic_load(&log_state.running) ? ring_mine() : NULL;
     struct log_source *source;
     if (!ring) return true;
@@ -184,7 +196,7 @@ static bool rate_allows(const char *room, enum log_level level, const char *file
     source = &ring->sources[((uintptr_t)file / 8 * 31 + (unsigned)line) % LOG_SOURCES];
     if (source->file != file || source->line != line) {
         if (source->file) source_tell(ring, source, utc_us);
-        *source = (struct log_source){ .file = file, .line = line };
+        *source = (struct log_source) { .file = file, .line = line };
     }
     if (source->second != ring->second) source->second = ring->second, source->count = 0;
     source->room = room;
@@ -194,7 +206,8 @@ static bool rate_allows(const char *room, enum log_level level, const char *file
     return source->count <= LOG_RATE_PER_S;
 }
 
-void log_line(const char *room, enum log_level level, const char *uuid, const char *file, int line, const char *format, ...) {
+void log_line(const char *room, enum log_level level, const char *uuid, const char *file, int line, const char *format, ...)
+{
     char text[LOG_LINE_BYTES_MAX];
     int64_t utc_us = clock_utc_us();
     size_t begin, size;
@@ -212,7 +225,8 @@ void log_line(const char *room, enum log_level level, const char *uuid, const ch
     line_out(utc_us, text, begin);
 }
 
-void log_fatal(const char *text) {
+void log_fatal(const char *text)
+{
     char line[1024];
     struct timespec until;
     int n = (int)line_begin(line, sizeof line, clock_utc_us(), "core", LOG_CRIT, NULL);
@@ -230,20 +244,23 @@ void log_fatal(const char *text) {
 
 /* --- opening and closing ---------------------------------------------------------------------------------- */
 
-static void ring_orphan(void *ring) {
+static void ring_orphan(void *ring)
+{
     atomic_store_explicit(&((struct log_ring *)ring)->orphaned, 1, memory_order_release);
     my_ring = NULL;
 }
 
 /* After a fork there is no writer: lines go to stderr until the child opens the log for itself. */
-static void forked(void) {
+static void forked(void)
+{
     atomic_store(&log_state.running, 0);
     atomic_store(&log_state.rings, NULL);
     pthread_mutex_init(&log_state.draining, NULL);
     my_ring = NULL;
 }
 
-static int writer_start(void) {
+static int writer_start(void)
+{
     static int once; /* guarded by: log_open is called by one thread */
     sigset_t all, before;
     int err;
@@ -262,7 +279,8 @@ static int writer_start(void) {
     return err;
 }
 
-int log_open(const char *process, const char *path, const char *levels) {
+int log_open(const char *process, const char *path, const char *levels)
+{
     int fd = STDERR_FILENO, err = log_levels_set(levels);
     if (err) return err;
     log_close();
@@ -286,7 +304,8 @@ int log_open(const char *process, const char *path, const char *levels) {
     return 0;
 }
 
-void log_close(void) {
+void log_close(void)
+{
     const uint64_t one = 1;
     if (!atomic_load(&log_state.running)) return;
     if (my_ring) second_begin(my_ring, clock_utc_us());
@@ -300,7 +319,8 @@ void log_close(void) {
     log_state.fd = STDERR_FILENO;
 }
 
-void log_reopen(void) {
+void log_reopen(void)
+{
     const uint64_t one = 1;
     if (!atomic_load(&log_state.running)) return;
     atomic_store(&log_state.reopen, 1);

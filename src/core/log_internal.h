@@ -12,11 +12,11 @@
 
 #include "core/log.h"
 
-#define LOG_RING_BYTES (256u << 10) /* a power of two */
-#define LOG_LINE_BYTES_MAX 8192u    /* longer lines are cut */
-#define LOG_RATE_PER_S 50u
-#define LOG_SOURCES 256u /* a power of two */
-#define LOG_ROOMS_MAX 32u
+#define LOG_RING_BYTES     (256u << 10) /* a power of two */
+#define LOG_LINE_BYTES_MAX 8192u        /* longer lines are cut */
+#define LOG_RATE_PER_S     50u
+#define LOG_SOURCES        256u /* a power of two */
+#define LOG_ROOMS_MAX      32u
 
 struct log_source {
     const char *file, *room;
@@ -30,7 +30,7 @@ struct log_ring {
     struct log_ring *next;
     _Atomic int orphaned; /* its thread has ended; the writer frees it when it is empty */
     _Atomic uint64_t dropped;
-    uint64_t dropped_told; /* the writer's */
+    uint64_t dropped_told;              /* the writer's */
     _Alignas(64) _Atomic uint64_t head; /* the writer's cursor */
     _Alignas(64) _Atomic uint64_t tail; /* the thread's cursor */
     int64_t second;                     /* of its last line */

@@ -16,15 +16,17 @@
 #include "core/log_internal.h"
 
 #define WRITE_BYTES (64u << 10)
-#define NAP_NS (5 * NS_PER_MS) /* lines come in bursts; one wake-up and one write for each burst */
+#define NAP_NS      (5 * NS_PER_MS) /* lines come in bursts; one wake-up and one write for each burst */
 
-int log_file_open(const char *path) {
+int log_file_open(const char *path)
+{
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0640);
     return fd < 0 ? -errno : fd;
 }
 
 /* A disk that refuses must not stop the engine: what cannot be written is gone. */
-void log_write_all(int fd, const char *data, size_t length) {
+void log_write_all(int fd, const char *data, size_t length)
+{
     while (length) {
         ssize_t n = write(fd, data, length);
         if (n < 0 && errno == EAGAIN) {
@@ -37,7 +39,8 @@ void log_write_all(int fd, const char *data, size_t length) {
     }
 }
 
-static void ring_copy(const struct log_ring *ring, uint64_t at, void *out, size_t length) {
+static void ring_copy(const struct log_ring *ring, uint64_t at, void *out, size_t length)
+{
     size_t offset = at & (LOG_RING_BYTES - 1), first = LOG_RING_BYTES - offset;
     if (first > length) first = length;
     memcpy(out, ring->bytes + offset, first);
@@ -45,7 +48,8 @@ static void ring_copy(const struct log_ring *ring, uint64_t at, void *out, size_
 }
 
 /* The ring with the oldest line, and that line's head. */
-static struct log_ring *oldest_line(struct log_head *head) {
+static struct log_ring *oldest_line(struct log_head *head)
+{
     struct log_ring *best = NULL;
     for (struct log_ring *r = atomic_load_explicit(&log_state.rings, memory_order_acquire); r; r = r->next) {
         uint64_t at = atomic_load_explicit(&r->head, memory_order_relaxed);
@@ -59,20 +63,21 @@ static struct log_ring *oldest_line(struct log_head *head) {
     return best;
 }
 
-static void drops_tell(struct buf *out) {
+static void drops_tell(struct buf *out)
+{
     for (struct log_ring *r = atomic_load(&log_state.rings); r; r = r->next) {
         uint64_t dropped = atomic_load_explicit(&r->dropped, memory_order_relaxed);
         char time[32];
         if (dropped == r->dropped_told) continue;
         buf_printf(out, "%s WARNING %s/core - %llu log lines dropped: the disk is slower than the log\n",
-                   clock_utc_text(clock_utc_us(), time, sizeof time), log_state.process,
-                   (unsigned long long)(dropped - r->dropped_told));
+                   clock_utc_text(clock_utc_us(), time, sizeof time), log_state.process, (unsigned long long)(dropped - r->dropped_told));
         r->dropped_told = dropped;
     }
 }
 
 /* Frees rings of threads that ended. The first of the list stays: new ones are pushed before it without a lock. */
-static void orphans_free(void) {
+static void orphans_free(void)
+{
     struct log_ring *before = atomic_load(&log_state.rings);
     while (before && before->next) {
         struct log_ring *r = before->next;
@@ -86,7 +91,8 @@ static void orphans_free(void) {
     }
 }
 
-bool log_drain(void) {
+bool log_drain(void)
+{
     static struct buf out; /* guarded by `draining` */
     struct log_head head;
     struct log_ring *ring;
@@ -112,7 +118,8 @@ bool log_drain(void) {
     return any;
 }
 
-static void reopen(void) {
+static void reopen(void)
+{
     int fd;
     if (!atomic_exchange(&log_state.reopen, 0) || !log_state.path[0]) return;
     fd = log_file_open(log_state.path);
@@ -121,12 +128,14 @@ static void reopen(void) {
     close(fd);
 }
 
-static bool anything_queued(void) {
+static bool anything_queued(void)
+{
     struct log_head head;
     return oldest_line(&head) != NULL;
 }
 
-static void sleep_until_rung(void) {
+static void sleep_until_rung(void)
+{
     struct pollfd p = { .fd = log_state.bell, .events = POLLIN };
     struct timespec nap = { .tv_nsec = NAP_NS };
     uint64_t count;
@@ -138,7 +147,8 @@ static void sleep_until_rung(void) {
     if (!atomic_load(&log_state.closing)) nanosleep(&nap, NULL);
 }
 
-void *log_writer_main(void *unused) {
+void *log_writer_main(void *unused)
+{
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 19);
     for (;;) {
         bool closing = atomic_load(&log_state.closing);

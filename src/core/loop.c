@@ -13,7 +13,7 @@
 #include "core/check.h"
 #include "core/clock.h"
 
-#define LOOP_BATCH 64
+#define LOOP_BATCH        64
 #define LOOP_TIMERS_FIRST 256u
 
 struct loop_letter {
@@ -45,17 +45,20 @@ struct loop {
 
 /* --- timers ----------------------------------------------------------------------------------------------- */
 
-static void heap_place(struct loop *loop, uint32_t i, struct loop_timer *timer) {
+static void heap_place(struct loop *loop, uint32_t i, struct loop_timer *timer)
+{
     loop->heap[i] = timer;
     timer->heap_index = i;
 }
 
-static void heap_up(struct loop *loop, uint32_t i, struct loop_timer *timer) {
+static void heap_up(struct loop *loop, uint32_t i, struct loop_timer *timer)
+{
     for (; i > 1 && loop->heap[i / 2]->at_ns > timer->at_ns; i /= 2) heap_place(loop, i, loop->heap[i / 2]);
     heap_place(loop, i, timer);
 }
 
-static void heap_down(struct loop *loop, uint32_t i, struct loop_timer *timer) {
+static void heap_down(struct loop *loop, uint32_t i, struct loop_timer *timer)
+{
     for (;;) {
         uint32_t child = i * 2;
         if (child > loop->heap_count) break;
@@ -67,7 +70,8 @@ static void heap_down(struct loop *loop, uint32_t i, struct loop_timer *timer) {
     heap_place(loop, i, timer);
 }
 
-static void heap_grow(struct loop *loop) {
+static void heap_grow(struct loop *loop)
+{
     uint32_t size = loop->heap_size ? loop->heap_size * 2 : LOOP_TIMERS_FIRST;
     struct loop_timer **heap = realloc(loop->heap, size * sizeof *heap);
     CHECK(heap);
@@ -75,14 +79,16 @@ static void heap_grow(struct loop *loop) {
     loop->heap_size = size;
 }
 
-void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t at_ns) {
+void loop_timer_set(struct loop *loop, struct loop_timer *timer, int64_t at_ns)
+{
     loop_timer_clear(loop, timer);
     timer->at_ns = at_ns;
     if (loop->heap_count + 1 >= loop->heap_size) heap_grow(loop);
     heap_up(loop, ++loop->heap_count, timer);
 }
 
-void loop_timer_clear(struct loop *loop, struct loop_timer *timer) {
+void loop_timer_clear(struct loop *loop, struct loop_timer *timer)
+{
     uint32_t i = timer->heap_index;
     struct loop_timer *last;
     if (!i) return;
@@ -96,12 +102,11 @@ void loop_timer_clear(struct loop *loop, struct loop_timer *timer) {
         heap_down(loop, i, last);
 }
 
-int64_t loop_next_ns(const struct loop *loop) {
-    return loop->heap_count ? loop->heap[1]->at_ns : INT64_MAX;
-}
+int64_t loop_next_ns(const struct loop *loop) { return loop->heap_count ? loop->heap[1]->at_ns : INT64_MAX; }
 
 /* At most as many as were set at the start: a timer that sets itself to "now" waits for the next turn. */
-static void timers_fire(struct loop *loop) {
+static void timers_fire(struct loop *loop)
+{
     for (uint32_t most = loop->heap_count; most && loop->heap_count && loop->heap[1]->at_ns <= loop->now_ns; most--) {
         struct loop_timer *timer = loop->heap[1];
         loop_timer_clear(loop, timer);
@@ -111,23 +116,27 @@ static void timers_fire(struct loop *loop) {
 
 /* --- watches ---------------------------------------------------------------------------------------------- */
 
-int loop_watch_add(struct loop *loop, struct loop_watch *watch, uint32_t events) {
+int loop_watch_add(struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
     struct epoll_event event = { .events = events, .data.ptr = watch };
     return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, watch->fd, &event) ? -errno : 0;
 }
 
-int loop_watch_change(struct loop *loop, struct loop_watch *watch, uint32_t events) {
+int loop_watch_change(struct loop *loop, struct loop_watch *watch, uint32_t events)
+{
     struct epoll_event event = { .events = events, .data.ptr = watch };
     return epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, watch->fd, &event) ? -errno : 0;
 }
 
-void loop_watch_remove(struct loop *loop, struct loop_watch *watch) {
+void loop_watch_remove(struct loop *loop, struct loop_watch *watch)
+{
     epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, watch->fd, NULL); /* fails where the fd was closed before: fine */
     for (int i = loop->batch_at; i < loop->batch_count; i++)
         if (loop->batch[i].data.ptr == watch) loop->batch[i].data.ptr = NULL;
 }
 
-static void watches_dispatch(struct loop *loop) {
+static void watches_dispatch(struct loop *loop)
+{
     while (loop->batch_at < loop->batch_count) {
         struct epoll_event event = loop->batch[loop->batch_at++];
         struct loop_watch *watch = event.data.ptr;
@@ -136,7 +145,8 @@ static void watches_dispatch(struct loop *loop) {
 }
 
 /* Nanosecond waits where the kernel has them (5.11), else milliseconds rounded up, so that a timer never fires early. */
-static int wait_for_events(struct loop *loop, int64_t wait_ns) {
+static int wait_for_events(struct loop *loop, int64_t wait_ns)
+{
     int64_t ms;
     if (!loop->no_pwait2) {
         struct timespec t = { .tv_sec = wait_ns / NS_PER_S, .tv_nsec = wait_ns % NS_PER_S };
@@ -150,7 +160,8 @@ static int wait_for_events(struct loop *loop, int64_t wait_ns) {
 
 /* --- posting ---------------------------------------------------------------------------------------------- */
 
-int loop_post(struct loop *loop, void (*run)(void *context), void *context) {
+int loop_post(struct loop *loop, void (*run)(void *context), void *context)
+{
     struct loop_letter *letter = malloc(sizeof *letter), *top;
     const uint64_t one = 1;
     if (!letter) return -ENOMEM;
@@ -166,7 +177,8 @@ int loop_post(struct loop *loop, void (*run)(void *context), void *context) {
     return 0;
 }
 
-static struct loop_letter *letters_take(struct loop *loop) {
+static struct loop_letter *letters_take(struct loop *loop)
+{
     struct loop_letter *newest = atomic_exchange_explicit(&loop->letters, NULL, memory_order_acquire), *oldest = NULL;
     while (newest) {
         struct loop_letter *next = newest->next;
@@ -177,7 +189,8 @@ static struct loop_letter *letters_take(struct loop *loop) {
     return oldest;
 }
 
-static void post_ready(struct loop_watch *watch, uint32_t events) {
+static void post_ready(struct loop_watch *watch, uint32_t events)
+{
     struct loop *loop = watch->context;
     struct loop_letter *letter;
     uint64_t count;
@@ -194,14 +207,15 @@ static void post_ready(struct loop_watch *watch, uint32_t events) {
 
 /* --- the loop --------------------------------------------------------------------------------------------- */
 
-int loop_new(struct loop **out) {
+int loop_new(struct loop **out)
+{
     struct loop *loop = aligned_alloc(64, (sizeof *loop + 63) & ~(size_t)63);
     int err;
     if (!loop) return -ENOMEM;
-    *loop = (struct loop){ .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .post_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) };
+    *loop = (struct loop) { .epoll_fd = epoll_create1(EPOLL_CLOEXEC), .post_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC) };
     loop->hooks_end = &loop->hooks;
     loop->now_ns = clock_mono_ns();
-    loop->post_watch = (struct loop_watch){ .fd = loop->post_fd, .ready = post_ready, .context = loop };
+    loop->post_watch = (struct loop_watch) { .fd = loop->post_fd, .ready = post_ready, .context = loop };
     err = loop->epoll_fd < 0 || loop->post_fd < 0 ? -errno : loop_watch_add(loop, &loop->post_watch, EPOLLIN);
     if (err) {
         loop_free(loop);
@@ -211,7 +225,8 @@ int loop_new(struct loop **out) {
     return 0;
 }
 
-void loop_free(struct loop *loop) {
+void loop_free(struct loop *loop)
+{
     struct loop_letter *letter;
     if (!loop) return;
     for (letter = letters_take(loop); letter;) {
@@ -225,14 +240,16 @@ void loop_free(struct loop *loop) {
     free(loop);
 }
 
-void loop_hook_add(struct loop *loop, struct loop_hook *hook) {
+void loop_hook_add(struct loop *loop, struct loop_hook *hook)
+{
     hook->next = NULL;
     *loop->hooks_end = hook;
     loop->hooks_end = &hook->next;
     loop->settled = false;
 }
 
-void loop_hook_remove(struct loop *loop, struct loop_hook *hook) {
+void loop_hook_remove(struct loop *loop, struct loop_hook *hook)
+{
     struct loop_hook **at = &loop->hooks;
     while (*at && *at != hook) at = &(*at)->next;
     if (!*at) return;
@@ -240,12 +257,14 @@ void loop_hook_remove(struct loop *loop, struct loop_hook *hook) {
     if (loop->hooks_end == &hook->next) loop->hooks_end = at;
 }
 
-static void hooks_run(struct loop *loop) {
+static void hooks_run(struct loop *loop)
+{
     loop->settled = true;
     for (struct loop_hook *hook = loop->hooks; hook; hook = hook->next) hook->run(hook);
 }
 
-static int64_t wait_bounded(const struct loop *loop, int64_t wait_ns) {
+static int64_t wait_bounded(const struct loop *loop, int64_t wait_ns)
+{
     int64_t next = loop_next_ns(loop), until;
     if (!wait_ns || next == INT64_MAX) return wait_ns;
     until = next - clock_mono_ns();
@@ -253,7 +272,8 @@ static int64_t wait_bounded(const struct loop *loop, int64_t wait_ns) {
     return wait_ns < 0 || until < wait_ns ? until : wait_ns;
 }
 
-void loop_step(struct loop *loop, int64_t wait_ns) {
+void loop_step(struct loop *loop, int64_t wait_ns)
+{
     int n;
     CHECK(!loop->in_step);
     loop->in_step = true;
@@ -271,19 +291,14 @@ void loop_step(struct loop *loop, int64_t wait_ns) {
     loop->in_step = false;
 }
 
-void loop_run(struct loop *loop) {
+void loop_run(struct loop *loop)
+{
     while (!loop->stop) loop_step(loop, -1);
     loop->stop = false;
 }
 
-void loop_stop(struct loop *loop) {
-    loop->stop = true;
-}
+void loop_stop(struct loop *loop) { loop->stop = true; }
 
-int loop_fd(const struct loop *loop) {
-    return loop->epoll_fd;
-}
+int loop_fd(const struct loop *loop) { return loop->epoll_fd; }
 
-int64_t loop_now_ns(const struct loop *loop) {
-    return loop->now_ns;
-}
+int64_t loop_now_ns(const struct loop *loop) { return loop->now_ns; }

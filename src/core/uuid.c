@@ -10,7 +10,8 @@
 #include "core/clock.h"
 
 /* Straight from the kernel each time (well under a microsecond): a pool of our own would repeat itself after a fork. */
-static void random_fill(uint8_t *out, size_t length) {
+static void random_fill(uint8_t *out, size_t length)
+{
     size_t got = 0;
     while (got < length) {
         ssize_t n = getrandom(out + got, length - got, 0);
@@ -19,12 +20,14 @@ static void random_fill(uint8_t *out, size_t length) {
     }
 }
 
-static void stamp(struct uuid *id, unsigned version) {
+static void stamp(struct uuid *id, unsigned version)
+{
     id->bytes[6] = (uint8_t)((id->bytes[6] & 0x0f) | version << 4);
     id->bytes[8] = (uint8_t)((id->bytes[8] & 0x3f) | 0x80);
 }
 
-struct uuid uuid_make_v4(void) {
+struct uuid uuid_make_v4(void)
+{
     struct uuid id;
     random_fill(id.bytes, sizeof id.bytes);
     stamp(&id, 4);
@@ -32,7 +35,8 @@ struct uuid uuid_make_v4(void) {
 }
 
 /* Milliseconds << 12 | a 4096th of a millisecond (RFC 9562 §6.2, method 3), strictly growing within the process. */
-static uint64_t next_tick(void) {
+static uint64_t next_tick(void)
+{
     static _Atomic uint64_t last;
     uint64_t us = (uint64_t)clock_utc_us();
     uint64_t now = (us / 1000) << 12 | (us % 1000) * 4096 / 1000;
@@ -43,7 +47,8 @@ static uint64_t next_tick(void) {
     return tick;
 }
 
-struct uuid uuid_make_v7(void) {
+struct uuid uuid_make_v7(void)
+{
     struct uuid id;
     uint64_t tick = next_tick(), ms = tick >> 12;
     random_fill(id.bytes + 8, 8);
@@ -54,7 +59,8 @@ struct uuid uuid_make_v7(void) {
     return id;
 }
 
-char *uuid_text(const struct uuid *id, char out[UUID_TEXT_SIZE]) {
+char *uuid_text(const struct uuid *id, char out[UUID_TEXT_SIZE])
+{
     static const char digits[] = "0123456789abcdef";
     char *p = out;
     for (int i = 0; i < 16; i++) {
@@ -66,13 +72,15 @@ char *uuid_text(const struct uuid *id, char out[UUID_TEXT_SIZE]) {
     return out;
 }
 
-static int digit(char c) {
+static int digit(char c)
+{
     if (c >= '0' && c <= '9') return c - '0';
     c |= 32;
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-int uuid_parse(struct uuid *out, const char *text) {
+int uuid_parse(struct uuid *out, const char *text)
+{
     struct uuid id;
     for (int i = 0; i < 16; i++) {
         int high, low;
@@ -89,11 +97,10 @@ int uuid_parse(struct uuid *out, const char *text) {
     return 0;
 }
 
-bool uuid_is_nil(const struct uuid *id) {
+bool uuid_is_nil(const struct uuid *id)
+{
     static const struct uuid nil;
     return uuid_equal(id, &nil);
 }
 
-bool uuid_equal(const struct uuid *a, const struct uuid *b) {
-    return !memcmp(a->bytes, b->bytes, sizeof a->bytes);
-}
+bool uuid_equal(const struct uuid *a, const struct uuid *b) { return !memcmp(a->bytes, b->bytes, sizeof a->bytes); }

@@ -11,9 +11,12 @@
 static struct segment *segment;
 static char segment_test_name[33];
 
-static inline int segment_setup(void **state) {
+static inline int segment_setup(void **state)
+{
     struct buf error = BUF_INIT;
-    struct segment_params params = { .name = segment_test_name, .workers = 2, .slots_each = 64, .lane_bytes = 64 << 10, .log_bytes = 256 << 10 };
+    struct segment_params params = {
+        .name = segment_test_name, .workers = 2, .slots_each = 64, .lane_bytes = 64 << 10, .log_bytes = 256 << 10
+    };
     int err;
     snprintf(segment_test_name, sizeof segment_test_name, "test-%d", (int)getpid());
     segment_remove(segment_test_name);
@@ -23,7 +26,8 @@ static inline int segment_setup(void **state) {
     return err;
 }
 
-static inline int segment_teardown(void **state) {
+static inline int segment_teardown(void **state)
+{
     segment_unmap(segment);
     segment_remove(segment_test_name);
     return 0;

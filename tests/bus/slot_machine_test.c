@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "bus/ring.h"
@@ -20,8 +21,8 @@
 
 enum { CALLS = 2, RING = 8 };
 enum far_state { FAR_NONE, FAR_RINGING, FAR_UP, FAR_OVER };
-enum { TO_INVITE = 1, TO_CANCEL = 2, TO_ACK = 4, TO_BYE = 8, TO_BYE_OK = 16 };       /* on the way to the far end */
-enum { FROM_183 = 1, FROM_200 = 2, FROM_FAIL = 4, FROM_BYE = 8 };                    /* on the way from it */
+enum { TO_INVITE = 1, TO_CANCEL = 2, TO_ACK = 4, TO_BYE = 8, TO_BYE_OK = 16 }; /* on the way to the far end */
+enum { FROM_183 = 1, FROM_200 = 2, FROM_FAIL = 4, FROM_BYE = 8 };              /* on the way from it */
 
 struct far {
     uint8_t state, to, from;
@@ -38,7 +39,7 @@ struct world {
     /* broker's memory */
     uint8_t broker_up, pops_up; /* pops_up: the up record is popped when `todo` is done */
     uint16_t todo;
-    uint8_t todo_call;          /* whose dialog the SIP messages of todo belong to */
+    uint8_t todo_call; /* whose dialog the SIP messages of todo belong to */
     /* media thread */
     uint8_t running, media_generation, worker_epoch, releasing; /* releasing: RELEASED not yet pushed; pop after it */
     struct record down[RING], up[RING];
@@ -53,22 +54,26 @@ static struct world *worlds; /* all that were reached */
 static uint32_t *parents, *table;
 static const char **moves;
 static uint32_t count, size, table_mask;
-static uint32_t now_at;     /* the world that is being expanded */
-static const char *wrong;   /* the first thing found not to hold */
+static uint32_t now_at;   /* the world that is being expanded */
+static const char *wrong; /* the first thing found not to hold */
 
-static uint64_t hash(const struct world *w) {
+static uint64_t hash(const struct world *w)
+{
     uint64_t h = 14695981039346656037ull;
     for (size_t i = 0; i < sizeof *w; i++) h = (h ^ ((const uint8_t *)w)[i]) * 1099511628211ull;
     return h ^ h >> 32;
 }
 
-static void path_print(uint32_t at) {
+static void path_print(uint32_t at)
+{
     if (at) path_print(parents[at]);
     print_message("  %s → %s%s gen %u, running %u, down %u, up %u\n", moves[at], slot_state_name((enum slot_state)worlds[at].state),
-                  worlds[at].answered ? " answered" : "", worlds[at].generation, worlds[at].running, worlds[at].down_count, worlds[at].up_count);
+                  worlds[at].answered ? " answered" : "", worlds[at].generation, worlds[at].running, worlds[at].down_count,
+                  worlds[at].up_count);
 }
 
-static void table_grow(void) {
+static void table_grow(void)
+{
     free(table);
     table_mask = table_mask ? table_mask * 2 + 1 : (1u << 20) - 1;
     table = calloc((size_t)table_mask + 1, sizeof *table);
@@ -79,7 +84,8 @@ static void table_grow(void) {
     }
 }
 
-static void reach(const struct world *w, const char *move) {
+static void reach(const struct world *w, const char *move)
+{
     uint64_t h;
     if (count * 2ull > table_mask) table_grow();
     for (h = hash(w); table[h & table_mask]; h++)
@@ -100,11 +106,12 @@ static void reach(const struct world *w, const char *move) {
 /* --- broker ----------------------------------------------------------------------------------------------- */
 
 /* One event: the half is written at once, what is to be sent becomes `todo`, sent in later moves. */
-static bool broker_event(struct world *w, enum slot_event event, uint8_t call) {
+static bool broker_event(struct world *w, enum slot_event event, uint8_t call)
+{
     struct slot_now now = { (enum slot_state)w->state, w->answered, false };
     bool own = call == w->generation && w->state != SLOT_FREE;
     struct slot_step step;
-    if (!own && event != SLOT_LEASE) now = (struct slot_now){ SLOT_FREE, false, false };
+    if (!own && event != SLOT_LEASE) now = (struct slot_now) { SLOT_FREE, false, false };
     step = slot_next(now, event);
     if (step.refused) return false;
     if (own || event == SLOT_LEASE) {
@@ -116,22 +123,25 @@ static bool broker_event(struct world *w, enum slot_event event, uint8_t call) {
     return true;
 }
 
-static void ring_put(struct record *ring, uint8_t *n, uint8_t kind, uint8_t generation) {
+static void ring_put(struct record *ring, uint8_t *n, uint8_t kind, uint8_t generation)
+{
     if (*n == RING) {
         wrong = "a ring overflowed";
         return;
     }
-    ring[(*n)++] = (struct record){ kind, generation };
+    ring[(*n)++] = (struct record) { kind, generation };
 }
 
-static void ring_take(struct record *ring, uint8_t *n) {
+static void ring_take(struct record *ring, uint8_t *n)
+{
     memmove(ring, ring + 1, (RING - 1) * sizeof *ring);
-    ring[RING - 1] = (struct record){ 0, 0 };
+    ring[RING - 1] = (struct record) { 0, 0 };
     (*n)--;
 }
 
 /* Sends the lowest bit of todo. */
-static void broker_send(struct world *w) {
+static void broker_send(struct world *w)
+{
     uint16_t bit = w->todo & (uint16_t)-w->todo;
     struct far *far = &w->far[w->todo_call];
     w->todo ^= bit;
@@ -150,7 +160,8 @@ static void broker_send(struct world *w) {
     if (w->pops_up) ring_take(w->up, &w->up_count), w->pops_up = 0;
 }
 
-static void lease(struct world w) {
+static void lease(struct world w)
+{
     if (w.state != SLOT_FREE || w.generation == CALLS) return;
     w.generation++;
     w.half_worker_epoch = w.worker_epoch;
@@ -160,7 +171,8 @@ static void lease(struct world w) {
     reach(&w, "lease, INVITE");
 }
 
-static void broker_reads_sip(struct world w, uint8_t call, uint8_t message, enum slot_event event, const char *move) {
+static void broker_reads_sip(struct world w, uint8_t call, uint8_t message, enum slot_event event, const char *move)
+{
     if (!(w.far[call].from & message)) return;
     /* 200 and BYE are repeated until ACK and 200 came: they stay on the way. The others are read once. */
     if (message == FROM_183 || message == FROM_FAIL) w.far[call].from &= (uint8_t)~message;
@@ -168,7 +180,8 @@ static void broker_reads_sip(struct world w, uint8_t call, uint8_t message, enum
     reach(&w, move);
 }
 
-static void broker_reads_up(struct world w) {
+static void broker_reads_up(struct world w)
+{
     if (!w.up_count) return;
     if (w.up[0].generation == w.generation && broker_event(&w, SLOT_RELEASED, w.generation)) {
         w.pops_up = w.todo != 0;
@@ -178,7 +191,8 @@ static void broker_reads_up(struct world w) {
     reach(&w, "broker reads RELEASED");
 }
 
-static void broker_moves(const struct world *at) {
+static void broker_moves(const struct world *at)
+{
     struct world w = *at;
     if (!w.broker_up) { /* the next incarnation adopts */
         w.broker_up = 1;
@@ -218,7 +232,8 @@ static void broker_moves(const struct world *at) {
 
 /* --- media thread ----------------------------------------------------------------------------------------- */
 
-static void worker_moves(const struct world *at) {
+static void worker_moves(const struct world *at)
+{
     struct world w = *at;
     struct slot_media_now now = { w.running, w.media_generation };
     if (w.worker_deaths) {
@@ -237,9 +252,14 @@ static void worker_moves(const struct world *at) {
     }
     if (!w.down_count) return;
     switch (slot_media_next(&now, w.down[0].kind, w.down[0].generation, w.generation, (enum slot_state)w.state)) {
-    case SLOT_MEDIA_RELEASE: w.releasing = w.down[0].generation; break;
-    case SLOT_MEDIA_REPLACE: wrong = "media begun over another call's"; break;
-    default: ring_take(w.down, &w.down_count);
+    case SLOT_MEDIA_RELEASE:
+        w.releasing = w.down[0].generation;
+        break;
+    case SLOT_MEDIA_REPLACE:
+        wrong = "media begun over another call's";
+        break;
+    default:
+        ring_take(w.down, &w.down_count);
     }
     w.running = now.running;
     w.media_generation = (uint8_t)now.generation;
@@ -248,16 +268,18 @@ static void worker_moves(const struct world *at) {
 
 /* --- far end ---------------------------------------------------------------------------------------------- */
 
-static void far_hears(struct far *f, uint8_t message) {
+static void far_hears(struct far *f, uint8_t message)
+{
     f->to &= (uint8_t)~message;
     if (message == TO_INVITE && f->state == FAR_NONE) f->state = FAR_RINGING;
     if (message == TO_ACK) f->from &= (uint8_t)~FROM_200, f->acked = 1;
     if (message == TO_BYE_OK) f->from &= (uint8_t)~FROM_BYE;
     if (message == TO_CANCEL && f->state == FAR_RINGING) f->state = FAR_OVER, f->from |= FROM_FAIL; /* 487 */
-    if (message == TO_BYE && f->state == FAR_UP) f->state = FAR_OVER, f->from &= (uint8_t)~(FROM_BYE | FROM_200);
+    if (message == TO_BYE && f->state == FAR_UP) f->state = FAR_OVER, f->from &= (uint8_t) ~(FROM_BYE | FROM_200);
 }
 
-static void far_moves(const struct world *at) {
+static void far_moves(const struct world *at)
+{
     for (uint8_t call = 1; call <= CALLS; call++) {
         const struct far *now = &at->far[call];
         for (uint8_t message = 1; message <= TO_BYE_OK; message <<= 1) {
@@ -287,14 +309,16 @@ static void far_moves(const struct world *at) {
 
 /* --- what must hold --------------------------------------------------------------------------------------- */
 
-static void always(const struct world *w) {
+static void always(const struct world *w)
+{
     if (w->running && (w->state == SLOT_FREE || w->state == SLOT_DIALLING)) wrong = "media runs on a slot that nobody holds";
     if (w->running && w->media_generation != w->generation) wrong = "media of an old call runs beside a new one";
     if (w->down_count > 6 || w->up_count > 6) wrong = "a ring grows";
 }
 
 /* Nothing is on its way and nobody is about to do anything: only free decisions (a new call, a hangup) are left. */
-static bool quiet(const struct world *w) {
+static bool quiet(const struct world *w)
+{
     if (!w->broker_up || w->todo || w->releasing || w->down_count || w->up_count) return false;
     if (w->state != SLOT_FREE && w->half_worker_epoch != w->worker_epoch && w->state != SLOT_ENDING) return false;
     for (int call = 1; call <= CALLS; call++)
@@ -302,7 +326,8 @@ static bool quiet(const struct world *w) {
     return true;
 }
 
-static void when_quiet(const struct world *w) {
+static void when_quiet(const struct world *w)
+{
     if (w->state == SLOT_ENDING) wrong = "a slot stays ENDING for ever";
     if (w->state == SLOT_MEDIA && !w->running) wrong = "a slot in MEDIA whose media does not run";
     for (int call = 1; call <= CALLS; call++)
@@ -310,7 +335,8 @@ static void when_quiet(const struct world *w) {
             wrong = "a far end stays connected to nobody";
 }
 
-static uint32_t walk(uint8_t broker_deaths, uint8_t worker_deaths) {
+static uint32_t walk(uint8_t broker_deaths, uint8_t worker_deaths)
+{
     struct world first;
     uint32_t settled = 0;
     memset(&first, 0, sizeof first);
@@ -339,26 +365,28 @@ static uint32_t walk(uint8_t broker_deaths, uint8_t worker_deaths) {
     return count;
 }
 
-static void nothing_leaks_in_any_order_of_messages(void **state) {
-    assert_true(walk(0, 0) > 1000);
-}
+static void nothing_leaks_in_any_order_of_messages(void **state) { assert_true(walk(0, 0) > 1000); }
 
-static void nothing_leaks_when_the_broker_dies_at_any_step(void **state) {
+static void nothing_leaks_when_the_broker_dies_at_any_step(void **state)
+{
     walk(1, 0);
     if (getenv("CARILLON_LONG")) walk(2, 0);
 }
 
-static void nothing_leaks_when_the_worker_dies_at_any_step(void **state) {
+static void nothing_leaks_when_the_worker_dies_at_any_step(void **state)
+{
     walk(0, 1);
     if (getenv("CARILLON_LONG")) walk(0, 2);
 }
 
-static void nothing_leaks_when_both_die_at_any_step(void **state) {
+static void nothing_leaks_when_both_die_at_any_step(void **state)
+{
     if (!getenv("CARILLON_LONG")) skip();
     walk(1, 1);
 }
 
-static void an_inbound_call_that_is_given_up_before_its_answer_is_rejected_and_after_it_gets_bye(void **state) {
+static void an_inbound_call_that_is_given_up_before_its_answer_is_rejected_and_after_it_gets_bye(void **state)
+{
     struct slot_now offered = { SLOT_DIALLING, false, true }, up = { SLOT_MEDIA, true, true };
     assert_true(slot_next(offered, SLOT_HANGUP).send & SLOT_SEND_REJECT);
     assert_int_equal(slot_next(offered, SLOT_HANGUP).next.state, SLOT_FREE);
@@ -367,21 +395,24 @@ static void an_inbound_call_that_is_given_up_before_its_answer_is_rejected_and_a
     assert_false(slot_next(up, SLOT_HANGUP).send & (SLOT_SEND_REJECT | SLOT_SEND_CANCEL));
 }
 
-static void a_repeated_2xx_gets_ack_again_and_no_second_bye(void **state) {
+static void a_repeated_2xx_gets_ack_again_and_no_second_bye(void **state)
+{
     struct slot_now ending = { SLOT_ENDING, false, false };
     struct slot_step first = slot_next(ending, SLOT_ANSWER);
     assert_int_equal(first.send, SLOT_SEND_ACK | SLOT_SEND_BYE);
     assert_int_equal(slot_next(first.next, SLOT_ANSWER).send, SLOT_SEND_ACK);
 }
 
-static void generations_may_wrap(void **state) {
+static void generations_may_wrap(void **state)
+{
     struct slot_media_now now = { true, UINT32_MAX };
     assert_int_equal(slot_media_next(&now, RING_MEDIA_STOP, UINT32_MAX, UINT32_MAX, SLOT_ENDING), SLOT_MEDIA_RELEASE);
     assert_int_equal(slot_media_next(&now, RING_MEDIA_START, 0, 0, SLOT_MEDIA), SLOT_MEDIA_BEGIN);
     assert_int_equal(slot_media_next(&now, RING_MEDIA_STOP, UINT32_MAX, 0, SLOT_MEDIA), SLOT_MEDIA_DROP);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_leaks_in_any_order_of_messages),
         cmocka_unit_test(nothing_leaks_when_the_broker_dies_at_any_step),

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #include "bus/eventlog.h"
@@ -18,14 +19,16 @@
 #include "bus/limits.h"
 #include "bus/ring.h"
 
-static void *memory(size_t bytes) {
+static void *memory(size_t bytes)
+{
     void *p = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
     assert_non_null(p);
     memset(p, 0, bytes);
     return p;
 }
 
-static void a_ring_gives_records_in_order_and_a_full_one_says_so(void **state) {
+static void a_ring_gives_records_in_order_and_a_full_one_says_so(void **state)
+{
     struct ring *ring = memory(ring_bytes(8));
     struct ring_record r = { 0 };
     ring_init(ring, 8);
@@ -45,7 +48,8 @@ static void a_ring_gives_records_in_order_and_a_full_one_says_so(void **state) {
     free(ring);
 }
 
-static void a_ring_with_senseless_cursors_is_made_anew(void **state) {
+static void a_ring_with_senseless_cursors_is_made_anew(void **state)
+{
     struct ring *ring = memory(ring_bytes(8));
     ring_init(ring, 8);
     memset((char *)ring + 64, 0x5a, 16); /* the producer's cursors */
@@ -54,18 +58,27 @@ static void a_ring_with_senseless_cursors_is_made_anew(void **state) {
     free(ring);
 }
 
-static uint32_t mix(uint32_t x) {
+static uint32_t mix(uint32_t x)
+{
     x = (x ^ x >> 16) * 0x7feb352du;
     return x ^ x >> 15;
 }
 
-static void lane_frames_of_all_lengths_come_out_as_they_went_in(void **state) {
+static void lane_frames_of_all_lengths_come_out_as_they_went_in(void **state)
+{
     struct lane *lane = memory(lane_bytes(4096));
     char bytes[2048];
     uint32_t in = 0, out = 0;
     lane_init(lane, 4096);
     while (out < 100000) {
-        struct frame f = { .type = FRAME_REQUEST, .kind = 7, .id = in, .status = -3, .deadline_ns = in * 5, .pairs = { bytes, mix(in) % 1900 }, .epoch = 4, .to_epoch = 6 };
+        struct frame f = { .type = FRAME_REQUEST,
+                           .kind = 7,
+                           .id = in,
+                           .status = -3,
+                           .deadline_ns = in * 5,
+                           .pairs = { bytes, mix(in) % 1900 },
+                           .epoch = 4,
+                           .to_epoch = 6 };
         memset(bytes, (int)in, f.pairs.length);
         if (!lane_send(lane, &f)) {
             in++;
@@ -74,7 +87,8 @@ static void lane_frames_of_all_lengths_come_out_as_they_went_in(void **state) {
         for (uint32_t n = mix(in + out) % 5 + 1; n-- && lane_receive(lane, &f); out++) {
             assert_int_equal(f.id, out);
             assert_int_equal(f.pairs.length, mix(out) % 1900);
-            assert_true(f.kind == 7 && f.type == FRAME_REQUEST && f.status == -3 && f.deadline_ns == out * 5 && f.epoch == 4 && f.to_epoch == 6);
+            assert_true(f.kind == 7 && f.type == FRAME_REQUEST && f.status == -3 && f.deadline_ns == out * 5 && f.epoch == 4 &&
+                        f.to_epoch == 6);
             for (size_t i = 0; i < f.pairs.length; i++) assert_int_equal((unsigned char)f.pairs.data[i], out & 255);
             lane_release(lane);
         }
@@ -82,7 +96,8 @@ static void lane_frames_of_all_lengths_come_out_as_they_went_in(void **state) {
     free(lane);
 }
 
-static void a_frame_is_seen_again_until_it_is_released(void **state) {
+static void a_frame_is_seen_again_until_it_is_released(void **state)
+{
     struct lane *lane = memory(lane_bytes(4096));
     struct frame f = { .type = FRAME_NOTE, .id = 1 }, got;
     lane_init(lane, 4096);
@@ -95,7 +110,8 @@ static void a_frame_is_seen_again_until_it_is_released(void **state) {
     free(lane);
 }
 
-static void a_lane_refuses_what_can_never_fit_and_what_does_not_fit_now(void **state) {
+static void a_lane_refuses_what_can_never_fit_and_what_does_not_fit_now(void **state)
+{
     struct lane *lane = memory(lane_bytes(4096));
     char bytes[4096] = { 0 };
     struct frame f = { .type = FRAME_NOTE, .pairs = { bytes, 2048 } };
@@ -108,7 +124,8 @@ static void a_lane_refuses_what_can_never_fit_and_what_does_not_fit_now(void **s
     free(lane);
 }
 
-static void a_scribbled_lane_is_skipped_and_goes_on(void **state) {
+static void a_scribbled_lane_is_skipped_and_goes_on(void **state)
+{
     struct lane *lane = memory(lane_bytes(4096));
     struct frame f = { .type = FRAME_NOTE, .id = 1 }, got;
     lane_init(lane, 4096);
@@ -125,13 +142,15 @@ static void a_scribbled_lane_is_skipped_and_goes_on(void **state) {
 
 enum { LOG_BYTES = 1 << 20 };
 
-static struct eventlog *new_log(void) {
+static struct eventlog *new_log(void)
+{
     struct eventlog *log = memory(eventlog_bytes(LOG_BYTES));
     eventlog_init(log, 3, LOG_BYTES);
     return log;
 }
 
-static void publish(struct eventlog *log, uint64_t n) {
+static void publish(struct eventlog *log, uint64_t n)
+{
     struct event_head head = { .producer = 3, .epoch = 1, .call_sequence = n, .type = 9 };
     struct kv kv = KV_INIT;
     char filler[2000];
@@ -143,14 +162,16 @@ static void publish(struct eventlog *log, uint64_t n) {
     kv_free(&kv);
 }
 
-static void expect(const struct event_head *head, const struct kv *kv, uint64_t n) {
+static void expect(const struct event_head *head, const struct kv *kv, uint64_t n)
+{
     assert_int_equal(head->sequence, n);
     assert_int_equal(head->call_sequence, n);
     assert_true(kv_valid(kv_view(kv)));
     assert_int_equal(kv_get_int(kv_view(kv), "n", 0), n);
 }
 
-static void every_reader_that_keeps_up_sees_every_event(void **state) {
+static void every_reader_that_keeps_up_sees_every_event(void **state)
+{
     struct eventlog *log = new_log();
     struct eventlog_cursor a = { 0 }, b = { 0 };
     struct event_head head;
@@ -171,7 +192,8 @@ static void every_reader_that_keeps_up_sees_every_event(void **state) {
     free(log);
 }
 
-static void a_lapped_reader_learns_exactly_how_many_it_missed(void **state) {
+static void a_lapped_reader_learns_exactly_how_many_it_missed(void **state)
+{
     struct eventlog *log = new_log();
     struct eventlog_cursor c;
     struct event_head head;
@@ -194,7 +216,8 @@ static void a_lapped_reader_learns_exactly_how_many_it_missed(void **state) {
     free(log);
 }
 
-static void a_reader_resumes_from_a_sequence_that_is_still_there(void **state) {
+static void a_reader_resumes_from_a_sequence_that_is_still_there(void **state)
+{
     struct eventlog *log = new_log();
     struct eventlog_cursor c;
     struct event_head head;
@@ -216,7 +239,8 @@ static void a_reader_resumes_from_a_sequence_that_is_still_there(void **state) {
 }
 
 /* A writer that dies in the middle of a publish: the last page of its pairs cannot be read. */
-static void die_publishing(struct eventlog *log, size_t length) {
+static void die_publishing(struct eventlog *log, size_t length)
+{
     int status;
     pid_t pid = fork();
     if (!pid) {
@@ -227,14 +251,15 @@ static void die_publishing(struct eventlog *log, size_t length) {
         mprotect(bytes + all - page, page, PROT_NONE);
         signal(SIGSEGV, SIG_DFL);
         prctl(PR_SET_DUMPABLE, 0);
-        eventlog_publish(log, &head, (struct kv_view){ bytes + all - page - length + 1, length });
+        eventlog_publish(log, &head, (struct kv_view) { bytes + all - page - length + 1, length });
         _exit(0);
     }
     waitpid(pid, &status, 0);
     assert_true(WIFSIGNALED(status));
 }
 
-static void a_slow_reader_never_takes_what_a_dead_writer_overwrote_for_an_event(void **state) {
+static void a_slow_reader_never_takes_what_a_dead_writer_overwrote_for_an_event(void **state)
+{
     struct eventlog *log = mmap(NULL, eventlog_bytes(LOG_BYTES), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     struct eventlog_cursor slow;
     struct event_head head;
@@ -266,17 +291,19 @@ static void a_slow_reader_never_takes_what_a_dead_writer_overwrote_for_an_event(
     munmap(log, eventlog_bytes(LOG_BYTES));
 }
 
-static void an_event_too_long_is_refused_and_the_longest_passes(void **state) {
+static void an_event_too_long_is_refused_and_the_longest_passes(void **state)
+{
     struct eventlog *log = new_log();
     struct event_head head = { 0 };
     char *bytes = calloc(1, BUS_EVENT_BYTES_MAX + 1);
-    assert_int_equal(eventlog_publish(log, &head, (struct kv_view){ bytes, BUS_EVENT_BYTES_MAX + 1 }), -EMSGSIZE);
-    for (int i = 0; i < 100; i++) assert_int_equal(eventlog_publish(log, &head, (struct kv_view){ bytes, BUS_EVENT_BYTES_MAX }), 0);
+    assert_int_equal(eventlog_publish(log, &head, (struct kv_view) { bytes, BUS_EVENT_BYTES_MAX + 1 }), -EMSGSIZE);
+    for (int i = 0; i < 100; i++) assert_int_equal(eventlog_publish(log, &head, (struct kv_view) { bytes, BUS_EVENT_BYTES_MAX }), 0);
     free(bytes);
     free(log);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_ring_gives_records_in_order_and_a_full_one_says_so),
         cmocka_unit_test(a_ring_with_senseless_cursors_is_made_anew),

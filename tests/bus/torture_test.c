@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #include "bus/eventlog.h"
@@ -48,32 +49,37 @@ static struct book *book;
 static void *stream; /* what is being tortured, in shared memory */
 enum { STREAM_BYTES = 4 << 20 };
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     book = mmap(NULL, sizeof *book, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     stream = mmap(NULL, STREAM_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     return book == MAP_FAILED || stream == MAP_FAILED;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     munmap(book, sizeof *book);
     munmap(stream, STREAM_BYTES);
     return 0;
 }
 
-static uint64_t hash(uint64_t x) {
+static uint64_t hash(uint64_t x)
+{
     x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ull;
     x = (x ^ x >> 27) * 0x94d049bb133111ebull;
     return x ^ x >> 31;
 }
 
-static bool doubted(uint64_t n) {
+static bool doubted(uint64_t n)
+{
     for (uint32_t i = book->doubts_count; i-- > 0;)
         if (book->doubts[i] == n) return true;
     return false;
 }
 
 /* The consumer's verdict on the next number. Out of order is anything but the last one again or the next ones. */
-static void account(uint64_t n, bool whole) {
+static void account(uint64_t n, bool whole)
+{
     uint64_t before = book->seen;
     if (!whole && !book->torn++) book->first_bad = n;
     if (n == before) {
@@ -92,7 +98,8 @@ static void account(uint64_t n, bool whole) {
 
 /* --- processes -------------------------------------------------------------------------------------------- */
 
-static pid_t start(void (*role)(void)) {
+static pid_t start(void (*role)(void))
+{
     pid_t pid = fork();
     if (pid) return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -101,7 +108,8 @@ static pid_t start(void (*role)(void)) {
 }
 
 /* Lets both run and kills one of them after a random while, `kills` times; then lets them end. */
-static void torture(void (*producer)(void), void (*consumer)(void), int kills) {
+static void torture(void (*producer)(void), void (*consumer)(void), int kills)
+{
     void (*role[2])(void) = { producer, consumer };
     pid_t pid[2] = { start(producer), start(consumer) };
     unsigned seed = (unsigned)clock_mono_ns();
@@ -128,16 +136,15 @@ static void torture(void (*producer)(void), void (*consumer)(void), int kills) {
     }
 }
 
-static int kills_wanted(void) {
-    return getenv("CARILLON_LONG") ? 4000 : 600;
-}
+static int kills_wanted(void) { return getenv("CARILLON_LONG") ? 4000 : 600; }
 
-static void verdict(const char *what) {
+static void verdict(const char *what)
+{
     print_message("%s: %llu handled, %llu seen twice, %u in doubt, %llu missed by laps\n", what, (unsigned long long)book->handled,
                   (unsigned long long)book->again, book->doubts_count, (unsigned long long)book->missed);
     if (book->torn || book->lost || book->disorder)
-        print_message("torn %llu, lost %llu, disorder %llu, first at %llu\n", (unsigned long long)book->torn, (unsigned long long)book->lost,
-                      (unsigned long long)book->disorder, (unsigned long long)book->first_bad);
+        print_message("torn %llu, lost %llu, disorder %llu, first at %llu\n", (unsigned long long)book->torn,
+                      (unsigned long long)book->lost, (unsigned long long)book->disorder, (unsigned long long)book->first_bad);
     assert_int_equal(book->torn, 0);
     assert_int_equal(book->lost, 0);
     assert_int_equal(book->disorder, 0);
@@ -145,25 +152,25 @@ static void verdict(const char *what) {
 }
 
 /* The last pushed, too; but the last of all may be in doubt. */
-static bool all_arrived(void) {
+static bool all_arrived(void)
+{
     uint64_t last = book->done;
     while (last && doubted(last) && book->seen < last) last--;
     return book->seen >= last;
 }
 
-static void wait_a_little(void) {
-    sched_yield();
-}
+static void wait_a_little(void) { sched_yield(); }
 
 /* --- ring ------------------------------------------------------------------------------------------------- */
 
-static void ring_producer(void) {
+static void ring_producer(void)
+{
     struct ring_record r = { .kind = RING_MEDIA_START };
     CHECK(ring_repair(stream) == 0);
     while (!book->stop) {
         uint64_t n = book->done + 1;
         r.time_ns = (int64_t)n;
-        for (int i = 0; i < 5; i++) memcpy(r.data + 8 * i, &(uint64_t){ hash(n + (uint64_t)i) }, 8);
+        for (int i = 0; i < 5; i++) memcpy(r.data + 8 * i, &(uint64_t) { hash(n + (uint64_t)i) }, 8);
         book->intent = n;
         while (ring_push(stream, &r)) {
             if (book->stop) return; /* not pushed, and not told */
@@ -173,7 +180,8 @@ static void ring_producer(void) {
     }
 }
 
-static void ring_consumer(void) {
+static void ring_consumer(void)
+{
     struct ring_record r;
     CHECK(ring_repair(stream) == 0);
     for (;;) {
@@ -183,13 +191,14 @@ static void ring_consumer(void) {
             wait_a_little();
             continue;
         }
-        for (int i = 0; i < 5; i++) whole = whole && !memcmp(r.data + 8 * i, &(uint64_t){ hash((uint64_t)r.time_ns + (uint64_t)i) }, 8);
+        for (int i = 0; i < 5; i++) whole = whole && !memcmp(r.data + 8 * i, &(uint64_t) { hash((uint64_t)r.time_ns + (uint64_t)i) }, 8);
         account((uint64_t)r.time_ns, whole);
         ring_pop(stream);
     }
 }
 
-static void a_ring_loses_and_tears_nothing_whoever_dies(void **state) {
+static void a_ring_loses_and_tears_nothing_whoever_dies(void **state)
+{
     ring_init(stream, 256);
     torture(ring_producer, ring_consumer, kills_wanted());
     verdict("ring");
@@ -200,11 +209,14 @@ static void a_ring_loses_and_tears_nothing_whoever_dies(void **state) {
 
 static char lane_text[4096];
 
-static void lane_producer(void) {
+static void lane_producer(void)
+{
     CHECK(lane_repair(stream) == 0);
     while (!book->stop) {
         uint64_t n = book->done + 1;
-        struct frame f = { .type = FRAME_NOTE, .id = (uint32_t)n, .deadline_ns = (int64_t)n, .pairs = { lane_text, hash(n) % sizeof lane_text } };
+        struct frame f = {
+            .type = FRAME_NOTE, .id = (uint32_t)n, .deadline_ns = (int64_t)n, .pairs = { lane_text, hash(n) % sizeof lane_text }
+        };
         memset(lane_text, (int)n, f.pairs.length);
         book->intent = n;
         while (lane_send(stream, &f)) {
@@ -215,7 +227,8 @@ static void lane_producer(void) {
     }
 }
 
-static void lane_consumer(void) {
+static void lane_consumer(void)
+{
     struct frame f;
     CHECK(lane_repair(stream) == 0);
     for (;;) {
@@ -234,7 +247,8 @@ static void lane_consumer(void) {
     }
 }
 
-static void a_lane_loses_and_tears_nothing_whoever_dies(void **state) {
+static void a_lane_loses_and_tears_nothing_whoever_dies(void **state)
+{
     lane_init(stream, 64 << 10);
     torture(lane_producer, lane_consumer, kills_wanted());
     verdict("lane");
@@ -244,11 +258,10 @@ static void a_lane_loses_and_tears_nothing_whoever_dies(void **state) {
 /* --- event log -------------------------------------------------------------------------------------------- */
 
 /* Its cursor outlives a reader, as a client's resume token does; `seen` and the cursor are one. */
-static struct eventlog_cursor *kept_cursor(void) {
-    return (struct eventlog_cursor *)((char *)stream + STREAM_BYTES - 4096);
-}
+static struct eventlog_cursor *kept_cursor(void) { return (struct eventlog_cursor *)((char *)stream + STREAM_BYTES - 4096); }
 
-static void log_producer(void) {
+static void log_producer(void)
+{
     static char text[3000];
     eventlog_repair(stream);
     while (!book->stop) {
@@ -257,13 +270,14 @@ static void log_producer(void) {
         size_t length = hash(n) % sizeof text;
         memset(text, (int)n, length);
         book->intent = n;
-        CHECK(!eventlog_publish(stream, &head, (struct kv_view){ text, length }));
+        CHECK(!eventlog_publish(stream, &head, (struct kv_view) { text, length }));
         book->done = n;
         if (n % 64 == 0) wait_a_little();
     }
 }
 
-static bool event_whole(const struct event_head *head, const struct kv *pairs) {
+static bool event_whole(const struct event_head *head, const struct kv *pairs)
+{
     uint64_t n = head->call_sequence;
     if (head->producer != 3 || pairs->bytes.length != hash(n) % 3000) return false;
     for (size_t i = 0; i < pairs->bytes.length; i++)
@@ -272,7 +286,8 @@ static bool event_whole(const struct event_head *head, const struct kv *pairs) {
 }
 
 /* Sequence numbers of the log have no gap but those that a lap explains; the numbers inside follow with the doubts' gaps. */
-static void log_consumer(void) {
+static void log_consumer(void)
+{
     struct eventlog_cursor c = *kept_cursor();
     struct event_head head;
     struct kv pairs = KV_INIT;
@@ -296,7 +311,8 @@ static void log_consumer(void) {
     }
 }
 
-static void an_event_log_tears_nothing_and_counts_what_a_lapped_reader_missed_whoever_dies(void **state) {
+static void an_event_log_tears_nothing_and_counts_what_a_lapped_reader_missed_whoever_dies(void **state)
+{
     eventlog_init(stream, 3, 1 << 20);
     eventlog_seek_end(stream, kept_cursor());
     torture(log_producer, log_consumer, kills_wanted());
@@ -306,7 +322,8 @@ static void an_event_log_tears_nothing_and_counts_what_a_lapped_reader_missed_wh
 /* --- slot halves ------------------------------------------------------------------------------------------ */
 
 /* The fields that change together say the same number. */
-static void slot_producer(void) {
+static void slot_producer(void)
+{
     struct slot *slot = stream;
     slot_repair(slot, true, false);
     while (!book->stop) {
@@ -323,7 +340,8 @@ static void slot_producer(void) {
     }
 }
 
-static void slot_consumer(void) {
+static void slot_consumer(void)
+{
     struct slot *slot = stream;
     struct slot_call c;
     while (!book->stop) {
@@ -333,7 +351,8 @@ static void slot_consumer(void) {
             wait_a_little();
             continue;
         }
-        whole = c.lead == c.generation && c.free_since_ns == c.generation && strlen(c.target) == BUS_URI_MAX - 1 && strlen(c.route) == BUS_ROUTE_MAX - 1;
+        whole = c.lead == c.generation && c.free_since_ns == c.generation && strlen(c.target) == BUS_URI_MAX - 1 &&
+                strlen(c.route) == BUS_ROUTE_MAX - 1;
         for (int i = 0; whole && i < BUS_URI_MAX - 1; i++) whole = c.target[i] == 'a' + (char)(c.generation % 26);
         for (int i = 0; whole && i < BUS_ROUTE_MAX - 1; i++) whole = c.route[i] == c.target[0];
         /* After a death in the middle the repaired half is readable and mixed until its next change; see the note below. */
@@ -342,7 +361,8 @@ static void slot_consumer(void) {
     }
 }
 
-static void a_half_is_read_whole_while_its_writer_lives(void **state) {
+static void a_half_is_read_whole_while_its_writer_lives(void **state)
+{
     struct slot *slot = stream;
     pid_t pid[2];
     int status;
@@ -360,7 +380,8 @@ static void a_half_is_read_whole_while_its_writer_lives(void **state) {
 
 /* A writer that dies in the middle leaves a mixed half, which nobody can undo. What must hold: readers do not take it for
  * whole before the repair, and its strings end within themselves after it. */
-static void after_a_death_a_half_is_unreadable_until_repaired_and_then_terminated(void **state) {
+static void after_a_death_a_half_is_unreadable_until_repaired_and_then_terminated(void **state)
+{
     struct slot *slot = stream;
     int unreadable = 0, status;
     for (int i = 0; i < kills_wanted() / 2; i++) {
@@ -381,7 +402,8 @@ static void after_a_death_a_half_is_unreadable_until_repaired_and_then_terminate
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         T(a_ring_loses_and_tears_nothing_whoever_dies),
         T(a_lane_loses_and_tears_nothing_whoever_dies),

@@ -5,11 +5,13 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 #include "core/kv.h"
 
-static void a_buffer_is_always_terminated_and_empty_text_is_never_null(void **state) {
+static void a_buffer_is_always_terminated_and_empty_text_is_never_null(void **state)
+{
     struct buf b = BUF_INIT;
     char *taken;
     assert_string_equal(buf_text(&b), "");
@@ -27,7 +29,8 @@ static void a_buffer_is_always_terminated_and_empty_text_is_never_null(void **st
     free(taken);
 }
 
-static void a_buffer_grows_to_any_length_and_refuses_what_overflows(void **state) {
+static void a_buffer_grows_to_any_length_and_refuses_what_overflows(void **state)
+{
     struct buf b = BUF_INIT;
     for (int i = 0; i < 10000; i++) assert_int_equal(buf_printf(&b, "%05d", i), 0);
     assert_int_equal(b.length, 50000);
@@ -37,7 +40,8 @@ static void a_buffer_grows_to_any_length_and_refuses_what_overflows(void **state
     buf_free(&b);
 }
 
-static void pairs_keep_order_repeats_and_any_byte(void **state) {
+static void pairs_keep_order_repeats_and_any_byte(void **state)
+{
     struct kv kv = KV_INIT;
     struct kv_pair pair;
     size_t at = 0, length;
@@ -63,7 +67,8 @@ static void pairs_keep_order_repeats_and_any_byte(void **state) {
     kv_free(&kv);
 }
 
-static void no_cut_or_flipped_encoding_is_read_beyond_its_end(void **state) {
+static void no_cut_or_flipped_encoding_is_read_beyond_its_end(void **state)
+{
     struct kv kv = KV_INIT;
     struct kv_view view;
     kv_add(&kv, "name", "value");
@@ -72,7 +77,7 @@ static void no_cut_or_flipped_encoding_is_read_beyond_its_end(void **state) {
     for (size_t n = 0; n < view.length; n++) { /* each in memory of its exact size, for the sanitizers */
         char *copy = malloc(n ? n : 1);
         memcpy(copy, view.data, n);
-        assert_int_equal(kv_valid((struct kv_view){ copy, n }), n == 0 || n == 8 + 5 + 6);
+        assert_int_equal(kv_valid((struct kv_view) { copy, n }), n == 0 || n == 8 + 5 + 6);
         free(copy);
     }
     for (size_t n = 0; n < view.length * 8; n++) {
@@ -90,7 +95,8 @@ static void no_cut_or_flipped_encoding_is_read_beyond_its_end(void **state) {
     kv_free(&kv);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_buffer_is_always_terminated_and_empty_text_is_never_null),
         cmocka_unit_test(a_buffer_grows_to_any_length_and_refuses_what_overflows),

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
 #include <cmocka.h>
 
 #include "core/buf.h"
@@ -18,19 +19,22 @@
 
 static char path[64];
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     snprintf(path, sizeof path, "/tmp/carillon-log-test.%d", (int)getpid());
     unlink(path);
     return 0;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     log_close();
     unlink(path);
     return 0;
 }
 
-static struct buf whole_file(void) {
+static struct buf whole_file(void)
+{
     struct buf b = BUF_INIT;
     FILE *f = fopen(path, "r");
     char line[16384];
@@ -40,13 +44,15 @@ static struct buf whole_file(void) {
     return b;
 }
 
-static int count(const char *text, const char *what) {
+static int count(const char *text, const char *what)
+{
     int n = 0;
     for (; (text = strstr(text, what)); text += strlen(what)) n++;
     return n;
 }
 
-static void a_line_has_time_level_place_uuid_and_text(void **state) {
+static void a_line_has_time_level_place_uuid_and_text(void **state)
+{
     struct buf b;
     assert_int_equal(log_open("worker0", path, "info"), 0);
     log_line("media", LOG_INFO, "the-uuid", "f.c", 1, "played %d", 7);
@@ -56,7 +62,8 @@ static void a_line_has_time_level_place_uuid_and_text(void **state) {
     buf_free(&b);
 }
 
-static void levels_hold_per_room_and_wrong_ones_are_refused(void **state) {
+static void levels_hold_per_room_and_wrong_ones_are_refused(void **state)
+{
     assert_int_equal(log_open("t", path, "warning,broker=debug"), 0);
     assert_true(log_wanted("broker", LOG_DEBUG));
     assert_false(log_wanted("media", LOG_INFO));
@@ -67,7 +74,8 @@ static void levels_hold_per_room_and_wrong_ones_are_refused(void **state) {
     assert_true(log_wanted("media", LOG_DEBUG));
 }
 
-static void a_source_beyond_its_rate_is_counted_not_written(void **state) {
+static void a_source_beyond_its_rate_is_counted_not_written(void **state)
+{
     struct buf b;
     int written, more = 0;
     const char *told;
@@ -82,7 +90,8 @@ static void a_source_beyond_its_rate_is_counted_not_written(void **state) {
     buf_free(&b);
 }
 
-static void text_from_outside_cannot_forge_a_line(void **state) {
+static void text_from_outside_cannot_forge_a_line(void **state)
+{
     struct buf b;
     assert_int_equal(log_open("t", path, "info"), 0);
     log_info(NULL, "one\n2026-11-23T06:30:00.123456Z ERR forged\r\x1b[0m\n");
@@ -94,12 +103,14 @@ static void text_from_outside_cannot_forge_a_line(void **state) {
     buf_free(&b);
 }
 
-static void *many_lines(void *context) {
+static void *many_lines(void *context)
+{
     for (int i = 0; i < 40; i++) log_line("t", LOG_INFO, NULL, context, i, "thread %s line %d", (char *)context, i);
     return NULL;
 }
 
-static void lines_of_ended_threads_are_all_written(void **state) {
+static void lines_of_ended_threads_are_all_written(void **state)
+{
     pthread_t threads[8];
     static char *names[] = { "a", "b", "c", "d", "e", "f", "g", "h" };
     struct buf b;
@@ -112,7 +123,8 @@ static void lines_of_ended_threads_are_all_written(void **state) {
     buf_free(&b);
 }
 
-static void after_a_reopen_lines_go_to_the_new_file(void **state) {
+static void after_a_reopen_lines_go_to_the_new_file(void **state)
+{
     char old[80];
     struct buf b;
     snprintf(old, sizeof old, "%s.1", path);
@@ -128,7 +140,8 @@ static void after_a_reopen_lines_go_to_the_new_file(void **state) {
     unlink(old);
 }
 
-static void a_failed_check_leaves_its_line_and_those_before_it(void **state) {
+static void a_failed_check_leaves_its_line_and_those_before_it(void **state)
+{
     struct buf b;
     int status;
     pid_t pid = fork();
@@ -149,7 +162,8 @@ static void a_failed_check_leaves_its_line_and_those_before_it(void **state) {
 
 #define WITH_FILE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         WITH_FILE(a_line_has_time_level_place_uuid_and_text),
         WITH_FILE(levels_hold_per_room_and_wrong_ones_are_refused),
