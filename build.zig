@@ -3,7 +3,7 @@
 //!   build       (default) the engine `carillon` and the carrier simulator → zig-out/bin
 //!   test        C unit tests of all rooms        test-ROOM   of one room (core, bus, media, lua, …)
 //!   test-asan   the same under ASan and UBSan (Debian's clang)
-//!   tests       builds them into zig-out/test without running them (tests-asan → zig-out/test-asan)
+//!   tests       builds them into zig-out/test without running them (tests-asan → zig-out/test-asan); also tests-ROOM
 //!   fuzz        fuzzers tests/fuzz/ROOM_NAME_fuzz.c (libFuzzer, Debian's clang) → zig-out/fuzz
 //!   bench       the benchmark programs bench/NAME → zig-out/bin/bench-NAME
 //!   lib-ROOM    a room alone, to see whether it compiles
@@ -59,6 +59,8 @@ const Build = struct {
     b: *std.Build,
     target: std.Build.ResolvedTarget,
     optimize: std.builtin.OptimizeMode,
+    /// Compiler flags by room, so that pkg-config is asked once.
+    room_flags: *std.StringHashMap([]const []const u8),
 
     fn files(self: Build, folder: []const u8, suffix: []const u8, without: ?[]const u8) [][]const u8 {
         const b = self.b;
@@ -104,8 +106,10 @@ const Build = struct {
     /// shared libraries' files into the room's archive.
     fn flags(self: Build, room: Room) []const []const u8 {
         const b = self.b;
+        if (self.room_flags.get(room.name)) |found| return found;
         var list: std.ArrayList([]const u8) = .empty;
         list.appendSlice(b.allocator, &warnings) catch @panic("OOM");
+        defer self.room_flags.put(room.name, list.items) catch @panic("OOM");
         if (room.packages.len == 0) return list.items;
         var argv: std.ArrayList([]const u8) = .empty;
         argv.appendSlice(b.allocator, &.{ "pkg-config", "--cflags" }) catch @panic("OOM");
@@ -149,7 +153,8 @@ pub fn build(b: *std.Build) void {
     });
     // ReleaseFast unless asked otherwise: an engine without optimisation cannot keep its 20 ms.
     const optimize = b.option(std.builtin.OptimizeMode, "optimize", "Debug, ReleaseSafe, ReleaseFast (default) or ReleaseSmall") orelse .ReleaseFast;
-    const self = Build{ .b = b, .target = target, .optimize = optimize };
+    var room_flags = std.StringHashMap([]const []const u8).init(b.allocator);
+    const self = Build{ .b = b, .target = target, .optimize = optimize, .room_flags = &room_flags };
 
     var libs = std.StringHashMap(*std.Build.Step.Compile).init(b.allocator);
     const step_build = b.step("build", "The engine and the carrier simulator (default)");
@@ -178,6 +183,7 @@ pub fn build(b: *std.Build) void {
             }
         }
         const step = b.step("test-" ++ room.name, "C unit tests of " ++ room.name);
+        const step_only = b.step("tests-" ++ room.name, "The same, built and not run");
         for (self.files("tests/" ++ room.name, "_test.c", null)) |file| {
             const m = self.module(room.name);
             m.addCSourceFile(.{ .file = b.path(file), .flags = &warnings });
@@ -190,11 +196,12 @@ pub fn build(b: *std.Build) void {
             const install = b.addInstallArtifact(exe, .{ .dest_dir = .{ .override = .{ .custom = "test" } } });
             const run = b.addRunArtifact(exe);
             run.setCwd(b.path("."));
-            step_tests.dependOn(&install.step);
+            step_only.dependOn(&install.step);
             step.dependOn(&install.step);
             step.dependOn(&run.step);
         }
         step_test.dependOn(step);
+        step_tests.dependOn(step_only);
     }
 
     const carrier_files = self.files("bench/carrier", ".c", null);
@@ -234,10 +241,12 @@ fn sanitized(self: Build) void {
     var asan = Sanitizer{ .self = self, .flags = "-fsanitize=address,undefined", .objects = .init(b.allocator) };
     var fuzz = Sanitizer{ .self = self, .flags = "-fsanitize=address,undefined,fuzzer-no-link", .objects = .init(b.allocator) };
     inline for (rooms) |room| {
+        const step_only = b.step("tests-asan-" ++ room.name, "Of " ++ room.name);
+        step_build.dependOn(step_only);
         for (self.files("tests/" ++ room.name, "_test.c", null)) |file| {
             const name = b.fmt("{s}-{s}", .{ room.name, std.fs.path.stem(file) });
             const exe = asan.program(room, file, self.files("tests/" ++ room.name, "_fake.c", null), "-fsanitize=address,undefined", "cmocka");
-            step_build.dependOn(&b.addInstallFile(exe, b.fmt("test-asan/{s}", .{name})).step);
+            step_only.dependOn(&b.addInstallFile(exe, b.fmt("test-asan/{s}", .{name})).step);
             const run = std.Build.Step.Run.create(b, b.fmt("asan {s}", .{name}));
             run.addFileArg(exe);
             run.setCwd(b.path("."));
@@ -257,13 +266,13 @@ const Sanitizer = struct {
     /// By source path: a file is compiled once for all programs.
     objects: std.StringHashMap(std.Build.LazyPath),
 
-    fn object(s: *Sanitizer, comptime room_name: []const u8, label: []const u8, source: std.Build.LazyPath) std.Build.LazyPath {
+    fn object(s: *Sanitizer, room: Room, label: []const u8, source: std.Build.LazyPath) std.Build.LazyPath {
         const b = s.self.b;
         if (s.objects.get(label)) |found| return found;
         const run = b.addSystemCommand(&.{ "sh", "-c" });
-        run.addArg(b.fmt("exec clang {s} -fno-sanitize-recover=all -O1 -Isrc -Itests -DROOM='\"{s}\"' $(pkg-config --cflags luajit) \"$@\"", .{ s.flags, room_name }));
+        run.addArg(b.fmt("exec clang {s} -fno-sanitize-recover=all -O1 -Isrc -Itests -DROOM='\"{s}\"' $(pkg-config --cflags luajit) \"$@\"", .{ s.flags, room.name }));
         run.addArg("clang");
-        run.addArgs(&warnings);
+        run.addArgs(s.self.flags(room));
         run.addArgs(&.{ "-MD", "-MF" });
         _ = run.addDepFileOutputArg("object.d");
         run.addArg("-o");
@@ -276,8 +285,8 @@ const Sanitizer = struct {
     }
 
     fn roomObjects(s: *Sanitizer, run: *std.Build.Step.Run, comptime room: Room) void {
-        for (s.self.files("src/" ++ room.name, ".c", null)) |source| run.addFileArg(s.object(room.name, source, s.self.b.path(source)));
-        for (embedded(s.self, room.name)) |source| run.addFileArg(s.object(room.name, "embedded " ++ room.name, source));
+        for (s.self.files("src/" ++ room.name, ".c", null)) |source| run.addFileArg(s.object(room, source, s.self.b.path(source)));
+        for (embedded(s.self, room.name)) |source| run.addFileArg(s.object(room, "embedded " ++ room.name, source));
     }
 
     fn program(s: *Sanitizer, comptime room: Room, file: []const u8, fakes: []const []const u8, link_flags: []const u8, package: []const u8) std.Build.LazyPath {
@@ -293,8 +302,8 @@ const Sanitizer = struct {
         const run = b.addSystemCommand(&.{ "sh", "-c" });
         run.addArg(b.fmt("exec clang {s} -rdynamic \"$@\" $(pkg-config --libs {s} {s}) {s} -lm -pthread", .{ link_flags, packages, package, libraries }));
         run.addArg("clang");
-        run.addFileArg(s.object(room.name, file, b.path(file)));
-        for (fakes) |fake| run.addFileArg(s.object(room.name, fake, b.path(fake)));
+        run.addFileArg(s.object(room, file, b.path(file)));
+        for (fakes) |fake| run.addFileArg(s.object(room, fake, b.path(fake)));
         inline for (rooms) |other| {
             if (comptime (std.mem.eql(u8, other.name, room.name) or contains(room.uses, other.name))) s.roomObjects(run, other);
         }

@@ -70,14 +70,10 @@ weight=2   reject 503
 weight=1   late200
 END
 
-# Numbers that no earlier run had, so that a demo on a kept database always has something to dial. 555-01xx and its
-# likes are set aside for fiction; the carrier takes any number.
-first=$((10#$(date +%s) % 900000 * 10000 % 9000000000))
-awk -v n="$leads" -v first="$first" 'BEGIN {
-    split("Ada Bela Clara David Emil Fatma Greta Hugo Ines Jan Kofi Lena", names, " ");
-    print "number,name,city";
-    split("Graz Leeds Porto Basel Turku Lyon", cities, " ");
-    for (i = 0; i < n; i++) printf "+1%010.0f,%s,%s\n", 2000000000 + (first + i) % 7000000000, names[i % 12 + 1], cities[i % 6 + 1] }' >"$folder/leads.csv"
+# Numbers that no earlier run had, so that a demo on a kept database always has something to dial.
+"$bin/carillon" campaign demo-leads "$leads" |
+    awk -F, -v OFS=, -v first=$(($(date +%s) % 10000000)) 'NR > 1 { $1 = sprintf("1555%07d", (first + NR) % 10000000) } { print }' >"$folder/leads.csv" ||
+    fail "the leads could not be made"
 
 say "starting the simulated carrier"
 "$bin/carillon-carrier" --listen 127.0.0.1:0 --plan "$folder/plan.txt" --seed "$seed" --book "$folder/book.jsonl" >"$folder/carrier.out" 2>"$folder/carrier.log" &

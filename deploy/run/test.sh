@@ -90,19 +90,31 @@ programs() { # FOLDER TITLE
     done
 }
 
+# The build's steps for the rooms that are asked for; a folder of tests that is no room has only Python tests.
+steps() { # PREFIX
+    if [ ${#rooms[@]} = 0 ]; then echo "$1"; return; fi
+    local room
+    for room in "${rooms[@]}"; do [ -d "src/$room" ] && echo "$1-$room"; done
+}
+
+unit_tests() { # STEP FOLDER TITLE
+    local wanted_steps
+    wanted_steps=$(steps "$1")
+    rm -rf "zig-out/$2"
+    [ -n "$wanted_steps" ] || return
+    # shellcheck disable=SC2086
+    if "$zig" build $wanted_steps --summary none; then programs "zig-out/$2" "$3"; else failed=$((failed + 1)); fi
+}
+
 packages build
 packages test
-build
+[ -n "$python" ] && build
 find_zig
 started=$(date +%s)
-if [ -n "$unit" ]; then
-    rm -rf zig-out/test
-    if "$zig" build tests; then programs zig-out/test "C unit tests"; else failed=$((failed + 1)); fi
-fi
+[ -n "$unit" ] && unit_tests tests test "C unit tests"
 if [ -n "$asan" ]; then
-    rm -rf zig-out/test-asan
     export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
-    if "$zig" build tests-asan; then programs zig-out/test-asan "C unit tests under ASan and UBSan"; else failed=$((failed + 1)); fi
+    unit_tests tests-asan test-asan "C unit tests under ASan and UBSan"
 fi
 if [ -n "$python" ]; then
     say "Python tests"
