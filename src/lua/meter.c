@@ -1,4 +1,5 @@
 /* meter.c: who holds how much memory. The allocator of the one lua_State, with an account per script. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lua/private.h"
@@ -65,16 +66,16 @@ void meter_end(struct meter *meter) {
 
 /* What a script holds counts with its garbage; so first the garbage goes, and only what is left is judged. The next look comes
  * a quarter of the limit later, lest a script near its limit collects all the time. */
-void meter_judge(lua_State *L, struct meter *meter) {
-    struct engine *engine = engine_of(L);
-    engine->judge = false;
-    if (!meter->check || meter->bytes <= meter->check) return;
+bool meter_judge(lua_State *L, struct meter *meter, char *why, size_t size) {
+    engine_of(L)->judge = false;
+    if (!meter->check || meter->bytes <= meter->check) return true;
     lua_gc(L, LUA_GCCOLLECT, 0);
     if (meter->bytes > meter->limit) {
         meter->check = meter->bytes + meter->limit / 8; /* room to unwind and to be caught */
-        luaL_error(L, "not enough memory: the script holds %d MB (scripts.memory_mb = %d)", (int)(meter->bytes >> 20),
-                   (int)(meter->limit >> 20));
+        snprintf(why, size, "not enough memory: the script holds %zu MB (scripts.memory_mb = %zu)", meter->bytes >> 20, meter->limit >> 20);
+        return false;
     }
     meter->check = meter->bytes + meter->limit / 4;
     if (meter->check < meter->limit) meter->check = meter->limit;
+    return true;
 }

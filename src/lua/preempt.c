@@ -7,6 +7,7 @@
  *
  * The hook never yields in the engine's own Lua code: that may be in the middle of changing what fibers share. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -32,9 +33,20 @@ static bool in_engine_code(lua_State *L, lua_Debug *ar) {
     return trusted;
 }
 
+/* Raises with the place of the instruction that is being executed. */
+static void raise_here(lua_State *L, lua_Debug *ar, const char *text) {
+    lua_getinfo(L, "Sl", ar);
+    if (ar->currentline > 0)
+        lua_pushfstring(L, "%s:%d: %s", ar->short_src, ar->currentline, text);
+    else
+        lua_pushstring(L, text);
+    lua_error(L);
+}
+
 static void hook(lua_State *L, lua_Debug *ar) {
     struct engine *engine = engine_of(L);
     struct fiber *fiber = engine->running;
+    char why[128];
     engine->hook_busy = 1;
     lua_sethook(engine->L, NULL, 0, 0);
     engine->hook_busy = 0;
@@ -43,15 +55,14 @@ static void hook(lua_State *L, lua_Debug *ar) {
         preempt_arm(engine, LOOK_AGAIN);
         return;
     }
-    if (engine->judge) meter_judge(L, fiber->script->meter);
+    if (engine->judge && !meter_judge(L, fiber->script->meter, why, sizeof why)) raise_here(L, ar, why);
     if (!fiber->killed && fiber->ticks > engine->ticks_max) {
-        char reason[96];
-        snprintf(reason, sizeof reason, "the script computed for %u ms without waiting (scripts.budget_ms)", engine->ticks_max * TICK_MS);
-        fiber_kill(fiber, reason);
+        snprintf(why, sizeof why, "the script computed for %u ms without waiting (scripts.budget_ms)", engine->ticks_max * TICK_MS);
+        fiber_kill(fiber, why);
     }
     if (fiber->killed) {
         preempt_arm(engine, 1);
-        luaL_error(L, "%s", fiber->kill_reason);
+        raise_here(L, ar, fiber->kill_reason);
     }
     if (!lua_isyieldable(L)) return; /* in a comparison of sort's, a finaliser …: the next tick tries again */
     fiber->suspending = true;

@@ -38,6 +38,19 @@ static void error_text(lua_State *L) {
     lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, -1));
 }
 
+/* What the state itself says has no place ("not enough memory", "stack overflow"): the innermost Lua function's is added. */
+static void error_placed(lua_State *L, int status) {
+    const char *text = lua_tostring(L, -1);
+    lua_Debug ar;
+    if (!text || (status != LUA_ERRMEM && strcmp(text, "stack overflow") != 0)) return;
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline <= 0) continue;
+        lua_pushfstring(L, "%s:%d: %s", ar.short_src, ar.currentline, text);
+        return;
+    }
+}
+
 /* A script is compiled as a function at line 1; readers know it as the main chunk. */
 static char *main_chunk_named(const char *trace) {
     static const char *const mark = "in function <";
@@ -197,6 +210,7 @@ void script_over(struct fiber *fiber, int status) {
     struct engine *engine = fiber->engine;
     struct script *script = fiber->script;
     struct fiber *before = engine->running;
+    if (status) error_placed(fiber->L, status);
     if (status && engine->in_pass && strcmp(fiber->kill_reason ? fiber->kill_reason : "", "the engine was stopped"))
         script_report(fiber, script->uuid);
     engine->running = fiber;

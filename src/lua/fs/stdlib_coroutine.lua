@@ -7,20 +7,19 @@ local suspending, at_bottom = core.suspending, core.at_bottom
 local error, type = error, type
 
 -- The engine yields without a value, so only then is suspending() asked.
-local function after(co, ok, first, ...)
-  if first == nil and ok and suspending() then
+local function after(co, ok, ...)
+  if (...) == nil and ok and suspending() then
     yield()
     return after(co, resume(co))
   end
-  return ok, first, ...
+  return ok, ...
 end
 
 local function co_resume(co, ...) return after(co, resume(co, ...)) end
 
-local function results(ok, first, ...)
-  if ok then return first, ...  end
-  if type(first) == "string" then error(first, 0) end
-  error(first)
+local function results(ok, ...)
+  if ok then return ... end
+  error((...), 0)
 end
 
 local lib = {}
