@@ -113,19 +113,34 @@ static void tell(const char *what, uint32_t legs, const struct figures *f)
     fflush(stdout);
 }
 
+/* A pair counts only if the far end kept up in both: half the traffic is half the cost. */
+static bool full_traffic(const struct figures *f, uint32_t legs, const struct options *options)
+{
+    double wanted = legs * 50.0 * options->seconds;
+    return (double)f->received > 0.97 * wanted && (double)f->sent > 0.97 * wanted;
+}
+
 static int run_legs(struct far_shared *far, uint32_t legs, const struct options *options)
 {
     double cost[2][ROUNDS_MAX];
+    int good = 0;
     for (int round = 0; round < options->rounds; round++) {
+        struct figures figures[2] = { 0 };
         for (int engine = 0; engine < 2; engine++) {
-            struct figures figures = { 0 };
-            if (run_one(far, &figures, engine, legs, options))
+            if (run_one(far, &figures[engine], engine, legs, options))
                 return 1;
-            tell(engine ? "engine" : "floor", legs, &figures);
-            cost[engine][round] = figures.cpu_us_per_leg_s;
+            tell(engine ? "engine" : "floor", legs, &figures[engine]);
+        }
+        if (full_traffic(&figures[0], legs, options) && full_traffic(&figures[1], legs, options)) {
+            cost[0][good] = figures[0].cpu_us_per_leg_s;
+            cost[1][good++] = figures[1].cpu_us_per_leg_s;
+        } else {
+            printf("  (this pair does not count: the far end did not keep up)\n");
         }
     }
-    double floor = median(cost[0], options->rounds), engine = median(cost[1], options->rounds);
+    if (!good)
+        return 0;
+    double floor = median(cost[0], good), engine = median(cost[1], good);
     printf("%u legs: floor %.1f, engine %.1f us CPU per call and second: %.2f x the floor\n", legs, floor, engine, engine / floor);
     return 0;
 }

@@ -136,7 +136,7 @@ static const char *tone_one(struct tone_state *s, const char *at)
 {
     struct tone_spec spec = { .on = s->digit_samples, .off = s->wait_samples };
     char key = *at++;
-    if (key != '%' && tone_dtmf(key, &spec.hz[0], &spec.hz[1]) == 0)
+    if (key != '%' && !islower((unsigned char)key) && tone_dtmf(key, &spec.hz[0], &spec.hz[1]) == 0)
         spec.count = 2;
     if (*at == '(') {
         unsigned pair = spec.count;
