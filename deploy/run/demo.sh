@@ -72,7 +72,7 @@ END
 
 # Numbers that no earlier run had, so that a demo on a kept database always has something to dial.
 "$bin/carillon" campaign demo-leads "$leads" |
-    awk -F, -v OFS=, -v first=$(($(date +%s) % 10000000)) 'NR > 1 { $1 = sprintf("1555%07d", (first + NR) % 10000000) } { print }' >"$folder/leads.csv" ||
+    awk -F, -v OFS=, -v first=$(($(date +%s) % 8000000)) 'NR > 1 { $1 = sprintf("%.0f", 15552000000 + (first + NR) % 8000000) } { print }' >"$folder/leads.csv" ||
     fail "the leads could not be made"
 
 say "starting the simulated carrier"
