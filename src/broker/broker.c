@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/adopt.h"
 #include "broker/agent.h"
 #include "broker/call.h"
 #include "broker/lane.h"
@@ -165,6 +166,7 @@ static int start(struct broker *broker, struct buf *error)
     broker->beat = (struct loop_timer){ .fire = beat, .context = broker };
     beat(&broker->beat);
     lane_workers_look(broker);
+    adopt_calls(broker);
     err = campaigns_open(broker, error);
     if (err == 0) proc_state_set(broker->segment, broker->args->process, PROC_RUNNING);
     return err;

@@ -95,18 +95,21 @@ struct call *call_by_call_id(struct broker *broker, const char *text)
 static void timer_fired(struct loop_timer *timer);
 static void second_fired(struct loop_timer *timer);
 
+/* From the random bytes of both ids: unpredictable for a far end, which never sees the channel's. */
 static void tag_make(struct call *call)
 {
-    struct uuid random = uuid_make_v4();
-    snprintf(call->local_tag, sizeof call->local_tag, "%02x%02x%02x%02x%02x%02x%02x%02x", random.bytes[0], random.bytes[1], random.bytes[2], random.bytes[3],
-             random.bytes[4], random.bytes[5], random.bytes[9], random.bytes[10]);
-    memcpy(&call->sdp_session, random.bytes + 8, sizeof call->sdp_session);
-    call->sdp_session >>= 2; /* some far ends read it as a signed number */
+    uint64_t a, b;
+    memcpy(&a, call->channel.bytes + 8, sizeof a);
+    memcpy(&b, call->inbound ? call->channel.bytes : call->attempt.bytes + 8, sizeof b);
+    uint64_t mixed = (a ^ (b * 0x9e3779b97f4a7c15ull)) * 0xbf58476d1ce4e5b9ull;
+    snprintf(call->local_tag, sizeof call->local_tag, "%016llx", (unsigned long long)(mixed ^ (mixed >> 31)));
+    call->sdp_session = (mixed * 0x94d049bb133111ebull) >> 2; /* some far ends read it as a signed number */
 }
 
-struct call *call_new(struct broker *broker, const struct uuid *channel, bool inbound)
+static struct call *call_make(struct broker *broker, const struct uuid *channel, const struct uuid *attempt, bool inbound)
 {
     struct call *call = calloc(1, sizeof *call);
+    char text[UUID_TEXT_SIZE];
     if (!call) return NULL;
     call->broker = broker;
     call->inbound = inbound;
@@ -114,11 +117,8 @@ struct call *call_new(struct broker *broker, const struct uuid *channel, bool in
     call->sdp_version = 1;
     call->channel = channel && !uuid_is_nil(channel) ? *channel : uuid_make_v4();
     uuid_text(&call->channel, call->channel_text);
-    if (!inbound) {
-        call->attempt = uuid_make_v7();
-        char text[UUID_TEXT_SIZE];
-        snprintf(call->call_id, sizeof call->call_id, "%s", uuid_text(&call->attempt, text));
-    }
+    if (attempt) call->attempt = *attempt;
+    if (!inbound) snprintf(call->call_id, sizeof call->call_id, "%s", uuid_text(&call->attempt, text));
     call->local_cseq = 100;
     call->variables = KV_INIT;
     call->timer = (struct loop_timer){ .fire = timer_fired, .context = call };
@@ -126,6 +126,17 @@ struct call *call_new(struct broker *broker, const struct uuid *channel, bool in
     tag_make(call);
     index_put(call);
     return call;
+}
+
+struct call *call_new(struct broker *broker, const struct uuid *channel, bool inbound)
+{
+    struct uuid attempt = inbound ? (struct uuid){ { 0 } } : uuid_make_v7();
+    return call_make(broker, channel, &attempt, inbound);
+}
+
+struct call *call_new_adopted(struct broker *broker, const struct uuid *channel, const struct uuid *attempt, bool inbound)
+{
+    return call_make(broker, channel, attempt, inbound);
 }
 
 static void call_free(struct call *call)
@@ -204,7 +215,7 @@ void call_check_over(struct call *call)
         row_write(call);
     }
     if (call->state != CALL_OVER || call->in_reap) return;
-    if (call->bye || call->bye_due || call->offer || call->reoffer || call->request) return;
+    if (call->bye || call->bye_due || call->cancel_due || call->offer || call->reoffer || call->request) return;
     call->in_reap = true;
     call->next_dead = call->broker->dead;
     call->broker->dead = call;
@@ -268,14 +279,15 @@ static void end_overdue(struct call *call)
         nta_outgoing_destroy(call->invite);
         call->invite = NULL;
     }
-    if (!is_through(call)) loop_timer_set(call->broker->loop, &call->timer, clock_mono_ns() + CALL_RELEASE_WAIT_NS);
+    if (call->cancel_due && waited_ns > CALL_SCRIPT_WAIT_NS) call->cancel_due = false;
+    if (!is_through(call) || call->cancel_due) loop_timer_set(call->broker->loop, &call->timer, clock_mono_ns() + CALL_RELEASE_WAIT_NS);
     call_check_over(call);
 }
 
 static void timer_fired(struct loop_timer *timer)
 {
     struct call *call = timer->context;
-    if (call->state == CALL_ENDING) end_overdue(call);
+    if (call_is_ended(call)) end_overdue(call);
     else if (call->refused) call_end(call, call->cause, false, NULL);
     else if (call->answered) call_hangup(call, CAUSE_ALLOTTED_TIMEOUT, 0, NULL);
     else if (!call_is_ended(call)) call_hangup(call, CAUSE_NO_ANSWER, 0, NULL);

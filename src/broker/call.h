@@ -20,6 +20,7 @@ void calls_reap(struct broker *broker);
 
 /* A new call with no slot; channel nil = made here. NULL if memory is short. */
 struct call *call_new(struct broker *broker, const struct uuid *channel, bool inbound);
+struct call *call_new_adopted(struct broker *broker, const struct uuid *channel, const struct uuid *attempt, bool inbound);
 /* Drops a call that nobody was told of. */
 void call_drop(struct call *call);
 struct call *call_by_channel(struct broker *broker, const char *uuid);

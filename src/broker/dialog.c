@@ -62,3 +62,14 @@ void ack_send(struct call *call, uint32_t cseq)
     if (ack) nta_outgoing_destroy(ack);
     else log_err(call->channel_text, "ACK could not be sent");
 }
+
+void ack_refusal_send(struct call *call, const sip_t *sip)
+{
+    char text[24];
+    if (!sip->sip_via || !sip->sip_via->v_branch || !sip->sip_cseq) return;
+    snprintf(text, sizeof text, "%u ACK", sip->sip_cseq->cs_seq);
+    nta_outgoing_t *ack = nta_outgoing_tcreate(call->leg, NULL, NULL, call->trunk ? URL_STRING_MAKE(call->trunk->route) : NULL, SIP_METHOD_ACK,
+                                               URL_STRING_MAKE(call->target), NTATAG_BRANCH_KEY(sip->sip_via->v_branch), NTATAG_ACK_BRANCH(sip->sip_via->v_branch),
+                                               SIPTAG_CSEQ_STR(text), SIPTAG_TO(sip->sip_to), TPTAG_IDENT(call->listener->name), TAG_END());
+    if (ack) nta_outgoing_destroy(ack);
+}

@@ -12,5 +12,7 @@ void dialog_copy_route(struct call *call);
 const char *dialog_sdp(const sip_t *sip, size_t *length);
 /* ACK of a 2xx to our INVITE. */
 void ack_send(struct call *call, uint32_t cseq);
+/* ACK of a final response that is no 2xx, where its transaction died with the broker before. */
+void ack_refusal_send(struct call *call, const sip_t *sip);
 
 #endif

@@ -166,11 +166,22 @@ static void inbound_invite(struct broker *broker, const struct source_found *fou
 
 /* --- the message callback ------------------------------------------------------------------------------------------- */
 
+/* Responses with no transaction: 2xx again or from another fork, and all that a broker before this one had asked for. */
 static void inbound_response(struct broker *broker, msg_t *msg, sip_t *sip)
 {
-    bool success = sip->sip_status->st_status >= 200 && sip->sip_status->st_status < 300;
-    if (success && sip->sip_cseq && sip->sip_cseq->cs_method == sip_method_invite) invite_orphan(broker, msg, sip);
-    else nta_msg_discard(broker->agent.nta, msg);
+    int status = sip->sip_status->st_status;
+    bool invite = sip->sip_cseq && sip->sip_cseq->cs_method == sip_method_invite && sip->sip_call_id;
+    if (invite && status >= 200 && status < 300) {
+        invite_orphan(broker, msg, sip);
+        return;
+    }
+    struct call *call = invite && status >= 300 ? call_by_call_id(broker, sip->sip_call_id->i_id) : NULL;
+    if (call && call->adopted) {
+        ack_refusal_send(call, sip);
+        call->cancel_due = false;
+        call_check_over(call);
+    }
+    nta_msg_discard(broker->agent.nta, msg);
 }
 
 static void inbound_request(struct broker *broker, const struct source_found *found, msg_t *msg, sip_t *sip)

@@ -124,6 +124,8 @@ struct call {
     bool ended_told;                   /* CALL_ENDED or the reply went out */
     bool row_begun, row_pending;       /* the ledger knows it; it is not durable yet */
     bool bye_due;                      /* our BYE waits for the ACK of our 200 (RFC 3261 §15) */
+    bool adopted;                      /* another broker began it */
+    bool cancel_due;                   /* adopted while it rang: the final response to our CANCEL is waited for */
     bool in_reap;                      /* in broker->dead */
     struct slot_totals totals;
 

@@ -142,6 +142,13 @@ static void wait_reply(int ms)
     assert_int_equal(f.reply_status, 0);
 }
 
+static void wait_reply_status(int status)
+{
+    for (int i = 0; i < 200 && !f.replied; i++) turn(5);
+    assert_true(f.replied);
+    assert_int_equal(f.reply_status, status);
+}
+
 static const char *answer_of(const char *key)
 {
     return kv_get_or(kv_view(&f.reply), key, "");
@@ -272,6 +279,12 @@ static void worker_open(void)
     post_note(f.post, BUS_BROKER, MSG_WORKER_READY, &pairs);
     kv_free(&pairs);
     turn(50);
+}
+
+static void worker_close(void)
+{
+    post_free(f.post);
+    loop_free(f.loop);
 }
 
 static int setup(void **state)
@@ -570,6 +583,62 @@ static void the_engine_calls_itself(void **state)
     assert_int_equal(f.stopped, 2);
 }
 
+static void broker_kill_and_start(void)
+{
+    kill(f.broker, SIGKILL);
+    waitpid(f.broker, NULL, 0);
+    turn(100);
+    broker_start();
+    turn(200);
+}
+
+static void an_answered_call_survives_its_broker(const char *scenario, bool ours)
+{
+    pid_t far = sipp(scenario, f.port + 10, NULL, "u1");
+    dial("trunk", "one", "number", "15550123", NULL);
+    wait_reply(5000);
+    assert_string_equal(answer_of("result"), "answered");
+    broker_kill_and_start();
+    assert_int_equal(f.stopped, 0);
+    if (ours) hangup(dialled, "NORMAL_CLEARING");
+    sipp_passed(far, scenario);
+    ended_with("NORMAL_CLEARING");
+    turn(50);
+    assert_int_equal(f.stopped, 1);
+}
+
+static void a_new_broker_ends_an_adopted_call_by_our_BYE(void **state)
+{
+    an_answered_call_survives_its_broker("answer", true);
+}
+
+static void a_new_broker_takes_re_INVITE_and_BYE_of_an_adopted_call(void **state)
+{
+    an_answered_call_survives_its_broker("reinviteslow", false);
+}
+
+static void a_new_broker_cancels_what_rang(void **state)
+{
+    pid_t far = sipp("cancelled", f.port + 10, NULL, "u1");
+    dial("trunk", "one", "number", "15550123", NULL);
+    wait_note("what=ringing", 3000);
+    broker_kill_and_start();
+    sipp_passed(far, "cancelled");
+    wait_reply_status(-EPIPE);
+}
+
+static void a_dead_workers_calls_get_BYE(void **state)
+{
+    pid_t far = sipp("answer", f.port + 10, NULL, "u1");
+    dial("trunk", "one", "number", "15550123", NULL);
+    wait_reply(5000);
+    worker_close();
+    worker_open(); /* a new epoch: what the old one had is gone */
+    sipp_passed(far, "answer");
+    turn(100);
+    for (uint32_t s = 0; s < 64; s++) assert_int_equal(segment_slot(f.segment, s)->call.state, SLOT_FREE);
+}
+
 static void every_slot_is_free_and_every_call_has_one_closed_row(void **state)
 {
     char command[300];
@@ -607,6 +676,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_inbound_call_is_cancelled),
         cmocka_unit_test(an_offerless_inbound_call_gets_our_offer),
         cmocka_unit_test(the_engine_calls_itself),
+        cmocka_unit_test(a_dead_workers_calls_get_BYE),
+        cmocka_unit_test(a_new_broker_ends_an_adopted_call_by_our_BYE),
+        cmocka_unit_test(a_new_broker_takes_re_INVITE_and_BYE_of_an_adopted_call),
+        cmocka_unit_test(a_new_broker_cancels_what_rang),
         cmocka_unit_test(every_slot_is_free_and_every_call_has_one_closed_row),
     };
     if (argc > 1) cmocka_set_test_filter(argv[1]);

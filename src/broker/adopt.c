@@ -1,0 +1,161 @@
+/* adopt.c: see adopt.h. A dialog is recreated from its Call-ID, tags, CSeqs, route set and target. */
+#include "broker/adopt.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/bye.h"
+#include "broker/call.h"
+#include "broker/dialog.h"
+#include "broker/media.h"
+#include "broker/request.h"
+#include "core/clock.h"
+#include "core/log.h"
+
+#define COPY(to, from) snprintf((to), sizeof(to), "%s", (from))
+
+static void texts_take(struct call *call, const struct slot_call *from)
+{
+    COPY(call->call_id, from->call_id);
+    COPY(call->local_tag, from->local_tag);
+    COPY(call->remote_tag, from->remote_tag);
+    COPY(call->branch, from->branch);
+    COPY(call->local_uri, from->local_uri);
+    COPY(call->remote_uri, from->remote_uri);
+    COPY(call->target, from->target);
+    COPY(call->route, from->route);
+    COPY(call->campaign_name, from->campaign);
+    call->local_cseq = call->invite_cseq = from->local_cseq;
+    call->remote_cseq = from->remote_cseq;
+    call->sdp_session = from->sdp_session;
+    call->sdp_version = from->sdp_version;
+}
+
+static void facts_take(struct call *call, const struct slot_call *from)
+{
+    call->attempt = from->attempt;
+    call->adopted = true;
+    call->answered = from->answered;
+    call->media = from->media;
+    call->media_agreed = *from->media.codec != 0;
+    call->media_started = from->state == SLOT_MEDIA || (from->state == SLOT_ENDING && call->media_agreed);
+    call->media_seen = true;
+    call->lead = 0; /* its campaign no longer waits for it: the ledger's recovery has the lead */
+    call->at = (struct call_times){ .claimed = from->invite_utc_us, .invite = from->invite_utc_us, .ring = from->ring_utc_us,
+                                    .answer = from->answer_utc_us, .end = from->end_utc_us };
+    call->sip_status = from->sip_status;
+    call->max_s = call->broker->permit.max_call_s;
+    call->row_begun = !call->inbound;
+    call->told_worker = true;
+    call->permitted = true;
+}
+
+/* "udp NAME" of the listener that it goes by. */
+static void path_take(struct call *call, const struct slot_call *from)
+{
+    struct broker *broker = call->broker;
+    const char *name = strchr(from->transport, ' ');
+    call->transport = !strncmp(from->transport, "tcp", 3) ? TRANSPORT_TCP : TRANSPORT_UDP;
+    call->listener = name ? listener_named(&broker->agent, name + 1) : NULL;
+    if (!call->listener) call->listener = &broker->agent.listeners[0];
+    call->trunk = trunk_named(&broker->trunks, from->trunk, strlen(from->trunk));
+    if (call->trunk) call->codecs = call->trunk->codecs;
+    else sdp_codecs_parse(&call->codecs, "PCMU,PCMA");
+}
+
+static void slot_take(struct call *call, uint32_t slot, uint32_t generation)
+{
+    struct slots *slots = &call->broker->slots;
+    call->slot = slot;
+    call->generation = generation;
+    call->worker = slot / slots->each;
+    slots->calls[slot] = call;
+    slots->workers[call->worker].busy++;
+    slots->busy++;
+    call->capped = true;
+    call->broker->cap.active++;
+    if (call->trunk && !call->inbound) call->trunk->cap.active++;
+}
+
+/* An outgoing call's From stands with its tag in the slot; the others are bare. */
+static void party_write(char *out, size_t size, const char *uri, const char *tag)
+{
+    bool complete = strstr(uri, ";tag=") != NULL, bracketed = strchr(uri, '<') != NULL;
+    snprintf(out, size, bracketed ? "%s%s%s" : "<%s>%s%s", uri, complete || !*tag ? "" : ";tag=", complete ? "" : tag);
+}
+
+static void leg_take(struct call *call)
+{
+    char from[BUS_URI_MAX + BUS_TAG_MAX + 16], to[BUS_URI_MAX + BUS_TAG_MAX + 16], cseq[24];
+    party_write(from, sizeof from, call->local_uri, call->local_tag);
+    party_write(to, sizeof to, call->remote_uri, call->remote_tag);
+    snprintf(cseq, sizeof cseq, "%u INVITE", call->local_cseq);
+    call->leg = nta_leg_tcreate(call->broker->agent.nta, call_request, call, SIPTAG_CALL_ID_STR(call->call_id), SIPTAG_FROM_STR(from), SIPTAG_TO_STR(to),
+                                SIPTAG_CSEQ_STR(cseq), NTATAG_REMOTE_CSEQ(call->remote_cseq), TAG_END());
+    if (!call->leg || !call->answered) return;
+    su_home_t home[1] = { SU_HOME_INIT(home) };
+    su_home_init(home);
+    sip_record_route_t *route = *call->route ? sip_record_route_make(home, call->route) : NULL;
+    sip_contact_t *target = *call->target ? sip_contact_create(home, URL_STRING_MAKE(call->target), NULL) : NULL;
+    nta_leg_server_route(call->leg, route, target);
+    su_home_deinit(home);
+}
+
+static void cancel_again(struct call *call)
+{
+    char cseq[24];
+    if (!call->leg || !*call->branch) return;
+    snprintf(cseq, sizeof cseq, "%u CANCEL", call->local_cseq);
+    nta_outgoing_t *cancel = nta_outgoing_tcreate(call->leg, NULL, NULL, call->trunk ? URL_STRING_MAKE(call->trunk->route) : NULL, SIP_METHOD_CANCEL,
+                                                  URL_STRING_MAKE(call->target), NTATAG_BRANCH_KEY(call->branch), SIPTAG_CSEQ_STR(cseq),
+                                                  TPTAG_IDENT(call->listener->name), TAG_END());
+    if (cancel) nta_outgoing_destroy(cancel);
+    call->cancel_due = cancel != NULL;
+}
+
+/* By what the broker before was doing with it. */
+static void go_on(struct call *call, uint8_t state)
+{
+    int64_t lived_ns = (clock_utc_us() - call->at.answer) * 1000, whole_ns = (int64_t)call->max_s * NS_PER_S;
+    bool lives = call->answered && state == SLOT_MEDIA && call->leg && call->broker->workers[call->worker].ready;
+    if (lives) {
+        call->state = CALL_TALKING;
+        loop_timer_set(call->broker->loop, &call->timer, clock_mono_ns() + (lived_ns < whole_ns ? whole_ns - lived_ns : 0));
+        slot_mirror(call);
+        return;
+    }
+    bool dialog = call->answered && call->leg;
+    call->state = dialog ? CALL_TALKING : CALL_CLAIMED;
+    if (!dialog && !call->inbound && call->at.invite) cancel_again(call);
+    call_hangup(call, CAUSE_CRASH, 0, NULL);
+    if (call->slot == SLOT_NONE || call->broker->workers[call->worker].ready) return;
+    slot_free(call->broker, call, true);
+    call_check_over(call);
+}
+
+static bool adopt(struct broker *broker, uint32_t slot)
+{
+    struct slot_call from;
+    if (!slot_call_read(segment_slot(broker->segment, slot), &from) || from.state == SLOT_FREE) return false;
+    struct call *call = call_new_adopted(broker, &from.channel, &from.attempt, from.role == SLOT_IN);
+    if (!call) return false;
+    texts_take(call, &from);
+    path_take(call, &from);
+    facts_take(call, &from);
+    slot_take(call, slot, from.generation);
+    leg_take(call);
+    go_on(call, from.state);
+    return call->state == CALL_TALKING;
+}
+
+void adopt_calls(struct broker *broker)
+{
+    uint32_t found = 0, alive = 0;
+    for (uint32_t slot = 0; slot < broker->slots.total; slot++) {
+        if (segment_slot(broker->segment, slot)->call.state == SLOT_FREE) continue;
+        found++;
+        alive += adopt(broker, slot);
+    }
+    counter_set(broker->counters[COUNTER_calls_active], broker->slots.busy);
+    if (found) log_notice(NULL, "adopted %u calls of the broker before this one: %u go on, %u are ended", found, alive, found - alive);
+}
