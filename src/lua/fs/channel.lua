@@ -330,7 +330,8 @@ function channel.begin(ch)
   if data.begun then return end
   data.begun = true
   if ch:kind() == "sip" and not ch:outbound() then
-    if not ch:get("endpoint_disposition") then ch:set("endpoint_disposition", "DELAYED NEGOTIATION") end
+    local said = ch:get("endpoint_disposition")
+    if not said or said == "RECEIVED" then ch:set("endpoint_disposition", "DELAYED NEGOTIATION") end
   end
   local script = ch:get("carillon_script")
   channel.start(ch, script and { { "lua", script } } or nil)

@@ -57,6 +57,17 @@ end
 
 -- --- the headers that every event carries from the start ---
 
+-- The engine's own id: the global `core_uuid`; whoever needs it first makes it.
+local function core_uuid()
+  local id = core.global_get("core_uuid")
+  if not id then
+    id = core.uuid()
+    core.global_set("core_uuid", id)
+  end
+  return id
+end
+event.core_uuid = core_uuid
+
 local sequence, second, local_text, gmt_text = 0, -1, "", ""
 local function standard(e, where)
   local us = core.utc_us()
@@ -68,7 +79,7 @@ local function standard(e, where)
   end
   sequence = sequence + 1
   local list, n = e.list, #e.list
-  list[n + 1] = { "Core-UUID", core.global_get("core_uuid") or "" }
+  list[n + 1] = { "Core-UUID", core_uuid() }
   list[n + 2] = { "FreeSWITCH-Hostname", core.global_get("hostname") or "localhost" }
   list[n + 3] = { "FreeSWITCH-Switchname", core.global_get("switchname") or core.global_get("hostname") or "localhost" }
   list[n + 4] = { "FreeSWITCH-IPv4", core.global_get("local_ip_v4") or "127.0.0.1" }

@@ -17,7 +17,10 @@ freeswitch.console_log2 = func("console_log2", "sssis", 5, 5, function(level, _,
 freeswitch.consoleCleanLog = func("consoleCleanLog", "s", 1, 1, function(text) core.log_raw(text or "") end)
 freeswitch.console_clean_log = func("console_clean_log", "s", 1, 1, function(text) core.log_raw(text or "") end)
 
-freeswitch.getGlobalVariable = func("getGlobalVariable", "s", 1, 1, function(name) return name and core.global_get(name) end)
+freeswitch.getGlobalVariable = func("getGlobalVariable", "s", 1, 1, function(name)
+  if name == "core_uuid" then return fs.event.core_uuid() end
+  return name and core.global_get(name)
+end)
 freeswitch.setGlobalVariable = func("setGlobalVariable", "ss", 2, 2, function(name, value)
   if name and name ~= "" then core.global_set(name, value ~= "" and value or nil) end
 end)

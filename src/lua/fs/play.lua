@@ -121,6 +121,9 @@ local function one(ch, file, o, params)
     elseif reason == "gone" then status = "hangup"
     else status = "break" end
   end
+  if status ~= "success" then
+    util.log(util.DEBUG, format("playing %s ended: %s, %s", file, how, x and x ~= true and x.reason or "-"), ch)
+  end
   about[#about + 1] = { "Playback-Status", status == "success" and "done" or "break" }
   about[#about + 1] = { "variable_playback_ms", x and x ~= true and x.ms }
   headers.fire("PLAYBACK_STOP", ch, about)

@@ -163,6 +163,7 @@ function variables.expand_with(text, lookup, call)
       local global = next_c == "$" and sub(text, at + 2, at + 2) == "{"
       local open = global and at + 2 or (next_c == "{" and at + 1)
       local close = open and closing(text, open, "{", "}")
+      if open and not close then break end -- never closed: nothing of it remains
       if not close then
         out[#out + 1] = "$"
         i = at + 1
@@ -187,7 +188,7 @@ function variables.expand_with(text, lookup, call)
             local from = offset < 0 and math.max(#value + offset, 0) or offset
             value = sub(value, from + 1)
             if length and length > 0 then value = sub(value, 1, length)
-            elseif length and length < 0 then value = sub(value, 1, math.max(#value + length, 0)) end
+            end
           end
         end
         out[#out + 1] = value or ""
