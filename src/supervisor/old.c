@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bus/counter.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "supervisor/own.h"
@@ -39,39 +40,48 @@ static void wait_for_the_last(const struct segment *old)
         usleep(10000);
 }
 
+/* An earlier start that was killed before its broker had read what it was handed: that is still to be read. */
+static void hand_over_again(struct supervisor *s, const char *path)
+{
+    if (access(path, F_OK) < 0)
+        s->old_segment[0] = 0;
+    else
+        log_warning(NULL, "an earlier engine's calls were not ended yet; the broker ends them now");
+}
+
 int old_segment_take(struct supervisor *s, const char *name, struct buf *error)
 {
     struct segment *old;
     struct buf why = BUF_INIT;
+    char from[96], to[96];
+    snprintf(s->old_segment, sizeof s->old_segment, "%s-old", name);
+    snprintf(from, sizeof from, "/dev/shm/carillon-%s", name);
+    snprintf(to, sizeof to, "/dev/shm/carillon-%s", s->old_segment);
     int rc = segment_map(&old, name, true, &why);
-    if (rc == -ENOENT) {
-        buf_free(&why);
-        return 0;
-    }
-    if (rc < 0) {
-        buf_puts(error, buf_text(&why));
-        buf_free(&why);
-        return rc;
-    }
+    if (rc == 0 || rc == -ENOENT)
+        buf_clear(&why);
+    buf_puts(error, buf_text(&why));
     buf_free(&why);
-    struct proc_view owner;
-    proc_look(old, BUS_SUPERVISOR, &owner);
-    if (owner.alive || segment_owner_alive(old)) {
+    if (rc == -ENOENT)
+        hand_over_again(s, to);
+    if (rc < 0)
+        return rc == -ENOENT ? 0 : rc;
+    if (segment_owner_alive(old)) {
+        struct proc_view owner;
+        proc_look(old, BUS_SUPERVISOR, &owner);
         buf_printf(error, "an engine of the name %s runs already (pid %d); stop it with `carillon stop`, or give this one another `name`", name, (int)owner.pid);
         segment_unmap(old);
         return -EEXIST;
     }
     wait_for_the_last(old);
+    bool idle = counter_sum(old, COUNTER_calls_active) == 0;
     segment_unmap(old);
-    char from[96], to[96];
-    snprintf(s->old_segment, sizeof s->old_segment, "%s-old", name);
-    snprintf(from, sizeof from, "/dev/shm/carillon-%s", name);
-    snprintf(to, sizeof to, "/dev/shm/carillon-%s", s->old_segment);
-    if (rename(from, to) < 0) {
-        rc = -errno;
-        buf_printf(error, "cannot put the dead engine's %s aside: %s", from, strerror(-rc));
-        return rc;
-    }
-    log_warning(NULL, "the last engine of the name %s died without ending its calls; the broker ends them now", name);
-    return 0;
+    log_warning(NULL, "the last engine of the name %s died without cleaning up; what is left of its calls is ended now", name);
+    /* Only one can be handed over: the one that has calls. */
+    bool keep_older = idle && access(to, F_OK) == 0;
+    if ((keep_older ? unlink(from) : rename(from, to)) == 0)
+        return 0;
+    rc = -errno;
+    buf_printf(error, "cannot put the dead engine's %s aside: %s", from, strerror(-rc));
+    return rc;
 }

@@ -78,7 +78,7 @@ def test_a_new_start_takes_over_from_a_killed_engine(engine):
     assert dead.returncode == 1 and "DEAD" in dead.stdout
     assert e.cli("stop").returncode == 1
     e.start()
-    assert "died without ending its calls" in e.log()
+    assert "died without cleaning up" in e.log()
     wait_for(lambda: not os.path.exists("/dev/shm/carillon-%s-old" % e.name), 10, "the old segment is removed", e.all_text)
     assert e.stop() == 0
 
