@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/esl.h"
 #include "control/own.h"
 #include "core/log.h"
 
@@ -14,6 +15,8 @@
 static void message_in(void *context, const struct post_message *message)
 {
     struct control *control = context;
+    if (esl_message(control->esl, message))
+        return;
     if (message->is_request)
         post_reply(control->post, message->ticket, -EOPNOTSUPP, NULL);
 }
@@ -55,6 +58,8 @@ static int control_open(struct control *control)
         rc = post_new(&control->post, control->segment, BUS_CONTROL, control->loop, message_in, control);
     if (rc == 0)
         rc = socket_open(control);
+    if (rc == 0)
+        rc = esl_open(&control->esl, control);
     return rc;
 }
 
@@ -76,6 +81,7 @@ int control_main(const struct process_args *args)
         while (control->peers != NULL)
             peer_end(control->peers);
         peers_sweep(control);
+        esl_close(control->esl);
         socket_close(control);
         proc_state_set(control->segment, BUS_CONTROL, PROC_DEAD);
     }

@@ -39,6 +39,8 @@ struct peer {
     uint32_t request;      /* post's id */
 };
 
+struct esl; /* esl.h */
+
 struct control {
     const struct process_args *args;
     struct loop *loop;
@@ -53,6 +55,7 @@ struct control {
     uint32_t next_worker;  /* round robin */
     bool accept_paused;
     char socket_path[108];
+    struct esl *esl;
 };
 
 /* socket.c: 0 or -errno, after logging why. */

@@ -206,6 +206,13 @@ const struct schema_row schema_rows[] = {
     { "globals", SCHEMA_MAP, NULL, 0, 1000, NULL, NULL, .help = "Global variables, as `freeswitch.getGlobalVariable` reads them." },
     { "globals.*", SCHEMA_TEXT, NULL, 0, 10000, NULL, NULL, .help = "Value of the variable of that name." },
 
+    { "event_socket", SCHEMA_TABLE, .help = "FreeSWITCH's event socket, for programs that watch and steer the engine." },
+    { "event_socket.address", SCHEMA_TEXT, "127.0.0.1", 0, 0, NULL, form_ip, .help = "Where it listens." },
+    { "event_socket.port", SCHEMA_INT, "8021", 0, 65535, NULL, NULL, .help = "Its port; 0 = none." },
+    { "event_socket.password", SCHEMA_TEXT, "ClueCon", 1, 200, NULL, form_header, .help = "The password of `auth`. Outside loopback it must be given, and not be FreeSWITCH's." },
+    { "event_socket.networks", SCHEMA_LIST, NULL, 0, 100, NULL, NULL, .help = "Where clients may come from; empty = anywhere that reaches the address." },
+    { "event_socket.networks.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_source, .help = "An address or a network." },
+
     { "log", SCHEMA_TABLE, .help = "Logs: one line format for all processes." },
     { "log.level", SCHEMA_TEXT, "info", 0, 0, NULL, form_levels, .help = "A level, and levels per room: `info,broker=debug`." },
     { "log.file", SCHEMA_PATH, "-", 0, 0, NULL, NULL, .help = "A file (absolute, or relative to this file's folder), opened again on SIGHUP; `-` is stderr." },
