@@ -40,7 +40,20 @@ static void raise_here(lua_State *L, lua_Debug *ar, const char *text) {
         lua_pushfstring(L, "%s:%d: %s", ar->short_src, ar->currentline, text);
     else
         lua_pushstring(L, text);
+    engine_of(L)->hook_error = lua_tostring(L, -1);
     lua_error(L);
+}
+
+/* from_hook(error): was it raised by the hook? A handler of xpcall's then runs within the hook, where no hook can end it; so
+ * scripts' xpcall (fs/stdlib.lua) does not call it. */
+static int lua_from_hook(lua_State *L) {
+    lua_pushboolean(L, lua_type(L, 1) == LUA_TSTRING && lua_tostring(L, 1) == engine_of(L)->hook_error);
+    return 1;
+}
+
+void preempt_open(lua_State *L) {
+    lua_pushcfunction(L, lua_from_hook);
+    lua_setfield(L, -2, "from_hook");
 }
 
 static void hook(lua_State *L, lua_Debug *ar) {

@@ -100,6 +100,7 @@ struct engine {
     volatile sig_atomic_t hook_busy;
     bool judge;             /* an account wants to be judged at the next instruction */
     uint32_t ticks_max;
+    const char *hook_error; /* the last message raised by the hook; compared, never read */
     int64_t collected_ns;   /* last full collection that a script asked for */
 
     /* registry references */
@@ -148,6 +149,7 @@ void fiber_free_all(struct engine *engine);
 void fiber_open(lua_State *L);
 
 /* preempt.c */
+void preempt_open(lua_State *L);
 void preempt_start(struct engine *engine);
 void preempt_stop(struct engine *engine);
 void preempt_arm(struct engine *engine, int instructions);

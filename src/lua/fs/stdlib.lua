@@ -23,7 +23,7 @@ function core.await(token)
 end
 
 local base = {
-  assert = assert, error = error, ipairs = ipairs, pcall = pcall, xpcall = xpcall, select = select, tonumber = tonumber, tostring = tostring,
+  assert = assert, error = error, ipairs = ipairs, pcall = pcall, select = select, tonumber = tonumber, tostring = tostring,
   type = type, unpack = unpack, rawequal = rawequal, rawset = rawset, _VERSION = _VERSION,
   next = core.safe_next, pairs = core.safe_pairs, rawget = core.safe_rawget, rawlen = rawlen,
   getmetatable = core.safe_getmetatable, setmetatable = core.safe_setmetatable,
@@ -31,6 +31,16 @@ local base = {
   math = {}, os = {}, bit = {},
 }
 core.base = base
+
+-- The handler is not called for what the engine ends a script with (see preempt.c). Tail calls: it sees the same levels as ever.
+local xpcall, from_hook = xpcall, core.from_hook
+function base.xpcall(f, handler, ...)
+  if type(handler) ~= "function" then return xpcall(f, handler, ...) end
+  return xpcall(f, function(e)
+    if from_hook(e) then return e end
+    return handler(e)
+  end, ...)
+end
 
 local function copy(to, from)
   for k, v in pairs(from) do to[k] = v end
