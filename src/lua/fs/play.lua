@@ -50,6 +50,8 @@ end
 
 -- --- one source ---
 
+local MEDIA_TRIES, MEDIA_TRY_MS = 25, 20
+
 local unopened = { not_found = true, cannot_open = true, bad_source = true }
 
 local function results(ch, x)
@@ -86,17 +88,25 @@ local function one(ch, file, o, params)
   local current = { op = op, file = file }
   data.player, data.playing = current, op.token
   local how, value
+  local tries = 0
   while true do
     how, value = wait.serve(ch, { op = op, st = o.st, deadline = deadline, on_digit = o.on_digit,
       apply = o.words == false and callback.stops or function(v)
         if current.covered then return callback.stops(v) end -- a nested file ran: no longer controllable
         return callback.control(ch, op.token, v)
       end })
+    local reason = how == "done" and value and value.reason
+    -- The leg's media are not there yet though the call is: they come within moments of the answer.
+    local early = reason == "gone" and not wait.gone(ch) and tries < MEDIA_TRIES
+    if early then
+      tries = tries + 1
+      wait.serve(ch, { deadline = core.now() + MEDIA_TRY_MS, keep_breaks = true, no_commands = true })
+    end
     -- Something played in between, from a callback or a queued command: go on where it was.
-    if how == "done" and value and value.reason == "replaced" and not wait.gone(ch) and data.player == current then
+    if (reason == "replaced" or early) and not wait.gone(ch) and data.player == current then
       op = wait.op()
-      current.op, current.covered, data.playing = op, true, op.token
-      if not ch:play(op.token, source, value.position or 0, o.loop or false) then
+      current.op, current.covered, data.playing = op, reason == "replaced" or current.covered, op.token
+      if not ch:play(op.token, source, early and (o.start or 0) or value.position or 0, o.loop or false) then
         wait.forget(op)
         how = "break"
         break

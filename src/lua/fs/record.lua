@@ -49,8 +49,19 @@ function record.file(ch, path, limit_s, threshold, silence_s, o)
   headers.fire("RECORD_START", ch, about)
   hooks.run(ch, "record_start")
   local restart = util.truth(ch:get("record_restart_limit_on_dtmf"))
-  local how, value = wait.serve(ch, { op = op, st = o.st, on_digit = o.on_digit,
-    apply = function(v) return callback.control(ch, op.token, v) end })
+  local how, value
+  for _ = 1, 25 do
+    how, value = wait.serve(ch, { op = op, st = o.st, on_digit = o.on_digit,
+      apply = function(v) return callback.control(ch, op.token, v) end })
+    -- The leg's media are not there yet though the call is: they come within moments of the answer.
+    if how ~= "done" or not value or value.reason ~= "gone" or wait.gone(ch) then break end
+    wait.serve(ch, { deadline = core.now() + 20, keep_breaks = true, no_commands = true })
+    op = wait.op()
+    if not ch:record(op.token, params) then
+      wait.forget(op)
+      break
+    end
+  end
   local x = how == "done" and value or nil
   if how ~= "done" then
     ch:stop(op.token)
