@@ -118,7 +118,19 @@ end
 -- A function of the `freeswitch` table.
 function class.func(where, signature, least, most, f) return wrapper(where, signature, least, most, nil, nil, f) end
 
+-- What a method takes, for the documentation: "(text, number[, text])".
+local words = { s = "text", S = "text", i = "number", b = "boolean", c = "character", u = "number", p = "priority", v = "value", f = "function",
+  M = "IVRMenu", L = "Session", E = "Event" }
+local function describe(signature, least)
+  local out = {}
+  for i = 1, #signature do
+    out[#out + 1] = (i == least + 1 and "[" or "") .. (i > 1 and ", " or "") .. words[sub(signature, i, i)]
+  end
+  return "(" .. concat(out) .. (least < #signature and "]" or "") .. ")"
+end
+
 function class.method(c, name, where, signature, least, most, f)
+  c.described[name] = describe(signature, least)
   c.fn[name] = wrapper(where, signature, least, most, c.name, c.self_type, f)
 end
 
@@ -158,7 +170,10 @@ local function overloaded(c, name, forms, f, is_method)
     error(format("Wrong arguments for overloaded function '%s'\n  Possible C/C++ prototypes are:\n    %s(%s)\n", name, name, concat(forms, ")\n    " .. name .. "(")), 2)
   end
 end
-function class.overload(c, name, where, forms, f) c.fn[name] = overloaded(c, where, forms, f, true) end
+function class.overload(c, name, where, forms, f)
+  c.described[name] = describe(forms[#forms], #forms[1])
+  c.fn[name] = overloaded(c, where, forms, f, true)
+end
 function class.overloaded_new(c, forms, f) c.new = overloaded(c, "new_" .. c.name, forms, f, false) end
 function class.new(c, where, signature, least, most, f) c.new = wrapper(where, signature, least, most, nil, nil, f) end
 
@@ -175,7 +190,7 @@ end
 
 function class.define(name, options)
   options = options or {}
-  local c = { name = name, fn = {}, get = {}, set = {}, self_type = options.self_type or name .. " *", gc = options.gc }
+  local c = { name = name, fn = {}, get = {}, set = {}, described = {}, self_type = options.self_type or name .. " *", gc = options.gc }
   class.all[name] = c
   local fn, get, set = c.fn, c.get, c.set
   local meta = {

@@ -55,5 +55,12 @@ end
 for _, file in ipairs({ "text", "event", "dialstring", "variables", "dialplan", "session", "digits", "originate", "bridge", "menu" }) do
   assert(loadfile(here .. "/" .. file .. "_test.lua"))(T, test)
 end
+test("the documentation's lists are those of the code", function()
+  local docs = require("docs")
+  local root = here .. "/../../.."
+  for path, text in pairs(docs.wanted(fs, root)) do
+    T.truth(path .. " is old: run luajit tests/lua/layer/docs.lua", docs.read(root .. path) == text)
+  end
+end)
 print(string.format("%d passed, %d failed", passed, failed))
 os.exit(failed == 0 and 0 or 1)
