@@ -28,7 +28,7 @@ struct jitter {
     uint32_t newest_timestamp;
     uint32_t jitter_x16, transit; /* as RFC 3550 A.8, but with fast attack */
     uint32_t deep, late_run;
-    bool started, filling, have_transit;
+    bool started, filling, have_transit, played;
     struct jitter_counts counts;
     struct entry entries[JITTER_PACKETS];
     uint8_t *bytes;
@@ -63,7 +63,7 @@ void jitter_reset(struct jitter *jitter)
 {
     for (unsigned i = 0; i < JITTER_PACKETS; i++)
         jitter->entries[i].full = false;
-    jitter->started = jitter->have_transit = false;
+    jitter->started = jitter->have_transit = jitter->played = false;
     jitter->filling = true;
     jitter->deep = jitter->late_run = 0;
     jitter->jitter_x16 = 0;
@@ -133,8 +133,8 @@ static bool jitter_in_time(struct jitter *jitter, const struct rtp_packet *packe
         jitter->late_run = 0;
         return true;
     }
-    /* While filling up nothing has been played past it yet, so an earlier packet may still lead. */
-    if (jitter->filling && jitter->newest - *sequence < JITTER_PACKETS && jitter->counts.lost == 0) {
+    /* Before anything was played an earlier packet may still lead. */
+    if (!jitter->played && jitter->newest - *sequence < JITTER_PACKETS) {
         jitter->next = *sequence;
         return true;
     }
@@ -231,6 +231,7 @@ enum jitter_result jitter_get(struct jitter *jitter, const uint8_t **payload, si
     if (jitter->filling && jitter_depth_ms(jitter) < jitter_target_ms(jitter))
         return JITTER_EMPTY;
     jitter->filling = false;
+    jitter->played = true;
     jitter_follow_drift(jitter);
     struct entry *entry = jitter_entry(jitter, jitter->next);
     bool here = entry->full && entry->sequence == jitter->next;

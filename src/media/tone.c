@@ -57,7 +57,7 @@ static int tone_room(struct tone_state *s, size_t more)
     return 0;
 }
 
-/* Frequencies are turned by complex rotation in doubles: exact enough over two minutes, no table. */
+/* sin() per sample: a helper thread renders a tone once per codec, so exactness is worth more than speed. */
 static void tone_sound(struct tone_state *s, const struct tone_spec *spec)
 {
     double volume = s->volume, amplitude = tone_amplitude(volume) / spec->count;
@@ -88,6 +88,8 @@ static void tone_play(struct tone_state *s, const struct tone_spec *spec)
         s->out->loops = -1;
         s->repeat = 0;
     }
+    if (!spec->on && !spec->off)
+        return;
     do {
         s->error = tone_room(s, (size_t)spec->on + spec->off);
         if (s->error)
