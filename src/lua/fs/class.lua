@@ -124,7 +124,7 @@ local words = { s = "text", S = "text", i = "number", b = "boolean", c = "charac
 local function describe(signature, least)
   local out = {}
   for i = 1, #signature do
-    out[#out + 1] = (i == least + 1 and "[" or "") .. (i > 1 and ", " or "") .. words[sub(signature, i, i)]
+    out[#out + 1] = (i == least + 1 and "[" or "") .. (i > 1 and ", " or "") .. (words[sub(signature, i, i)] or "value")
   end
   return "(" .. concat(out) .. (least < #signature and "]" or "") .. ")"
 end
