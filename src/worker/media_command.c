@@ -143,19 +143,30 @@ static void command_leg(struct media *m, const struct command *command)
     }
 }
 
+/* Ends an operation, be it that it never began. */
+static void command_stop(struct media *m, uint64_t number)
+{
+    struct operation *operation = operation_find(m, number);
+    struct command start;
+    if (operation) {
+        operation_stop(m, operation, MEDIA_STOPPED);
+    } else if (held_operation(m, number, &start)) {
+        operation = start.object;
+        operation->id = start.leg;
+        operation_add(m, operation);
+        operation_gone(m, operation);
+    }
+}
+
 static void command_take(struct media *m, const struct command *command)
 {
-    struct operation *operation;
     switch (command->kind) {
     case COMMAND_LEG_OPEN: command_leg_open(m, command); break;
     case COMMAND_LEG_CLOSE: command_leg_close(m, leg_find(m, command->leg)); break;
     case COMMAND_LEG_JOIN: command_join(m, leg_find(m, command->leg), leg_find(m, command->other)); break;
     case COMMAND_OPERATION: command_operation(m, command); break;
     case COMMAND_CONTROL: command_control(m, command); break;
-    case COMMAND_STOP:
-        if ((operation = operation_find(m, command->operation)))
-            operation_stop(m, operation, MEDIA_STOPPED);
-        break;
+    case COMMAND_STOP: command_stop(m, command->operation); break;
     case COMMAND_BRIDGE: command_bridge(m, command); break;
     case COMMAND_ROOM_PLAY: command_room_play(m, command); break;
     default: command_leg(m, command); break;
@@ -165,6 +176,9 @@ static void command_take(struct media *m, const struct command *command)
 void commands_take(struct media *m)
 {
     struct command command;
-    while (spsc_pop(&m->commands, &command))
+    while (held_next(m, &command))
         command_take(m, &command);
+    while (spsc_pop(&m->commands, &command))
+        if (!held_keep(m, &command))
+            command_take(m, &command);
 }

@@ -245,6 +245,7 @@ struct sent {
 };
 
 struct helpers;
+struct held;
 
 struct media {
     struct segment *segment;
@@ -280,6 +281,7 @@ struct media {
     uint64_t lateness_max_us;
     bool ticking;
     struct helpers *helpers;
+    struct held *held, *held_last; /* commands whose leg is not there yet */
 
     /* Events that found the ring full wait here. */
     struct media_event *backlog;
@@ -410,6 +412,10 @@ void operation_stop(struct media *m, struct operation *operation, enum media_rea
 void event_push(struct media *m, const struct media_event *event);
 void event_done(struct media *m, const struct operation *operation, enum media_reason reason);
 void events_flush(struct media *m);
+/* media_held.c: commands whose leg is not there yet */
+bool held_keep(struct media *m, const struct command *command);                    /* true: kept for later */
+bool held_next(struct media *m, struct command *out);                              /* one that need not wait any more */
+bool held_operation(struct media *m, uint64_t operation, struct command *out);     /* takes back the start of an operation */
 /* media_command.c */
 void commands_take(struct media *m);
 /* media_helpers.c */
