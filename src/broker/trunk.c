@@ -90,24 +90,6 @@ void trunk_pause(struct trunk *trunk, uint32_t seconds)
     log_notice(NULL, "trunk %s asked for a pause of %u s", trunk->name, seconds);
 }
 
-bool source_matches(const struct source *source, const struct sockaddr *address)
-{
-    if (source->address.ss_family != address->sa_family) return false;
-    const uint8_t *a, *b;
-    unsigned bits = source->bits;
-    if (address->sa_family == AF_INET) {
-        a = (const uint8_t *)&((const struct sockaddr_in *)&source->address)->sin_addr;
-        b = (const uint8_t *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
-    } else if (address->sa_family == AF_INET6) {
-        a = (const uint8_t *)&((const struct sockaddr_in6 *)&source->address)->sin6_addr;
-        b = (const uint8_t *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr;
-    } else {
-        return false;
-    }
-    if (memcmp(a, b, bits / 8)) return false;
-    return bits % 8 == 0 || !((a[bits / 8] ^ b[bits / 8]) >> (8 - bits % 8));
-}
-
 static uint16_t port_of(const struct sockaddr *address)
 {
     if (address->sa_family == AF_INET) return ntohs(((const struct sockaddr_in *)(const void *)address)->sin_port);

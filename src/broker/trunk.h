@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "broker/address.h"
 #include "broker/agent.h"
 #include "broker/caps.h"
 #include "broker/sdp.h"
@@ -18,11 +19,6 @@
 #define TRUNK_SOURCES_MAX 32
 #define TRUNK_FAILOVERS_MAX 8
 #define TRUNK_RETRY_AFTER_MAX_S 3600 /* no carrier pauses itself for longer by one header */
-
-struct source { /* an address, or a network of that prefix length */
-    struct sockaddr_storage address;
-    uint8_t bits;
-};
 
 struct trunk {
     struct broker *broker;
@@ -81,10 +77,5 @@ void trunk_unqueue(struct trunk *trunk, struct call *call);
 void trunk_serve(struct trunk *trunk);
 /* A 503 came with this Retry-After (seconds). */
 void trunk_pause(struct trunk *trunk, uint32_t seconds);
-
-bool source_matches(const struct source *source, const struct sockaddr *address);
-int source_parse(struct source *out, const char *text);
-/* "host", "host:port", "[v6]:port". 0 or -EINVAL. */
-int host_port_parse(const char *text, char *host, size_t size, uint16_t *port);
 
 #endif

@@ -1,5 +1,4 @@
 /* trunk_load.c: trunks from the configuration. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -11,60 +10,6 @@
 #include "broker/trunk.h"
 #include "core/clock.h"
 #include "core/log.h"
-
-int host_port_parse(const char *text, char *host, size_t size, uint16_t *port)
-{
-    const char *colon = NULL, *begin = text, *end = text + strlen(text);
-    if (*text == '[') {
-        const char *close = strchr(text, ']');
-        if (!close) return -EINVAL;
-        begin = text + 1;
-        end = close;
-        colon = close[1] == ':' ? close + 1 : NULL;
-    } else if ((colon = strrchr(text, ':'))) {
-        end = colon;
-    }
-    if (end == begin || (size_t)(end - begin) >= size) return -EINVAL;
-    memcpy(host, begin, (size_t)(end - begin));
-    host[end - begin] = 0;
-    long n = colon ? strtol(colon + 1, NULL, 10) : 0;
-    if (n < 0 || n > 65535) return -EINVAL;
-    *port = (uint16_t)n;
-    return 0;
-}
-
-static int address_parse(struct sockaddr_storage *out, const char *text, uint16_t port)
-{
-    struct sockaddr_in *v4 = (struct sockaddr_in *)out;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
-    memset(out, 0, sizeof *out);
-    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(port);
-        return 32;
-    }
-    if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(port);
-        return 128;
-    }
-    return -EINVAL;
-}
-
-int source_parse(struct source *out, const char *text)
-{
-    char address[64];
-    size_t length = strcspn(text, "/");
-    if (length >= sizeof address) return -EINVAL;
-    memcpy(address, text, length);
-    address[length] = 0;
-    int bits = address_parse(&out->address, address, 0);
-    if (bits < 0) return bits;
-    long prefix = text[length] ? strtol(text + length + 1, NULL, 10) : bits;
-    if (prefix < 0 || prefix > bits) return -EINVAL;
-    out->bits = (uint8_t)prefix;
-    return 0;
-}
 
 /* The trunk's own addresses are sources. A name is looked up once, at the start, where blocking is allowed. */
 static void sources_of_host(struct trunk *trunk)

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 
 #include "broker/broker.h"
+#include "bus/counter.h"
 #include "bus/post.h"
 #include "bus/ring.h"
 #include "bus/segment.h"
@@ -180,7 +181,7 @@ static pid_t sipp(const char *scenario, int port, const char *target, const char
 {
     pid_t pid = fork();
     if (pid) {
-        usleep(250000);
+        usleep(strstr(scenario, ".py") ? 600000 : 250000); /* until it listens */
         return pid;
     }
     char file[256], number[16], folder[128];
@@ -233,7 +234,8 @@ static void config_write(void)
             "return { name = \"%s\", data_dir = \"%s\", workers = 1, slots = 64,\n"
             " numbers = { default_country = \"1\", countries = { \"1\" }, emergency = { \"112\", \"911\" } },\n"
             " limits = { concurrent = 50, max_call_s = 3600 },\n"
-            " sip = { listen = { { name = \"external\", address = \"127.0.0.1\", port = %d, transports = { \"udp\", \"tcp\" }, context = \"public\" } } },\n"
+            " sip = { listen = { { name = \"external\", address = \"127.0.0.1\", port = %d, transports = { \"udp\", \"tcp\" }, context = \"public\" },\n"
+            "  { name = \"closed\", address = \"127.0.0.1\", port = %d, transports = { \"udp\" } } } },\n"
             " media = { addresses = { \"127.0.0.1\" }, port_first = 20000, port_last = 20999 },\n"
             " trunks = {\n"
             "  one = { address = \"127.0.0.1:%d\", cps = 50, concurrent = 20, caller_id = \"15550100\", user = \"carol\", password = \"secret\",\n"
@@ -242,7 +244,7 @@ static void config_write(void)
             "  tcp = { address = \"127.0.0.1:%d\", transport = \"tcp\", cps = 50, concurrent = 20 },\n"
             "  slow = { address = \"127.0.0.1:%d\", cps = 5, concurrent = 20 },\n"
             " }, scripts = { dir = \"%s\" }, sounds_dir = \"%s\", freeswitch_dir = \"%s\" }\n",
-            f.name, f.folder, f.port, f.port + 10, f.port + 20, f.port + 30, f.port + 40, f.folder, f.folder, f.folder);
+            f.name, f.folder, f.port, f.port + 1, f.port + 10, f.port + 20, f.port + 30, f.port + 40, f.folder, f.folder, f.folder);
     fclose(file);
 }
 
@@ -559,6 +561,15 @@ static void an_offerless_inbound_call_gets_our_offer(void **state)
     assert_int_equal(f.started, 1);
 }
 
+static void a_stranger_hears_nothing_where_strangers_are_not_taken(void **state)
+{
+    char target[32];
+    uint64_t before = counter_read(f.segment, BUS_BROKER, COUNTER_sip_dropped);
+    snprintf(target, sizeof target, "127.0.0.1:%d", f.port + 1);
+    sipp_passed(sipp("stranger.py", f.port + 45, target, "u1"), "stranger.py");
+    assert_true(counter_read(f.segment, BUS_BROKER, COUNTER_sip_dropped) >= before + 6);
+}
+
 static void the_engine_calls_itself(void **state)
 {
     char uri[64], callee[UUID_TEXT_SIZE];
@@ -675,6 +686,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(an_inbound_call_is_refused_with_its_cause),
         cmocka_unit_test(an_inbound_call_is_cancelled),
         cmocka_unit_test(an_offerless_inbound_call_gets_our_offer),
+        cmocka_unit_test(a_stranger_hears_nothing_where_strangers_are_not_taken),
         cmocka_unit_test(the_engine_calls_itself),
         cmocka_unit_test(a_dead_workers_calls_get_BYE),
         cmocka_unit_test(a_new_broker_ends_an_adopted_call_by_our_BYE),
