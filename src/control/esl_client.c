@@ -172,7 +172,8 @@ static void timer_fired(struct loop_timer *timer)
     client->timer_for = ESL_TIMER_NONE;
     switch (what) {
     case ESL_TIMER_AUTH:
-        log_notice(NULL, "event socket: %s did not authenticate in %lld s and is disconnected", client->address, (long long)(ESL_AUTH_NS / NS_PER_S));
+        log_notice(NULL, "event socket: %s did not %s in %lld s and is disconnected", client->address, client->outbound ? "say anything" : "authenticate",
+                   (long long)(ESL_AUTH_NS / NS_PER_S));
         esl_client_goodbye(client);
         break;
     case ESL_TIMER_REFUSE:

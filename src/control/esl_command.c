@@ -131,6 +131,8 @@ static void run_authenticated(struct esl_client *client, char *line)
 void esl_command(struct esl_client *client)
 {
     char *line = client->request.line.data;
+    if (client->outbound && client->timer_for == ESL_TIMER_AUTH)
+        esl_client_timer(client, ESL_TIMER_NONE, 0); /* it speaks */
     if (client->request.line.length == 0) {
         esl_reply(client, NOT_FOUND);
     } else if (client->authenticated) {

@@ -238,6 +238,7 @@ void esl_close(struct esl *esl)
         loop_watch_remove(esl->loop, &esl->listener);
         close(esl->listener.fd);
     }
+    esl_outbound_close(esl);
     while (esl->clients != NULL) {
         struct esl_client *client = esl->clients;
         esl_client_goodbye(client);

@@ -182,6 +182,7 @@ struct esl {
     struct esl_asked *asked; /* for core_uuid */
     char core_uuid[UUID_TEXT_SIZE], hostname[128], switchname[128], ipv4[64], ipv6[64];
 
+    struct esl_outbound *connecting; /* and connected */
     struct esl_job *jobs;
     uint32_t job_count;
     struct esl_failures *failures; /* who guessed passwords lately */
@@ -290,6 +291,7 @@ void esl_connect(struct esl_client *client);
 void esl_socket_resume(struct esl_client *client);
 /* The connection of a `socket` application ended. */
 void esl_outbound_ended(struct esl_client *client);
+void esl_outbound_close(struct esl *esl); /* those that are not connected yet */
 /* Tells somebody who may not connect so, and closes. */
 void esl_refuse(int fd, const char *body);
 bool esl_outbound_request(struct esl *esl, const struct post_message *message);
