@@ -284,9 +284,19 @@ const Sanitizer = struct {
         return out;
     }
 
-    fn roomObjects(s: *Sanitizer, run: *std.Build.Step.Run, comptime room: Room) void {
-        for (s.self.files("src/" ++ room.name, ".c", null)) |source| run.addFileArg(s.object(room, source, s.self.b.path(source)));
+    /// A room as an archive, so that a program takes only what it uses (and its fakes take the place of what they stand for).
+    fn archive(s: *Sanitizer, comptime room: Room) ?std.Build.LazyPath {
+        const b = s.self.b;
+        const label = "archive " ++ room.name;
+        if (s.objects.get(label)) |found| return found;
+        const sources = s.self.files("src/" ++ room.name, ".c", null);
+        if (sources.len == 0) return null;
+        const run = b.addSystemCommand(&.{ "ar", "rcs" });
+        const out = run.addOutputFileArg(b.fmt("lib{s}.a", .{room.name}));
+        for (sources) |source| run.addFileArg(s.object(room, source, b.path(source)));
         for (embedded(s.self, room.name)) |source| run.addFileArg(s.object(room, "embedded " ++ room.name, source));
+        s.objects.put(label, out) catch @panic("OOM");
+        return out;
     }
 
     fn program(s: *Sanitizer, comptime room: Room, file: []const u8, fakes: []const []const u8, link_flags: []const u8, package: []const u8) std.Build.LazyPath {
@@ -304,9 +314,13 @@ const Sanitizer = struct {
         run.addArg("clang");
         run.addFileArg(s.object(room, file, b.path(file)));
         for (fakes) |fake| run.addFileArg(s.object(room, fake, b.path(fake)));
+        run.addArg("-Wl,--start-group");
         inline for (rooms) |other| {
-            if (comptime (std.mem.eql(u8, other.name, room.name) or contains(room.uses, other.name))) s.roomObjects(run, other);
+            if (comptime (std.mem.eql(u8, other.name, room.name) or contains(room.uses, other.name))) {
+                if (s.archive(other)) |lib| run.addFileArg(lib);
+            }
         }
+        run.addArg("-Wl,--end-group");
         run.addArg("-o");
         return run.addOutputFileArg("program");
     }

@@ -106,6 +106,30 @@ unit_tests() { # STEP FOLDER TITLE
     if "$zig" build $wanted_steps --summary none; then programs "zig-out/$2" "$3"; else failed=$((failed + 1)); fi
 }
 
+# Each fuzzer over its kept corpus once, and a few seconds more on --long and --soak.
+fuzzers() {
+    local program name corpus seconds=0
+    case $level in long) seconds=60 ;; soak) seconds=3600 ;; esac
+    say "fuzzers"
+    if ! "$zig" build fuzz --summary none; then failed=$((failed + 1)); return; fi
+    mkdir -p "$logs/found"
+    for program in zig-out/fuzz/*_fuzz; do
+        name=$(basename "$program")
+        [ -x "$program" ] && wanted "${name%%_*}" || continue
+        corpus="tests/fuzz/${name%_fuzz}_corpus"
+        [ -d "$corpus" ] || corpus=
+        if [ $seconds = 0 ]; then set -- -runs=2000; else set -- -max_total_time=$seconds; fi
+        mkdir -p "$logs/corpus-$name"
+        if timeout $((seconds + 60)) "$program" "$@" -artifact_prefix="$logs/found/$name-" "$logs/corpus-$name" $corpus >"$logs/$name.log" 2>&1; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            printf '\n--- %s\n' "$name"
+            grep -E 'ERROR|SUMMARY|runtime error|Test unit' "$logs/$name.log" | head -8
+        fi
+    done
+}
+
 packages build
 packages test
 [ -n "$python" ] && build
@@ -115,6 +139,7 @@ started=$(date +%s)
 if [ -n "$asan" ]; then
     export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:abort_on_error=0} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
     unit_tests tests-asan test-asan "C unit tests under ASan and UBSan"
+    fuzzers
 fi
 if [ -n "$python" ]; then
     say "Python tests"
