@@ -324,6 +324,16 @@ function channel.start(ch, actions, state)
   data.life = core.spawn("call", life, ch)
 end
 
+-- A call that its script let go of and nobody runs: it stays up, and does what it is sent.
+function channel.idle(ch)
+  local data = ch:data()
+  if data.life and core.fiber_alive(data.life) then return end
+  data.pending = function()
+    while not wait.gone(ch) do wait.serve(ch, {}) end
+  end
+  channel.start(ch)
+end
+
 -- A new channel that the worker hands over: an inbound call or a loopback's second leg.
 function channel.begin(ch)
   local data = ch:data()

@@ -8,12 +8,13 @@ local find, lower, match, sort, sub = string.find, string.lower, string.match, t
 local hooks = {}
 fs.hooks = hooks
 
--- All variables whose name is `name` or begins with `name` and a suffix, in order of name.
-local function hung(ch, name)
-  local list, all = nil, ch:variables()
+-- Of a list of variables those named `name`, or `name` and a suffix, in order of name; nil if there are none.
+local function hung(all, name)
+  local list
+  local length = #name
   for i = 1, #all do
-    if lower(sub(all[i][1], 1, #name)) == name then
-      local rest = sub(all[i][1], #name + 1)
+    if lower(sub(all[i][1], 1, length)) == name then
+      local rest = sub(all[i][1], length + 1)
       if rest == "" or find(rest, "^[_%d%[]") then
         list = list or {}
         for _, one in ipairs(variables.array(all[i][2])) do list[#list + 1] = { all[i][1], one } end
@@ -41,9 +42,10 @@ end
 
 -- The hooks of one moment: answer, ring, media, originate …
 function hooks.run(ch, moment)
-  local apps = hung(ch, "execute_on_" .. moment)
+  local all = ch:variables()
+  local apps = hung(all, "execute_on_" .. moment)
   for i = 1, apps and #apps or 0 do execute(ch, variables.expand(ch, apps[i][2])) end
-  local commands = hung(ch, "api_on_" .. moment)
+  local commands = hung(all, "api_on_" .. moment)
   for i = 1, commands and #commands or 0 do
     local command, arguments = match(variables.expand(ch, commands[i][2]), "^%s*(%S+)%s*(.*)$")
     if command then fs.run_api(command, arguments, { channel = ch }) end

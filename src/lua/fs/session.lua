@@ -41,6 +41,8 @@ function session.release(st)
     channel.hangup(ch, "NORMAL_CLEARING")
   elseif not ch:up() then
     channel.over(ch)
+  elseif st.mine and not ch:owner() and not data.pending and not ch:transferring() then
+    channel.idle(ch)
   end
 end
 

@@ -10,7 +10,8 @@ local remove = table.remove
 local wait = {}
 fs.wait = wait
 
-local ops = {} -- by token: what somebody waits for
+-- By token: what somebody waits for. Weak: when the one who waits is gone, so is its entry.
+local ops = setmetatable({}, { __mode = "v" })
 
 -- A new operation: { token =, done = nil until it ended }.
 function wait.op()
