@@ -7,6 +7,7 @@
 #include "control/client.h"
 #include "main/command.h"
 #include "main/rooms.h"
+#include "supervisor/folder.h"
 
 struct way {
     const struct config *config;
@@ -94,6 +95,8 @@ int command_campaign(int argc, char **argv)
     struct config *config = config_open(given, &path);
     if (config == NULL)
         return EXIT_FAILED;
+    /* An import before the first start has no folder yet. If it cannot be made, opening the database says so. */
+    (void)folder_make(config_str(config_root(config), "data_dir", "data"));
     struct way way = { config, socket };
     struct buf database = BUF_INIT;
     database_resolve(config, &database);

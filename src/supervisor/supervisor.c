@@ -19,6 +19,7 @@
 #include "bus/counter.h"
 #include "core/clock.h"
 #include "core/log.h"
+#include "supervisor/folder.h"
 #include "supervisor/own.h"
 
 static void reap(struct supervisor *s)
@@ -127,25 +128,6 @@ static int signals_open(struct supervisor *s)
         return -errno;
     s->signals = (struct loop_watch){ .fd = fd, .ready = signals_ready, .context = s };
     return loop_watch_add(s->loop, &s->signals, EPOLLIN);
-}
-
-/* mkdir -p. */
-static int folder_make(const char *path)
-{
-    char part[1024];
-    if (snprintf(part, sizeof part, "%s", path) >= (int)sizeof part)
-        return -ENAMETOOLONG;
-    for (char *p = part + 1;; p++) {
-        if (*p != '/' && *p != 0)
-            continue;
-        char was = *p;
-        *p = 0;
-        if (mkdir(part, 0755) < 0 && errno != EEXIST)
-            return -errno;
-        if (was == 0)
-            return access(path, W_OK | X_OK) < 0 ? -errno : 0;
-        *p = was;
-    }
 }
 
 static int folders_make(const struct config_node *root)
