@@ -203,7 +203,7 @@ end
 function dialplan.types.XML(ch, name)
   local context_name = ch:profile("context")
   if not util.some(context_name) then context_name = "default" end
-  local context = xmlconf.context(context_name) or (fs.xml_handler and fs.xml_handler.context(ch, context_name))
+  local context = fs.xml_handler.context(ch, context_name) or xmlconf.context(context_name)
   if not context then
     util.log(util.INFO, format("Context %s not found", context_name), ch)
     return nil
@@ -236,8 +236,8 @@ function dialplan.types.LUA(ch)
   local context = ch:profile("context")
   local request = fs.script.parse(util.some(context) or "lua/dialplan.lua")
   request.globals, request.session = { session = object }, object
-  local result = fs.script.wait(request)
-  local list = st.globals and st.globals.ACTIONS
+  local result, globals = fs.script.wait(request)
+  local list = globals and globals.ACTIONS
   fs.session.release(st)
   fs.wait.acquire(ch)
   if not result.ok or type(list) ~= "table" then return nil end

@@ -43,8 +43,10 @@ directory.each_user = each_user
 
 -- A user with everything inherited: { id, domain, node, group, params, variables, attr }; nil if there is none.
 function directory.user(id, domain_name)
-  local domain, name = domain_of(domain_name)
-  if not domain or not id then return nil end
+  if not id then return nil end
+  local domain, name = fs.xml_handler.domain(domain_name, id)
+  if not domain then domain, name = domain_of(domain_name) end
+  if not domain then return nil end
   local wanted = lower(id)
   return each_user(domain, function(node, group)
     if node.attr.type == "pointer" then return nil end

@@ -20,13 +20,19 @@ function script.parse(text)
   return { file = words[1], argv = argv }
 end
 
--- Runs a script and waits: { ok =, error = }. globals: those of this way in.
+-- The engine shows each new script's globals before it runs.
+local newest
+function core.layer.new_globals(globals) newest = globals end
+
+-- Runs a script and waits: { ok =, error = }, and its globals as it left them. request.globals: those of this way in.
 function script.wait(request)
+  newest = nil
   local token = core.script(request)
+  local globals = newest
   if not token then return { ok = false, error = "the script cannot be started" } end
   local x = wait.finish(wait.watch_token(token))
-  if type(x) ~= "table" then return { ok = x == true } end
-  return x
+  if type(x) ~= "table" then return { ok = x == true }, globals end
+  return x, globals
 end
 
 -- The application `lua`: a script with `session` on this call. options.auto_hangup: the call ends with it.

@@ -166,6 +166,13 @@ local function collect(found, node, profile)
   for i = 1, #node do collect(found, node[i], profile) end
 end
 
+-- What a tree from elsewhere holds.
+function xmlconf.collect(tree)
+  local found = empty()
+  collect(found, tree)
+  return found
+end
+
 -- Reads everything anew. What was before stays in force if anything is wrong. True, or nil and the errors.
 function xmlconf.reload()
   local dir = core.config("freeswitch_dir")
@@ -185,6 +192,7 @@ function xmlconf.reload()
   conf = found
   xmlconf.loaded = true
   xmlconf.settings_cache = nil
+  if fs.xml_handler then fs.xml_handler.start() end
   return #problems == 0 or nil, concat(problems, "\n")
 end
 

@@ -155,6 +155,7 @@ function core.script(request)
     finish(false, why)
     return token_of
   end
+  if core.layer.new_globals then core.layer.new_globals(g) end
   if request.session and core.layer.script_session then core.layer.script_session(request.session, g) end
   setfenv(chunk, g)
   local fiber = new_fiber("script", chunk)
