@@ -304,13 +304,11 @@ static int inbound_ack_cancel(struct call *call, nta_incoming_t *irq, const sip_
     if (call->offer != irq) return 0;
     if (sip && sip->sip_request && sip->sip_request->rq_method == sip_method_ack) {
         acknowledged(call, sip);
-    } else if (sip && sip->sip_request) { /* CANCEL: the stack answers the INVITE with 487 afterwards */
-        int cause = CAUSE_ORIGINATOR_CANCEL;
-        headers_reason(sip, &cause);
+    } else if (sip && sip->sip_request) { /* CANCEL, whose Reason says why the caller gave up, not how the call ended */
         call->sip_status = 487;
         nta_incoming_treply(irq, SIP_487_REQUEST_CANCELLED, TAG_END());
         offer_done(call);
-        call_end(call, cause, true, sip);
+        call_end(call, CAUSE_ORIGINATOR_CANCEL, true, sip);
     } else { /* no ACK within 32 s */
         offer_done(call);
         call->bye_due = false;
