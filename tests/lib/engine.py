@@ -46,6 +46,7 @@ class Engine:
                 "limits": {"concurrent": slots, "drain_s": 30},
                 "sip": {"listen": [{"name": "internal", "address": "127.0.0.1", "port": self.sip_port}]},
                 "media": {"addresses": ["127.0.0.1"], "port_first": self.ports.first, "port_last": self.ports.last},
+                "event_socket": {"port": 0},  # its usual port is another engine's, perhaps
                 "log": {"level": "info", "file": "engine.log"},
             },
             changes,

@@ -38,9 +38,12 @@ class PortBlock:
         self.locks = []
         blocks = -(-ports // BLOCK)
         for start in range(FIRST, LAST + 1 - blocks * BLOCK, BLOCK):
-            if self._lock(folder, [start + BLOCK * i for i in range(blocks)]):
-                self.first, self.last = start, start + blocks * BLOCK - 1
+            if not self._lock(folder, [start + BLOCK * i for i in range(blocks)]):
+                continue
+            self.first, self.last = start, start + blocks * BLOCK - 1
+            if self._free():
                 return
+            self.release()
         raise AssertionError("no free block of %d ports" % ports)
 
     def _lock(self, folder, starts):
@@ -54,6 +57,16 @@ class PortBlock:
                 return False
             os.set_inheritable(fd, False)
             self.locks.append(fd)
+        return True
+
+    def _free(self):
+        """No engine outside of the tests sits there."""
+        for port in range(self.first, self.last + 1, 2):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    return False
         return True
 
     def release(self):
