@@ -21,7 +21,7 @@
 
 struct lead {
     struct lead *next;
-    int64_t id;
+    int64_t id, due_us;
     uint32_t tries;          /* before this one */
     char number[24], zone[80], history[96], disposition[32];
     struct kv variables;

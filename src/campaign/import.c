@@ -216,7 +216,7 @@ int import_row(struct import *import, uint64_t line, size_t count, char *const *
         return 0;
     }
     import->result.rows++;
-    if (import->writer.count < IMPORT_BATCH_ROWS && import->writer.texts.length < IMPORT_BATCH_BYTES)
+    if (import->writer.count < import->writer.most && import->writer.texts.length < IMPORT_BATCH_BYTES)
         return 0;
     int e = import_writer_flush(&import->writer, &import->result);
     tell_progress(import);

@@ -69,7 +69,7 @@ const char *lead_zone(const struct lead *lead, const struct campaign_file *file)
 
 #define CLAIM_SQL(LOCK) \
     "UPDATE lead SET state = 'claimed', claimed_by = ?, updated_us = ? WHERE id IN (SELECT id FROM lead WHERE campaign = ? AND state = 'pending'" \
-    " AND next_us <= ? ORDER BY next_us, id LIMIT ?" LOCK ") RETURNING id, number, zone, variables, tries, history, disposition"
+    " AND next_us <= ? ORDER BY next_us, id LIMIT ?" LOCK ") RETURNING id, number, zone, variables, tries, history, disposition, next_us"
 
 static struct lead *read_lead(const struct db_statement *s)
 {
@@ -83,6 +83,7 @@ static struct lead *read_lead(const struct db_statement *s)
     lead->tries = (uint32_t)db_int(s, 4);
     snprintf(lead->history, sizeof lead->history, "%s", db_text(s, 5));
     snprintf(lead->disposition, sizeof lead->disposition, "%s", db_text(s, 6));
+    lead->due_us = db_int(s, 7);
     return lead;
 }
 
@@ -126,10 +127,10 @@ static int defer_closed(struct db_statement *s, const struct campaign_file *file
 }
 
 /* RETURNING gives no order; callers want the file's. */
-static int by_id(const void *a, const void *b)
+static int by_due(const void *a, const void *b)
 {
     const struct lead *x = *(struct lead *const *)a, *y = *(struct lead *const *)b;
-    return (x->id > y->id) - (x->id < y->id);
+    return x->due_us != y->due_us ? (x->due_us > y->due_us) - (x->due_us < y->due_us) : (x->id > y->id) - (x->id < y->id);
 }
 
 static void sort_list(struct lead_list *list)
@@ -140,7 +141,7 @@ static void sort_list(struct lead_list *list)
     for (size_t i = 0; i < count; i++)
         all[i] = lead_list_take(list);
     if (count > 1)
-        qsort(all, count, sizeof *all, by_id);
+        qsort(all, count, sizeof *all, by_due);
     for (size_t i = 0; i < count; i++)
         lead_list_add(list, all[i]);
     free(all);
@@ -152,7 +153,7 @@ static int next_due(struct db *db, int64_t campaign, int64_t *out)
     snprintf(sql, sizeof sql, "SELECT COALESCE(MIN(next_us), -1) FROM lead WHERE state = 'pending' AND campaign = %lld", (long long)campaign);
     int e = db_value_int(db, sql, out);
     if (e == 0 && *out == 0)
-        *out = 1; /* new leads have 0; here 0 means that none is left */
+        *out = 1; /* a row made by hand may have 0; here 0 means that none is left */
     if (e == 0 && *out < 0)
         *out = 0;
     return e;

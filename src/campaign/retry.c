@@ -75,20 +75,17 @@ void history_add(const char *history, const char *cause, char *out, size_t size)
 
 /* --- the decision ------------------------------------------------------------------------------------------------------ */
 
-/* Refusals that pass: the lead was never called and comes again soon, without a rule and without a limit. */
+/* What is refused for its number stays refused. All else passes (caps, a trunk or the database that is away, an engine that ends): the
+ * lead was not called and comes again soon, without a rule and without a limit. */
 static int64_t refusal_passes_us(const char *reason)
 {
-    static const struct {
-        const char *reason;
-        int64_t after_us;
-    } passing[] = {
-        { "engine_concurrent", 2000000 }, { "trunk_concurrent", 2000000 }, { "campaign_concurrent", 2000000 }, { "ledger", 2000000 },
-        { "draining", 5000000 },          { "trunk_down", 15000000 },      { "window", 60000000 },
-    };
-    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++)
-        if (strcmp(passing[i].reason, reason) == 0)
-            return passing[i].after_us;
-    return 0;
+    static const char *const final[] = { "country", "emergency", "number", "uri_host", "do_not_call" };
+    for (size_t i = 0; i < sizeof final / sizeof final[0]; i++)
+        if (strcmp(final[i], reason) == 0)
+            return 0;
+    if (strcmp(reason, "window") == 0)
+        return MINUTE_US;
+    return strstr(reason, "concurrent") || strcmp(reason, "ledger") == 0 ? 2000000 : 15000000;
 }
 
 static const char *usual_word(const struct attempt_facts *f)

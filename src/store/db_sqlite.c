@@ -115,7 +115,7 @@ static void lite_bind_real(struct db_statement *statement, int index, double val
 static void lite_bind_text(struct db_statement *statement, int index, const char *text)
 {
     if (text)
-        sqlite3_bind_text(lite_statement_of(statement)->handle, index, text, -1, SQLITE_TRANSIENT);
+        sqlite3_bind_text(lite_statement_of(statement)->handle, index, text, (int)strlen(text), SQLITE_TRANSIENT);
     else
         sqlite3_bind_null(lite_statement_of(statement)->handle, index);
 }
