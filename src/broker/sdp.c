@@ -226,9 +226,52 @@ static void note_stream(const sdp_media_t *m, struct sdp_streams *streams)
     snprintf(streams->stream[i].format, sizeof streams->stream[i].format, "%s", format);
 }
 
+/* PORT or PORT/COUNT, digits only: where it ends early, sofia takes the rest of the word for the protocol. */
+static bool is_port_word(const char *at, size_t length)
+{
+    size_t digits = 0;
+    while (digits < length && at[digits] >= '0' && at[digits] <= '9') digits++;
+    if (digits == length) return digits > 0;
+    size_t slash = digits;
+    for (digits = slash + 1; digits < length && at[digits] >= '0' && at[digits] <= '9';) digits++;
+    return slash > 0 && at[slash] == '/' && digits == length && length > slash + 1;
+}
+
+/* One m= line: type, port and protocol, then formats without a slash, all of plain characters with spaces between. */
+static bool is_sane_media_line(const char *at, const char *end)
+{
+    for (unsigned word = 0; at < end; word++) {
+        const char *begin = at;
+        for (; at < end && *at != ' '; at++) {
+            bool plain = (*at >= '0' && *at <= '9') || (*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z') || (*at && strchr("-_.+*", *at));
+            bool slash = *at == '/' && at > begin && (word == 1 || word == 2);
+            if (!plain && !slash) return false;
+        }
+        if (word == 1 && !is_port_word(begin, (size_t)(at - begin))) return false;
+        while (at < end && *at == ' ') at++;
+    }
+    return true;
+}
+
+/* sofia-sip 1.12.11 (Debian 12) loops for ever, allocating, on an m= line of another protocol than RTP whose formats hold a
+ * character that is no token's: one packet would take the machine's memory. So such lines never reach its parser. */
+static bool is_sane(const char *text, size_t length)
+{
+    const char *end = text + length;
+    if (memchr(text, 0, length)) return false;
+    for (const char *line = text; line < end;) {
+        const char *stop = line;
+        while (stop < end && *stop != '\r' && *stop != '\n') stop++;
+        while (line < stop && (*line == ' ' || *line == '\t')) line++; /* as sofia does */
+        if (stop - line >= 2 && (line[0] == 'm' || line[0] == 'M') && !is_sane_media_line(line + 2, stop)) return false;
+        line = stop + 1;
+    }
+    return true;
+}
+
 static int read_description(const char *text, size_t length, const struct sdp_codecs *codecs, struct slot_media *media, struct sdp_streams *streams)
 {
-    if (!text || length == 0 || length > SDP_BYTES_MAX) return -EINVAL;
+    if (!text || length == 0 || length > SDP_BYTES_MAX || !is_sane(text, length)) return -EINVAL;
     su_home_t home[1] = { SU_HOME_INIT(home) };
     su_home_init(home);
     sdp_parser_t *parser = sdp_parse(home, text, (issize_t)length, 0);

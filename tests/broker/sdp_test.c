@@ -98,6 +98,18 @@ static void what_is_broken_or_foreign_is_refused(void **state)
     assert_true(sdp_answer_read(big, sizeof big, &both, &media) < 0);
 }
 
+/* Found by the fuzzer: each of these made sofia-sip's parser allocate for ever. */
+static void a_media_line_that_would_hang_the_parser_never_reaches_it(void **state)
+{
+    struct slot_media media;
+    assert_true(answer(HEAD "m=audio 4000 RT\265/AVP 8 96\r\n", &media) < 0);
+    assert_true(answer(HEAD "m=audio 4000 udp /9\r\n", &media) < 0);
+    assert_true(answer(HEAD "m=audio 40audio 400////0NP/0Pv\r\n", &media) < 0);
+    assert_true(answer(HEAD "m=audio 4000 udp 8 \265\r\n", &media) < 0);
+    assert_true(answer(HEAD " \tm=audio 4000 udp \265\n", &media) < 0);
+    assert_true(answer(HEAD "m=audio 4000 udp (x)\r", &media) < 0);
+}
+
 static void an_answer_refuses_the_other_streams_in_their_place(void **state)
 {
     static const char offer[] = HEAD "m=video 5000 RTP/AVP 31\r\nm=audio 4000 RTP/AVP 8\r\nm=image 6000 udptl t38\r\n";
@@ -123,6 +135,7 @@ int main(void)
         cmocka_unit_test(an_answer_without_telephone_event_has_none),
         cmocka_unit_test(directions_are_seen_from_us),
         cmocka_unit_test(what_is_broken_or_foreign_is_refused),
+        cmocka_unit_test(a_media_line_that_would_hang_the_parser_never_reaches_it),
         cmocka_unit_test(an_answer_refuses_the_other_streams_in_their_place),
     };
     return cmocka_run_group_tests(tests, setup, NULL);
