@@ -76,6 +76,16 @@ end)
 -- As the application `hash`: the same without a reply.
 function tables.hash(text) return api.execute("hash", text) end
 
+-- Keys of a realm (or the realms) in order of name.
+local function db_names(realm)
+  local reply, names = ask("db", "list", realm or ""), {}
+  for name in gmatch(reply and reply.value or "", "[^,]+") do
+    if names[#names] ~= name then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
 local db_ops = {
   insert = function(realm, key, value)
     if not value then return "!err!" end
@@ -87,13 +97,8 @@ local db_ops = {
   end,
   exists = function(realm, key) return found(ask("db", "select", realm, key)) and "true" or "false" end,
   delete = function(realm, key) return ask("db", "delete", realm, key) and "+OK" or "!err!" end,
-  list = function(realm) local reply = ask("db", "list", realm or "") return reply and reply.value or "" end,
-  count = function(realm)
-    local reply = ask("db", "list", realm or "")
-    local n = 0
-    for _ in gmatch(reply and reply.value or "", "[^,]+") do n = n + 1 end
-    return format("%d", n)
-  end,
+  list = function(realm) return concat(db_names(realm), ",") end,
+  count = function(realm) return format("%d", #db_names(realm)) end,
 }
 command("db", "[insert|delete|select|exists|count|list]/<realm>/<key>/<value>", "a table that stays", function(text)
   local op, realm, key, value = parts(text)
