@@ -134,68 +134,63 @@ local function substitute(text, captures)
   return (gsub(text, "%$(%d+)", function(n) return captures[tonumber(n)] or "" end))
 end
 
+-- Adds a condition's actions to the list (inline ones run at once); true if there was any.
 local function take_actions(ch, node, tag, captures, actions)
+  local any = false
   for i = 1, #node do
     local a = node[i]
     if a.tag == tag then
+      any = true
       local app = a.attr.application or ""
       local data = substitute(a.attr.data or util.some(util.trim(a.text or "")) or "", captures)
       if util.truth(a.attr.inline) then fs.apps.execute(ch, app, data)
       else actions[#actions + 1] = { app, data } end
     end
   end
-end
-
-local BREAK = { ["on-false"] = 1, ["on-true"] = 2, always = 3, never = 4 }
-
--- All conditions of a node in order; false if one stopped it by failing.
-local function conditions(ch, node, actions)
-  for i = 1, #node do
-    local c = node[i]
-    if c.tag == "condition" then
-      local mode = BREAK[lower(c.attr["break"] or "on-false")] or 1
-      local yes, captures = holds(ch, c)
-      local go_on = yes
-      if yes then
-        take_actions(ch, c, "action", captures, actions)
-        -- Conditions within a condition: all must hold for what follows, unless it says otherwise.
-        if not conditions(ch, c, actions) and util.truth(c.attr["require-nested"] or "true") then go_on = false end
-      else
-        take_actions(ch, c, "anti-action", nil, actions)
-      end
-      if mode == 3 then return go_on end
-      if go_on and mode == 2 then return true end
-      if not go_on and mode == 1 then return false end
-      if not go_on and mode == 2 then go_on = true end
-    elseif c.tag == "include" then
-      if not conditions(ch, c, actions) then return false end
-    end
-  end
-  return true
+  return any
 end
 
 local function has_condition(node)
   for i = 1, #node do if node[i].tag == "condition" then return true end end
 end
 
--- The applications of a context for this call; nil if no extension matched.
-local function from_context(ch, context)
-  local actions, done = {}, false
-  local function walk(node)
-    for i = 1, #node do
-      local e = node[i]
-      if done then return end
-      if e.tag == "include" then walk(e)
-      elseif e.tag == "extension" then
-        if has_condition(e) then
-          local before = #actions
-          local proceed = conditions(ch, e, actions)
-          if proceed and #actions >= before and not util.truth(e.attr["continue"]) then done = true end
-        end
-      end
+local BREAK = { ["on-false"] = 1, ["on-true"] = 2, always = 3, never = 4 }
+
+-- All conditions of a node in order: true if the last one looked at held, or gave anti-actions. A condition's own actions come before
+-- those of the conditions within it; its break is decided before them.
+local function conditions(ch, node, actions)
+  local proceed = false
+  local list = {}
+  xmlconf.each(node, "condition", function(c) list[#list + 1] = c end)
+  for i = 1, #list do
+    local c = list[i]
+    local mode = BREAK[lower(c.attr["break"] or "on-false")] or 1
+    local yes, captures = holds(ch, c)
+    proceed = yes
+    if yes then take_actions(ch, c, "action", captures, actions)
+    elseif take_actions(ch, c, "anti-action", nil, actions) then proceed = true end
+    if mode == 3 or (yes and mode == 2) or (not yes and mode == 1) then break end
+    if proceed and has_condition(c) then
+      proceed = conditions(ch, c, actions)
+      if not proceed and mode ~= 4 then break end
     end
   end
-  walk(context)
+  if node.tag == "condition" and node.attr["require-nested"] and util.falsity(node.attr["require-nested"]) then return true end
+  return proceed
+end
+
+-- The applications of a context for this call; nil if no extension matched. An extension that has the destination's name is the first
+-- one that is tried.
+local function from_context(ch, context)
+  local list, first = {}, 1
+  xmlconf.each(context, "extension", function(e) list[#list + 1] = e end)
+  local wanted = ch:profile("destination_number")
+  for i = #list, 1, -1 do if list[i].attr.name == wanted then first = i end end
+  local actions = {}
+  for i = first, #list do
+    if conditions(ch, list[i], actions) and not util.truth(list[i].attr["continue"]) then break end
+    if not ch:up() then return nil end
+  end
   if #actions == 0 then return nil end
   return actions
 end
@@ -203,7 +198,7 @@ end
 function dialplan.types.XML(ch, name)
   local context_name = ch:profile("context")
   if not util.some(context_name) then context_name = "default" end
-  local context = fs.xml_handler.context(ch, context_name) or xmlconf.context(context_name)
+  local context = fs.xml_handler.context(ch, context_name) or xmlconf.context(context_name) or xmlconf.context("global")
   if not context then
     util.log(util.INFO, format("Context %s not found", context_name), ch)
     return nil
