@@ -63,7 +63,7 @@ static void registry_open(struct engine *engine) {
 
 static void core_open(lua_State *L) {
     void (*const parts[])(lua_State *) = {
-        fiber_open, preempt_open, script_open, isolate_open, basetypes_open, environment_open, chunk_open, object_open, hostlib_open, subscribe_open,
+        fiber_open, preempt_open, collect_open, script_open, isolate_open, basetypes_open, environment_open, chunk_open, object_open, hostlib_open, subscribe_open,
         channel_open, job_open, curl_open, child_open, regex_open, xml_open, tools_open, pattern_open, random_open,
         dbh_open,
     };

@@ -102,14 +102,14 @@ static void fiber_resume(struct engine *engine, struct fiber *fiber) {
     engine->charged = fiber->script ? fiber->script->meter : &engine->meter;
     engine->serial++;
     basetypes_switch(engine, fiber->script);
-    if (fiber->killed) preempt_arm(engine, 1);
+    if (fiber->killed || fiber->collected) preempt_arm(engine, 1);
     status = lua_resume(fiber->L, arguments);
     engine->charged = &engine->meter;
     engine->running = NULL;
     engine->serial++;
     if (status != LUA_YIELD)
         fiber_over(fiber, status);
-    else if (!fiber->waiting)
+    else if (!fiber->waiting && !fiber->collecting)
         fiber_ready(fiber); /* preempted: the others first */
 }
 
@@ -125,15 +125,16 @@ static struct fiber *ready_take(struct engine *engine) {
 void fiber_run_all(struct engine *engine) {
     struct fiber *fiber;
     int64_t until;
-    if (engine->in_pass || !engine->ready) return;
+    if (engine->in_pass || (!engine->ready && !engine->cycles)) return;
     until = clock_mono_ns() + PASS_NS;
     engine->in_pass = true;
     loop_timer_clear(engine->loop, &engine->wake);
     while (clock_mono_ns() < until && (fiber = ready_take(engine))) fiber_resume(engine, fiber);
+    if (engine->cycles) collect_run(engine);
     object_bury(engine);
     channel_unrefs(engine);
     engine->in_pass = false;
-    if (engine->ready) wake_loop(engine);
+    if (engine->ready || engine->cycles) wake_loop(engine);
 }
 
 void fiber_free_all(struct engine *engine) {

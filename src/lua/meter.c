@@ -15,10 +15,26 @@ static void account_free(struct engine *engine, struct meter *owner, size_t size
     if (--owner->blocks == 0 && owner->ended) free(owner);
 }
 
+/* The state raises a bare "not enough memory", and by then has forgotten where it was: so that is noted here, where it begins. */
+static void place_note(struct engine *engine) {
+    lua_Debug ar;
+    engine->memory_place[0] = 0;
+    if (!engine->running || !engine->running->L) return;
+    for (int level = 0; lua_getstack(engine->running->L, level, &ar); level++) {
+        lua_getinfo(engine->running->L, "Sl", &ar);
+        if (ar.currentline <= 0) continue;
+        snprintf(engine->memory_place, sizeof engine->memory_place, "%s:%d", ar.short_src, ar.currentline);
+        return;
+    }
+}
+
 /* May `owner` grow by this much? The engine always may. */
 static bool account_allows(struct engine *engine, struct meter *owner, size_t more) {
     if (!owner->check || owner->ended) return true;
-    if (owner->bytes + more > owner->hard) return false;
+    if (owner->bytes + more > owner->hard) {
+        place_note(engine);
+        return false;
+    }
     if (owner->bytes + more > owner->check && owner == engine->charged && !engine->judge) {
         engine->judge = true;
         preempt_arm(engine, 1);
@@ -64,12 +80,13 @@ void meter_end(struct meter *meter) {
     if (!meter->blocks) free(meter);
 }
 
-/* What a script holds counts with its garbage; so first the garbage goes, and only what is left is judged. The next look comes
- * a quarter of the limit later, lest a script near its limit collects all the time. */
-bool meter_judge(lua_State *L, struct meter *meter, char *why, size_t size) {
-    engine_of(L)->judge = false;
-    if (!meter->check || meter->bytes <= meter->check) return true;
-    lua_gc(L, LUA_GCCOLLECT, 0);
+bool meter_over(const struct meter *meter) {
+    return meter->check && meter->bytes > meter->check;
+}
+
+/* What a script holds counts with its garbage; so first the garbage goes (collect.c), and only what is left is judged. The next look
+ * comes a quarter of the limit later, lest a script near its limit collects all the time. */
+bool meter_judge(struct meter *meter, char *why, size_t size) {
     if (meter->bytes > meter->limit) {
         meter->check = meter->bytes + meter->limit / 8; /* room to unwind and to be caught */
         snprintf(why, size, "not enough memory: the script holds %zu MB (scripts.memory_mb = %zu)", meter->bytes >> 20, meter->limit >> 20);

@@ -56,6 +56,17 @@ void preempt_open(lua_State *L) {
     lua_setfield(L, -2, "from_hook");
 }
 
+/* Is the script to be put aside for a collection? Where it cannot be (within a C function) the collection is made at once. */
+static bool memory_wants_pause(lua_State *L, struct engine *engine, struct fiber *fiber) {
+    if (!engine->judge) return false;
+    engine->judge = false;
+    if (fiber->collected || !meter_over(fiber->script->meter)) return false;
+    if (lua_isyieldable(L)) return true;
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    fiber->collected = true;
+    return false;
+}
+
 static void hook(lua_State *L, lua_Debug *ar) {
     struct engine *engine = engine_of(L);
     struct fiber *fiber = engine->running;
@@ -68,7 +79,16 @@ static void hook(lua_State *L, lua_Debug *ar) {
         preempt_arm(engine, LOOK_AGAIN);
         return;
     }
-    if (engine->judge && !meter_judge(L, fiber->script->meter, why, sizeof why)) raise_here(L, ar, why);
+    if (memory_wants_pause(L, engine, fiber)) {
+        fiber->suspending = fiber->collecting = true;
+        collect_begin(engine);
+        lua_yield(L, 0);
+        return;
+    }
+    if (fiber->collected) {
+        fiber->collected = false;
+        if (!meter_judge(fiber->script->meter, why, sizeof why)) raise_here(L, ar, why);
+    }
     if (!fiber->killed && fiber->ticks > engine->ticks_max) {
         snprintf(why, sizeof why, "the script computed for %u ms without waiting (scripts.budget_ms)", engine->ticks_max * TICK_MS);
         fiber_kill(fiber, why);

@@ -66,6 +66,9 @@ struct fiber {
     bool waiting;           /* suspended in wait() */
     bool timed_out;
     bool suspending;        /* yielding to the engine, through however many coroutines of the script */
+    bool collecting;        /* put aside until the garbage is gone */
+    bool collected;         /* it is: judge its account now */
+    uint64_t collect_token; /* wants to be told of a collection's end */
     bool killed;
     char *kill_reason;
     volatile uint32_t ticks; /* of CPU since its last wait */
@@ -101,7 +104,7 @@ struct engine {
     bool judge;             /* an account wants to be judged at the next instruction */
     uint32_t ticks_max;
     const char *hook_error; /* the last message raised by the hook; compared, never read */
-    int64_t collected_ns;   /* last full collection that a script asked for */
+    int cycles;             /* of a whole collection, still to be done */
 
     /* registry references */
     int core, layer, base, base_count, string_metatable, proxies, lazies, chunks, object_states, graves, guarded, channels, living;
@@ -113,6 +116,7 @@ struct engine {
     struct subscription_of_engine *subscriptions;
     char *script_dir;
     size_t memory_limit;
+    char memory_place[LUA_IDSIZE + 16]; /* where an allocation was last refused */
     unsigned inline_chunks;
 };
 
@@ -127,7 +131,13 @@ static inline struct engine *engine_of(lua_State *L) {
 void *meter_allocate(void *context, void *block, size_t old, size_t size);
 struct meter *meter_new(struct engine *engine);
 void meter_end(struct meter *meter);
-bool meter_judge(lua_State *L, struct meter *meter, char *why, size_t size); /* collects; false if the script still holds too much */
+bool meter_over(const struct meter *meter);
+bool meter_judge(struct meter *meter, char *why, size_t size); /* after a collection; false if the script still holds too much */
+
+/* collect.c */
+void collect_begin(struct engine *engine);
+void collect_run(struct engine *engine);
+void collect_open(lua_State *L);
 
 /* mailbox.c */
 void mailbox_clear(struct fiber *fiber);

@@ -42,7 +42,11 @@ static void error_text(lua_State *L) {
 static void error_placed(lua_State *L, int status) {
     const char *text = lua_tostring(L, -1);
     lua_Debug ar;
-    if (!text || (status != LUA_ERRMEM && strcmp(text, "stack overflow") != 0)) return;
+    if (status == LUA_ERRMEM && text && engine_of(L)->memory_place[0]) {
+        lua_pushfstring(L, "%s: %s", engine_of(L)->memory_place, text);
+        return;
+    }
+    if (!text || strcmp(text, "stack overflow") != 0) return;
     for (int level = 0; lua_getstack(L, level, &ar); level++) {
         lua_getinfo(L, "Sl", &ar);
         if (ar.currentline <= 0) continue;

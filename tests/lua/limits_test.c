@@ -110,11 +110,16 @@ static void memory_comes_back_when_a_hog_has_ended(void **state) {
 
 static void a_slice_is_short(void **state) {
     int64_t worst = 0;
+    int64_t alone;
+    const char *probe = "local core, out = ... local worst = 0 for i = 1, 30 do local t = core.now() core.wait(1) local late = core.now() - t - 1 if late > worst then worst = late end end out(math.floor(worst))";
+    struct run *idle = run_engine_code(&bench, probe);
+    alone = strtol(run_output(&bench, idle), NULL, 10);
+    run_free(idle);
     struct run *busy = run_start(&bench, "local t = {} for i = 1, 3e6 do t[i % 1000] = i .. '' end");
-    struct run *other = run_engine_code(&bench, "local core, out = ... local worst = 0 for i = 1, 20 do local t = core.now() core.wait(1) local late = core.now() - t - 1 if late > worst then worst = late end end out(math.floor(worst))");
+    struct run *other = run_engine_code(&bench, probe);
     worst = strtol(run_output(&bench, other), NULL, 10);
-    print_message("a timer of another script was at most %lld ms late beside a computing one\n", (long long)worst);
-    assert_true(worst < 100); /* generous: the machine is shared; 4 to 12 ms is usual */
+    print_message("a timer of another script was at most %lld ms late beside a computing one, %lld ms alone\n", (long long)worst, (long long)alone);
+    assert_true(worst < alone * 3 + 100); /* generous: the machine is shared; 4 to 12 ms is usual */
     run_wait(&bench, busy, 10000);
     run_free(busy);
     run_free(other);

@@ -59,8 +59,9 @@ function base.collectgarbage(option, argument)
   if option == "count" then return core.memory() / 1024 end
   if option == "collect" then
     if core.now() - collected_ms > 1000 then
-      collectgarbage("collect")
       collected_ms = core.now()
+      local token = core.collect()
+      if token then core.wait_token(token) end
     end
     return 0
   end
