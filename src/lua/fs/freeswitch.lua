@@ -29,11 +29,7 @@ end)
 freeswitch.msleep = func("msleep", "i", 1, 1, function(ms)
   if ms < 0 then error("Error in msleep (arg 1): number must not be negative", 3) end
   local deadline = core.now() + ms
-  while true do
-    local left = deadline - core.now()
-    if left <= 0 then return end
-    wait.once(left)
-  end
+  repeat wait.once(math.max(deadline - core.now(), 0)) until core.now() >= deadline
 end)
 
 freeswitch.bridge = func("bridge", "LL", 2, 2, function(a, b)

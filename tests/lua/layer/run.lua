@@ -52,7 +52,7 @@ local function test(name, f)
   end
 end
 
-for _, file in ipairs({ "text", "event", "dialstring", "variables", "dialplan", "session", "digits", "originate", "bridge", "menu", "calls" }) do
+for _, file in ipairs({ "text", "event", "dialstring", "variables", "dialplan", "session", "digits", "originate", "bridge", "menu", "calls", "hangup" }) do
   assert(loadfile(here .. "/" .. file .. "_test.lua"))(T, test)
 end
 test("the documentation's lists are those of the code", function()
