@@ -224,9 +224,6 @@ command("uuid_loglevel", "<uuid> <level>", "how much is logged of this call", fu
   ch:data().loglevel = util.level(level)
   return "+OK\n"
 end)
-local function accepted(name, syntax, help)
-  of_call(name, syntax, help, NO_CHANNEL, 0, function() return "+OK Success\n" end)
-end
 command("uuid_hold", "[off|toggle] <uuid> [<display>]", "puts a call on hold", function(text)
   local first, rest = match(text, "^(%S+)%s*(%S*)")
   if not first then return api.usage("uuid_hold") end
@@ -239,7 +236,6 @@ command("uuid_hold", "[off|toggle] <uuid> [<display>]", "puts a call on hold", f
   headers.fire(data.held and "CHANNEL_HOLD" or "CHANNEL_UNHOLD", ch)
   return "+OK Success\n"
 end)
-of_call("uuid_phone_event", "<uuid> <event>", "talk, hold …", NO_CHANNEL, 1, function() return "+OK Success\n" end)
 of_call("uuid_session_heartbeat", "<uuid> [sched] [0|<seconds>]", "SESSION_HEARTBEAT events", NO_CHANNEL, 0, function(ch, text)
   queue_app(ch, "enable_heartbeat", text)
   return "+OK\n"
@@ -277,9 +273,12 @@ of_call("uuid_pause", "<uuid> <on|off>", "stops and starts media", NO_CHANNEL, 1
   if ch.mute then ch:mute(util.truth(text), util.truth(text)) end
   return "+OK\n"
 end)
-for _, c in ipairs({ { "uuid_media", "[off] <uuid>", "media past or through the engine" }, { "uuid_media_reneg", "<uuid> [<codec string>]", "negotiates codecs anew" },
-  { "uuid_jitterbuffer", "<uuid> [0|<ms>[:<max>]]", "jitter buffer" }, { "uuid_debug_media", "<uuid> <read|write|both> <on|off>", "RTP log" },
-  { "uuid_early_ok", "<uuid>", "takes early media" }, { "uuid_chat", "<uuid> <text>", "text to the call" },
-  { "uuid_zombie_exec", "<uuid>", "applications after hangup" }, { "uuid_xfer_zombie", "<uuid>", "keeps a transferred call" } }) do
-  accepted(c[1], c[2], c[3])
+-- Known names for things that this engine does not do: media always passes through it, its jitter buffer sets itself. An error, not a pretence.
+for _, c in ipairs({ { "uuid_media", "[off] <uuid>", "media past the engine: not done here" },
+  { "uuid_media_reneg", "<uuid> [<codec string>]", "new codecs in mid-call: not done here" },
+  { "uuid_jitterbuffer", "<uuid> [0|<ms>[:<max>]]", "jitter buffer: it sets itself" },
+  { "uuid_debug_media", "<uuid> <read|write|both> <on|off>", "RTP log: not done here" },
+  { "uuid_phone_event", "<uuid> <event>", "talk and hold events to a phone: not done here" },
+  { "uuid_chat", "<uuid> <text>", "text to a call: not done here" } }) do
+  of_call(c[1], c[2], c[3], NO_CHANNEL, 0, function() return "-ERR Operation failed\n" end)
 end
