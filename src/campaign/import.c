@@ -193,6 +193,7 @@ static const char *take_row(struct import *import, size_t count, char *const *fi
     for (size_t i = 0; i < count; i++)
         if (i != import->number_at && i != import->zone_at)
             json_text(&w->texts, import->names[i], fields[i]);
+    lead->length = (uint32_t)w->texts.length + 1 - lead->variables;
     buf_put(&w->texts, "}", 2);
     w->count++;
     return NULL;

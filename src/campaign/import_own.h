@@ -13,11 +13,12 @@
 #define IMPORT_BATCH_MOST 100000
 #define IMPORT_BATCH_POSTGRESQL 5000
 #define IMPORT_STATEMENT_ROWS 40  /* rows of one SQLite statement: most of the price of a row is the statement around it */
-#define IMPORT_BATCH_BYTES (14u << 20)
+#define IMPORT_BATCH_BYTES (8u << 20)
 
 struct import_lead {
     char number[NUMBER_SIZE];
     uint32_t zone, variables; /* offsets in texts; zone 0 = none */
+    uint32_t length;          /* of variables */
 };
 
 /* The order of the unique index: rows are written in it, so that each page of the index is met once a batch. */

@@ -109,9 +109,11 @@ static int insert_rows(struct import_writer *w, size_t first, size_t rows, struc
     int at = 1;
     for (size_t i = first; i < first + rows; i++) {
         const struct import_lead *lead = &w->leads[w->order[i].at];
-        db_bind_text(insert, at++, lead->number);
-        db_bind_text(insert, at++, lead->zone ? w->texts.data + lead->zone : NULL);
-        db_bind_text(insert, at++, w->texts.data + lead->variables);
+        db_bind_text_kept(insert, at++, lead->number, strlen(lead->number));
+        if (lead->zone)
+            db_bind_text_kept(insert, at, w->texts.data + lead->zone, strlen(w->texts.data + lead->zone));
+        at++;
+        db_bind_text_kept(insert, at++, w->texts.data + lead->variables, lead->length);
         db_bind_int(insert, at++, w->place + (lead - w->leads));
     }
     int e = db_run(insert);

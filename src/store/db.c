@@ -176,6 +176,15 @@ void db_bind_text(struct db_statement *statement, int index, const char *text)
     statement->db->backend->bind_text(statement, index, text);
 }
 
+void db_bind_text_kept(struct db_statement *statement, int index, const char *text, size_t length)
+{
+    const struct db_backend *backend = statement->db->backend;
+    if (backend->bind_text_kept)
+        backend->bind_text_kept(statement, index, text, length);
+    else
+        backend->bind_text(statement, index, text);
+}
+
 int db_step(struct db_statement *statement)
 {
     return statement->db->backend->step(statement);

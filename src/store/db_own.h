@@ -14,6 +14,7 @@ struct db_backend {
     void (*bind_int)(struct db_statement *statement, int index, int64_t value);
     void (*bind_real)(struct db_statement *statement, int index, double value);
     void (*bind_text)(struct db_statement *statement, int index, const char *text);
+    void (*bind_text_kept)(struct db_statement *statement, int index, const char *text, size_t length); /* NULL: as bind_text */
     int (*step)(struct db_statement *statement);
     void (*done)(struct db_statement *statement);
     int64_t (*get_int)(const struct db_statement *statement, int column);

@@ -1,5 +1,6 @@
 /* db_sqlite.c: SQLite behind db.h. WAL, so that reports read while the ledger writes. */
 #include <errno.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,6 +121,11 @@ static void lite_bind_text(struct db_statement *statement, int index, const char
         sqlite3_bind_null(lite_statement_of(statement)->handle, index);
 }
 
+static void lite_bind_text_kept(struct db_statement *statement, int index, const char *text, size_t length)
+{
+    sqlite3_bind_text(lite_statement_of(statement)->handle, index, text, (int)length, SQLITE_STATIC);
+}
+
 static void lite_done(struct db_statement *statement)
 {
     sqlite3_reset(lite_statement_of(statement)->handle);
@@ -167,6 +173,7 @@ static const struct db_backend backend = {
     .bind_int = lite_bind_int,
     .bind_real = lite_bind_real,
     .bind_text = lite_bind_text,
+    .bind_text_kept = lite_bind_text_kept,
     .step = lite_step,
     .done = lite_done,
     .get_int = lite_int,
@@ -202,12 +209,20 @@ static const char *mend(int error)
     }
 }
 
+/* Nobody reads SQLite's count of its memory, which costs a mutex at each allocation. */
+static void settle_library(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* SQLITE_MISUSE, and harmless, if somebody in this process used SQLite before */
+}
+
 int db_sqlite_open(struct db **out, const char *path, const struct db_options *options, struct buf *error)
 {
     if (path[0] != '/') {
         buf_printf(error, "database \"sqlite://%s\" has no absolute path: write sqlite:///folder/file.db", path);
         return -EINVAL;
     }
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, settle_library);
     struct lite *lite = calloc(1, sizeof *lite);
     if (!lite)
         return -ENOMEM;
