@@ -9,10 +9,10 @@
 
 #define LEGS_MAX 6000u
 /* Addresses of their own within 127/8, so that an engine running on this machine is not in the way. */
-#define ADDRESS_NEAR "127.99.0.1"
-#define ADDRESS_FAR "127.99.0.2"
-#define PORT_NEAR 20000u
-#define PORT_FAR 19998u
+#define ADDRESS_NEAR  "127.99.0.1"
+#define ADDRESS_FAR   "127.99.0.2"
+#define PORT_NEAR     20000u
+#define PORT_FAR      19998u
 #define PAYLOAD_BYTES 160u
 
 /* Shared between the processes. */
@@ -25,7 +25,7 @@ struct far_shared {
 void far_run(struct far_shared *shared, int cpu); /* never returns until stop */
 
 struct figures {
-    double cpu_us_per_leg_s;  /* CPU time per leg and second of audio */
+    double cpu_us_per_leg_s; /* CPU time per leg and second of audio */
     uint64_t sent, received, missing;
     uint64_t late_5ms, skipped;
     uint64_t lateness_max_us;

@@ -48,9 +48,12 @@ static void engine_push(struct engine *e, uint32_t slot, enum ring_kind kind)
         slot_call_write_begin(at);
         at->call.generation = 1;
         at->call.state = SLOT_MEDIA;
-        at->call.media = (struct slot_media){ .codec = "PCMU", .ptime_ms = 20, .clock_rate = 8000, .send = true, .receive = true, .event_payload_type = 101 };
-        *(struct sockaddr_in *)&at->call.media.remote =
-            (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(PORT_FAR), .sin_addr.s_addr = inet_addr(ADDRESS_FAR) };
+        at->call.media = (struct slot_media) {
+            .codec = "PCMU", .ptime_ms = 20, .clock_rate = 8000, .send = true, .receive = true, .event_payload_type = 101
+        };
+        *(struct sockaddr_in *)&at->call.media.remote = (struct sockaddr_in) { .sin_family = AF_INET,
+                                                                               .sin_port = htons(PORT_FAR),
+                                                                               .sin_addr.s_addr = inet_addr(ADDRESS_FAR) };
         slot_call_write_end(at);
     }
     struct ring_record record = { .slot = slot, .generation = 1, .kind = (uint16_t)kind };
@@ -58,28 +61,24 @@ static void engine_push(struct engine *e, uint32_t slot, enum ring_kind kind)
     bell_ring(e->segment, BUS_WORKER_0, BELL_MEDIA);
 }
 
-static uint64_t counted(struct engine *e, enum counter counter)
-{
-    return counter_read(e->segment, BUS_WORKER_0, counter);
-}
+static uint64_t counted(struct engine *e, enum counter counter) { return counter_read(e->segment, BUS_WORKER_0, counter); }
 
 static void engine_pass(struct engine *e, double seconds)
 {
     int64_t until = clock_mono_ns() + (int64_t)(seconds * 1e9);
-    while (clock_mono_ns() < until)
-        loop_step(e->loop, 50 * NS_PER_MS);
+    while (clock_mono_ns() < until) loop_step(e->loop, 50 * NS_PER_MS);
 }
 
 static void engine_measure(struct engine *e, struct figures *out, double seconds)
 {
     for (uint32_t i = 0; i < e->legs; i++) {
         engine_push(e, i, RING_MEDIA_START);
-        media_play(e->port, (struct media_leg){ i, 1 }, i + 1, e->prompt, 0, PLAY_LOOP);
-        if (i % 50 == 49)
-            engine_pass(e, 0.02); /* calls begin over time, as they do */
+        media_play(e->port, (struct media_leg) { i, 1 }, i + 1, e->prompt, 0, PLAY_LOOP);
+        if (i % 50 == 49) engine_pass(e, 0.02); /* calls begin over time, as they do */
     }
     engine_pass(e, 0.5);
-    uint64_t busy = counted(e, COUNTER_media_busy_us), sent = counted(e, COUNTER_packets_sent), received = counted(e, COUNTER_packets_received);
+    uint64_t busy = counted(e, COUNTER_media_busy_us), sent = counted(e, COUNTER_packets_sent),
+             received = counted(e, COUNTER_packets_received);
     uint64_t late = counted(e, COUNTER_packets_late_5ms), skipped = counted(e, COUNTER_slices_skipped);
     engine_pass(e, seconds);
     out->cpu_us_per_leg_s = (double)(counted(e, COUNTER_media_busy_us) - busy) / e->legs / seconds;
@@ -88,10 +87,8 @@ static void engine_measure(struct engine *e, struct figures *out, double seconds
     out->late_5ms = counted(e, COUNTER_packets_late_5ms) - late;
     out->skipped = counted(e, COUNTER_slices_skipped) - skipped;
     out->lateness_max_us = counted(e, COUNTER_lateness_max_us);
-    for (uint32_t i = 0; i < e->legs; i++)
-        engine_push(e, i, RING_MEDIA_STOP);
-    for (int i = 0; i < 200 && e->ended < e->legs; i++)
-        engine_pass(e, 0.01);
+    for (uint32_t i = 0; i < e->legs; i++) engine_push(e, i, RING_MEDIA_STOP);
+    for (int i = 0; i < 200 && e->ended < e->legs; i++) engine_pass(e, 0.01);
 }
 
 int engine_run(struct figures *out, uint32_t legs, double seconds, int cpu)
@@ -110,10 +107,14 @@ int engine_run(struct figures *out, uint32_t legs, double seconds, int cpu)
         return result;
     }
     result = loop_new(&e.loop);
-    struct media_params media = { .segment = e.segment, .sounds_dir = "/tmp", .addresses = addresses, .port_first = PORT_NEAR,
-                                  .port_last = (uint16_t)(PORT_NEAR + 2 * legs - 1), .cpu = cpu, .realtime = true };
-    if (!result)
-        result = media_port_start(&e.port, &media, e.loop, on_event, &e);
+    struct media_params media = { .segment = e.segment,
+                                  .sounds_dir = "/tmp",
+                                  .addresses = addresses,
+                                  .port_first = PORT_NEAR,
+                                  .port_last = (uint16_t)(PORT_NEAR + 2 * legs - 1),
+                                  .cpu = cpu,
+                                  .realtime = true };
+    if (!result) result = media_port_start(&e.port, &media, e.loop, on_event, &e);
     if (!result) {
         engine_measure(&e, out, seconds);
         media_port_stop(e.port);

@@ -31,8 +31,7 @@ static void far_flush(struct far *far)
 {
     for (uint32_t done = 0; done < far->queued;) {
         int sent = sendmmsg(far->fd, far->out + done, far->queued - done, 0);
-        if (sent <= 0)
-            break;
+        if (sent <= 0) break;
         done += (uint32_t)sent;
     }
     atomic_fetch_add(&far->shared->sent, far->queued);
@@ -44,11 +43,14 @@ static void far_send(struct far *far, uint32_t leg, uint32_t frame)
     uint32_t i = far->queued++;
     rtp_header(far->packets[i], 0, false, far->sequence[leg]++, frame * 160, 0xFA000000u + leg);
     memset(far->packets[i] + RTP_HEADER_BYTES, 0xD0, PAYLOAD_BYTES);
-    far->to[i] = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)(PORT_NEAR + 2 * leg)), .sin_addr.s_addr = inet_addr(ADDRESS_NEAR) };
-    far->out_vec[i] = (struct iovec){ far->packets[i], sizeof far->packets[i] };
-    far->out[i].msg_hdr = (struct msghdr){ .msg_name = &far->to[i], .msg_namelen = sizeof far->to[i], .msg_iov = &far->out_vec[i], .msg_iovlen = 1 };
-    if (far->queued == BATCH)
-        far_flush(far);
+    far->to[i] = (struct sockaddr_in) { .sin_family = AF_INET,
+                                        .sin_port = htons((uint16_t)(PORT_NEAR + 2 * leg)),
+                                        .sin_addr.s_addr = inet_addr(ADDRESS_NEAR) };
+    far->out_vec[i] = (struct iovec) { far->packets[i], sizeof far->packets[i] };
+    far->out[i].msg_hdr = (struct msghdr) {
+        .msg_name = &far->to[i], .msg_namelen = sizeof far->to[i], .msg_iov = &far->out_vec[i], .msg_iovlen = 1
+    };
+    if (far->queued == BATCH) far_flush(far);
 }
 
 static void far_hear(struct far *far, uint32_t i)
@@ -57,8 +59,7 @@ static void far_hear(struct far *far, uint32_t i)
     uint32_t leg = (ntohs(far->from[i].sin_port) - PORT_NEAR) / 2u;
     if (leg >= LEGS_MAX || rtp_parse(&packet, far->in[i], far->in_head[i].msg_len) || rtp_is_rtcp(far->in[i], far->in_head[i].msg_len))
         return;
-    if (far->heard_any[leg])
-        atomic_fetch_add(&far->shared->missing, (uint16_t)(packet.sequence - far->heard[leg] - 1));
+    if (far->heard_any[leg]) atomic_fetch_add(&far->shared->missing, (uint16_t)(packet.sequence - far->heard[leg] - 1));
     far->heard_any[leg] = true;
     far->heard[leg] = packet.sequence;
     atomic_fetch_add(&far->shared->received, 1);
@@ -69,12 +70,13 @@ static void far_take(struct far *far)
     int count;
     do {
         for (uint32_t i = 0; i < BATCH; i++) {
-            far->in_vec[i] = (struct iovec){ far->in[i], sizeof far->in[i] };
-            far->in_head[i].msg_hdr = (struct msghdr){ .msg_name = &far->from[i], .msg_namelen = sizeof far->from[i], .msg_iov = &far->in_vec[i], .msg_iovlen = 1 };
+            far->in_vec[i] = (struct iovec) { far->in[i], sizeof far->in[i] };
+            far->in_head[i].msg_hdr = (struct msghdr) {
+                .msg_name = &far->from[i], .msg_namelen = sizeof far->from[i], .msg_iov = &far->in_vec[i], .msg_iovlen = 1
+            };
         }
         count = recvmmsg(far->fd, far->in_head, BATCH, MSG_DONTWAIT, NULL);
-        for (int i = 0; i < count; i++)
-            far_hear(far, (uint32_t)i);
+        for (int i = 0; i < count; i++) far_hear(far, (uint32_t)i);
     } while (count == (int)BATCH);
 }
 
@@ -87,28 +89,24 @@ void far_run(struct far_shared *shared, int cpu)
     CPU_ZERO(&set);
     CPU_SET(cpu, &set);
     sched_setaffinity(0, sizeof set, &set);
-    sched_setscheduler(0, SCHED_FIFO, &(struct sched_param){ .sched_priority = 5 }); /* other load must not thin out the traffic */
+    sched_setscheduler(0, SCHED_FIFO, &(struct sched_param) { .sched_priority = 5 }); /* other load must not thin out the traffic */
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0);
     far->fd = socket(AF_INET, SOCK_DGRAM, 0);
     far->shared = shared;
     setsockopt(far->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     setsockopt(far->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    if (bind(far->fd, (struct sockaddr *)&name, sizeof name))
-        _exit(1);
+    if (bind(far->fd, (struct sockaddr *)&name, sizeof name)) _exit(1);
     uint32_t before = 0;
     for (int64_t slice = clock_mono_ns() / 2000000; !atomic_load(&shared->stop); slice++) {
         struct timespec until = { slice * 2000000 / NS_PER_S, slice * 2000000 % NS_PER_S };
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
         uint32_t legs = atomic_load(&shared->legs);
-        if (legs != before)
-            memset(far->heard_any, 0, sizeof far->heard_any);
+        if (legs != before) memset(far->heard_any, 0, sizeof far->heard_any);
         before = legs;
-        for (uint32_t leg = (uint32_t)(slice % 10); leg < legs; leg += 10)
-            far_send(far, leg, (uint32_t)(slice / 10));
+        for (uint32_t leg = (uint32_t)(slice % 10); leg < legs; leg += 10) far_send(far, leg, (uint32_t)(slice / 10));
         far_flush(far);
-        if (clock_mono_ns() - slice * 2000000 > 5 * NS_PER_MS)
-            atomic_fetch_add(&shared->sending_late_5ms, 1);
+        if (clock_mono_ns() - slice * 2000000 > 5 * NS_PER_MS) atomic_fetch_add(&shared->sending_late_5ms, 1);
         far_take(far);
     }
     _exit(0);

@@ -16,7 +16,7 @@
 #include "core/clock.h"
 #include "media/rtp.h"
 
-#define BUFFERS 4096u
+#define BUFFERS      4096u
 #define BUFFER_BYTES 2048u
 
 struct floor {
@@ -36,21 +36,21 @@ struct floor {
 
 static int floor_open(struct floor *f)
 {
-    struct io_uring_params params = { .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE, .cq_entries = 32768 };
+    struct io_uring_params params = { .flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQSIZE,
+                                      .cq_entries = 32768 };
     int result = io_uring_queue_init_params(4096, &f->ring, &params);
-    if (result)
-        return result;
+    if (result) return result;
     for (uint32_t i = 0; i < f->legs; i++) {
-        struct sockaddr_in name = { .sin_family = AF_INET, .sin_port = htons((uint16_t)(PORT_NEAR + 2 * i)), .sin_addr.s_addr = inet_addr(ADDRESS_NEAR) };
+        struct sockaddr_in name = { .sin_family = AF_INET,
+                                    .sin_port = htons((uint16_t)(PORT_NEAR + 2 * i)),
+                                    .sin_addr.s_addr = inet_addr(ADDRESS_NEAR) };
         int tos = 0xB8;
         f->sockets[i] = socket(AF_INET, SOCK_DGRAM, 0);
         setsockopt(f->sockets[i], IPPROTO_IP, IP_TOS, &tos, sizeof tos);
-        if (bind(f->sockets[i], (struct sockaddr *)&name, sizeof name))
-            return -errno;
+        if (bind(f->sockets[i], (struct sockaddr *)&name, sizeof name)) return -errno;
     }
     result = io_uring_register_files(&f->ring, f->sockets, f->legs);
-    if (result)
-        return result;
+    if (result) return result;
     f->buffers = mmap(NULL, BUFFERS * sizeof(struct io_uring_buf), PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
     f->memory = mmap(NULL, BUFFERS * BUFFER_BYTES, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE | MAP_POPULATE, -1, 0);
     struct io_uring_buf_reg reg = { .ring_addr = (uintptr_t)f->buffers, .ring_entries = BUFFERS };
@@ -95,15 +95,15 @@ static void floor_reap(struct floor *f)
     struct io_uring_cqe *cqe;
     unsigned head, seen = 0;
     int back = 0;
-    io_uring_for_each_cqe(&f->ring, head, cqe) {
+    io_uring_for_each_cqe(&f->ring, head, cqe)
+    {
         seen++;
         if (cqe->flags & IORING_CQE_F_BUFFER) {
             uint32_t id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
             io_uring_buf_ring_add(f->buffers, f->memory + id * BUFFER_BYTES, BUFFER_BYTES, (unsigned short)id, BUFFERS - 1, back++);
             f->received++;
         }
-        if (cqe->user_data && !(cqe->flags & IORING_CQE_F_MORE) && cqe->res != -ECANCELED)
-            floor_arm(f, (uint32_t)cqe->user_data - 1);
+        if (cqe->user_data && !(cqe->flags & IORING_CQE_F_MORE) && cqe->res != -ECANCELED) floor_arm(f, (uint32_t)cqe->user_data - 1);
     }
     io_uring_cq_advance(&f->ring, seen);
     io_uring_buf_ring_advance(f->buffers, back);
@@ -129,8 +129,7 @@ static void floor_slices(struct floor *f)
             io_uring_submit_and_get_events(&f->ring);
         }
         floor_reap(f);
-        for (uint32_t leg = (uint32_t)(slice % 10); leg < f->legs; leg += 10)
-            floor_send(f, leg);
+        for (uint32_t leg = (uint32_t)(slice % 10); leg < f->legs; leg += 10) floor_send(f, leg);
         io_uring_submit(&f->ring);
     }
 }
@@ -142,14 +141,12 @@ static void *floor_thread(void *context)
     CPU_ZERO(&set);
     CPU_SET(f->cpu, &set);
     pthread_setaffinity_np(pthread_self(), sizeof set, &set);
-    pthread_setschedparam(pthread_self(), SCHED_FIFO, &(struct sched_param){ .sched_priority = 10 });
+    pthread_setschedparam(pthread_self(), SCHED_FIFO, &(struct sched_param) { .sched_priority = 10 });
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     f->result = floor_open(f);
-    for (uint32_t i = 0; i < f->legs && !f->result; i++)
-        floor_arm(f, i);
+    for (uint32_t i = 0; i < f->legs && !f->result; i++) floor_arm(f, i);
     double before = thread_cpu();
-    if (!f->result)
-        floor_slices(f);
+    if (!f->result) floor_slices(f);
     f->cpu_s = thread_cpu() - before;
     io_uring_queue_exit(&f->ring);
     return NULL;
@@ -159,14 +156,13 @@ int floor_run(struct figures *out, uint32_t legs, double seconds, int cpu)
 {
     struct floor *f = calloc(1, sizeof *f);
     pthread_t thread;
-    *f = (struct floor){ .legs = legs, .seconds = seconds, .cpu = cpu };
+    *f = (struct floor) { .legs = legs, .seconds = seconds, .cpu = cpu };
     f->sockets = calloc(legs, sizeof *f->sockets);
-    f->far = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons(PORT_FAR), .sin_addr.s_addr = inet_addr(ADDRESS_FAR) };
+    f->far = (struct sockaddr_in) { .sin_family = AF_INET, .sin_port = htons(PORT_FAR), .sin_addr.s_addr = inet_addr(ADDRESS_FAR) };
     rtp_header(f->packet, 0, false, 0, 0, 1);
     pthread_create(&thread, NULL, floor_thread, f);
     pthread_join(thread, NULL);
-    for (uint32_t i = 0; i < legs; i++)
-        close(f->sockets[i]);
+    for (uint32_t i = 0; i < legs; i++) close(f->sockets[i]);
     munmap(f->buffers, BUFFERS * sizeof(struct io_uring_buf));
     munmap(f->memory, BUFFERS * BUFFER_BYTES);
     out->cpu_us_per_leg_s = f->cpu_s * 1e6 / legs / seconds;
@@ -175,7 +171,6 @@ int floor_run(struct figures *out, uint32_t legs, double seconds, int cpu)
     int result = f->result;
     free(f->sockets);
     free(f);
-    if (result)
-        fprintf(stderr, "floor: %s\n", strerror(-result));
+    if (result) fprintf(stderr, "floor: %s\n", strerror(-result));
     return result;
 }

@@ -36,7 +36,7 @@ static void *probe_thread(void *context)
     CPU_ZERO(&set);
     CPU_SET(probe.cpu, &set);
     pthread_setaffinity_np(pthread_self(), sizeof set, &set);
-    pthread_setschedparam(pthread_self(), SCHED_FIFO, &(struct sched_param){ .sched_priority = 11 });
+    pthread_setschedparam(pthread_self(), SCHED_FIFO, &(struct sched_param) { .sched_priority = 11 });
     prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
     for (int64_t at = clock_mono_ns(); !atomic_load(&probe.stop); at += 2 * NS_PER_MS) {
         struct timespec until = { at / NS_PER_S, at % NS_PER_S };
@@ -104,7 +104,8 @@ static void tell(const char *what, uint32_t legs, const struct figures *f)
     printf("  %-6s %5u legs  %7.1f us CPU per call and second  (%5.0f calls per core)  sent %llu, received %llu", what, legs,
            f->cpu_us_per_leg_s, 1e6 / f->cpu_us_per_leg_s, (unsigned long long)f->sent, (unsigned long long)f->received);
     if (what[0] == 'e')
-        printf("\n         later than 5 ms: %llu of %llu (%.4f %%), worst %.1f ms; idle timer: %llu of %llu (%.4f %%), worst %.1f ms; slices skipped %llu; missing at the far end %llu",
+        printf("\n         later than 5 ms: %llu of %llu (%.4f %%), worst %.1f ms; idle timer: %llu of %llu (%.4f %%), worst %.1f ms; "
+               "slices skipped %llu; missing at the far end %llu",
                (unsigned long long)f->late_5ms, (unsigned long long)f->sent, 100.0 * (double)f->late_5ms / (double)f->sent,
                (double)f->lateness_max_us / 1000, (unsigned long long)f->probe_late_5ms, (unsigned long long)f->probe_wakes,
                100.0 * (double)f->probe_late_5ms / (double)f->probe_wakes, (double)f->probe_max_us / 1000, (unsigned long long)f->skipped,
@@ -127,8 +128,7 @@ static int run_legs(struct far_shared *far, uint32_t legs, const struct options 
     for (int round = 0; round < options->rounds; round++) {
         struct figures figures[2] = { 0 };
         for (int engine = 0; engine < 2; engine++) {
-            if (run_one(far, &figures[engine], engine, legs, options))
-                return 1;
+            if (run_one(far, &figures[engine], engine, legs, options)) return 1;
             tell(engine ? "engine" : "floor", legs, &figures[engine]);
         }
         if (full_traffic(&figures[0], legs, options) && full_traffic(&figures[1], legs, options)) {
@@ -138,8 +138,7 @@ static int run_legs(struct far_shared *far, uint32_t legs, const struct options 
             printf("  (this pair does not count: the far end did not keep up)\n");
         }
     }
-    if (!good)
-        return 0;
+    if (!good) return 0;
     double floor = median(cost[0], good), engine = median(cost[1], good);
     printf("%u legs: floor %.1f, engine %.1f us CPU per call and second: %.2f x the floor\n", legs, floor, engine, engine / floor);
     return 0;
@@ -147,10 +146,15 @@ static int run_legs(struct far_shared *far, uint32_t legs, const struct options 
 
 static int parse(struct options *options, int argc, char **argv)
 {
-    static const struct option names[] = { { "legs", 1, 0, 'l' }, { "seconds", 1, 0, 's' }, { "rounds", 1, 0, 'r' }, { "cpu", 1, 0, 'c' },
-                                           { "far-cpu", 1, 0, 'f' }, { "help", 0, 0, 'h' }, { 0 } };
+    static const struct option names[] = { { "legs", 1, 0, 'l' },
+                                           { "seconds", 1, 0, 's' },
+                                           { "rounds", 1, 0, 'r' },
+                                           { "cpu", 1, 0, 'c' },
+                                           { "far-cpu", 1, 0, 'f' },
+                                           { "help", 0, 0, 'h' },
+                                           { 0 } };
     int c;
-    *options = (struct options){ .legs = { 500, 1000, 2000 }, .count = 3, .seconds = 10, .rounds = 3, .far_cpu = 1 };
+    *options = (struct options) { .legs = { 500, 1000, 2000 }, .count = 3, .seconds = 10, .rounds = 3, .far_cpu = 1 };
     while ((c = getopt_long(argc, argv, "h", names, NULL)) != -1) {
         switch (c) {
         case 'l':
@@ -158,10 +162,18 @@ static int parse(struct options *options, int argc, char **argv)
             for (char *part = strtok(optarg, ","); part && options->count < 16; part = strtok(NULL, ","))
                 options->legs[options->count++] = (uint32_t)atoi(part) < LEGS_MAX ? (uint32_t)atoi(part) : LEGS_MAX;
             break;
-        case 's': options->seconds = atof(optarg); break;
-        case 'r': options->rounds = atoi(optarg) > ROUNDS_MAX ? ROUNDS_MAX : atoi(optarg); break;
-        case 'c': options->cpu = atoi(optarg); break;
-        case 'f': options->far_cpu = atoi(optarg); break;
+        case 's':
+            options->seconds = atof(optarg);
+            break;
+        case 'r':
+            options->rounds = atoi(optarg) > ROUNDS_MAX ? ROUNDS_MAX : atoi(optarg);
+            break;
+        case 'c':
+            options->cpu = atoi(optarg);
+            break;
+        case 'f':
+            options->far_cpu = atoi(optarg);
+            break;
         default:
             fprintf(stderr, "usage: bench-media [--legs 500,1000,2000] [--seconds 10] [--rounds 3] [--cpu 0] [--far-cpu 1]\n");
             return c == 'h' ? 1 : 2;
@@ -174,18 +186,15 @@ int main(int argc, char **argv)
 {
     struct options options;
     int result = parse(&options, argc, argv);
-    if (result)
-        return result == 1 ? 0 : 2;
+    if (result) return result == 1 ? 0 : 2;
     struct rlimit files;
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     struct far_shared *far = mmap(NULL, sizeof *far, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_SHARED, -1, 0);
     pid_t child = fork();
-    if (!child)
-        far_run(far, options.far_cpu);
-    for (uint32_t i = 0; i < options.count && !result; i++)
-        result = run_legs(far, options.legs[i], &options);
+    if (!child) far_run(far, options.far_cpu);
+    for (uint32_t i = 0; i < options.count && !result; i++) result = run_legs(far, options.legs[i], &options);
     atomic_store(&far->stop, true);
     waitpid(child, NULL, 0);
     return result;

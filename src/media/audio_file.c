@@ -24,10 +24,10 @@ int audio_file_headerless(const char *suffix, uint32_t *rate)
         int format;
         uint32_t rate;
     } known[] = {
-        { "PCMU", SF_FORMAT_RAW | SF_FORMAT_ULAW, 8000 }, { "ul", SF_FORMAT_RAW | SF_FORMAT_ULAW, 8000 },
-        { "PCMA", SF_FORMAT_RAW | SF_FORMAT_ALAW, 8000 }, { "al", SF_FORMAT_RAW | SF_FORMAT_ALAW, 8000 },
-        { "raw", SF_FORMAT_RAW | SF_FORMAT_PCM_16, 8000 }, { "sln", SF_FORMAT_RAW | SF_FORMAT_PCM_16, 8000 },
-        { "r8", SF_FORMAT_RAW | SF_FORMAT_PCM_16, 8000 }, { "r16", SF_FORMAT_RAW | SF_FORMAT_PCM_16, 16000 },
+        { "PCMU", SF_FORMAT_RAW | SF_FORMAT_ULAW, 8000 },   { "ul", SF_FORMAT_RAW | SF_FORMAT_ULAW, 8000 },
+        { "PCMA", SF_FORMAT_RAW | SF_FORMAT_ALAW, 8000 },   { "al", SF_FORMAT_RAW | SF_FORMAT_ALAW, 8000 },
+        { "raw", SF_FORMAT_RAW | SF_FORMAT_PCM_16, 8000 },  { "sln", SF_FORMAT_RAW | SF_FORMAT_PCM_16, 8000 },
+        { "r8", SF_FORMAT_RAW | SF_FORMAT_PCM_16, 8000 },   { "r16", SF_FORMAT_RAW | SF_FORMAT_PCM_16, 16000 },
         { "r32", SF_FORMAT_RAW | SF_FORMAT_PCM_16, 32000 }, { "r48", SF_FORMAT_RAW | SF_FORMAT_PCM_16, 48000 },
     };
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
@@ -43,7 +43,7 @@ static SNDFILE *file_open(const char *path, SF_INFO *info, int *error)
 {
     uint32_t rate = 0;
     struct stat status;
-    *info = (SF_INFO){ 0 };
+    *info = (SF_INFO) { 0 };
     if (stat(path, &status)) {
         *error = -errno;
         return NULL;
@@ -59,14 +59,12 @@ static SNDFILE *file_open(const char *path, SF_INFO *info, int *error)
     }
     SNDFILE *file = sf_open(path, SFM_READ, info);
     *error = file ? 0 : -EINVAL;
-    if (!file)
-        return NULL;
+    if (!file) return NULL;
     if (info->samplerate < 1000 || info->samplerate > 384000 || info->channels < 1 || info->channels > 16)
         *error = -EINVAL;
     else if (info->frames > (sf_count_t)info->samplerate * AUDIO_FILE_SECONDS_MAX)
         *error = -EFBIG;
-    if (!*error)
-        return file;
+    if (!*error) return file;
     sf_close(file);
     return NULL;
 }
@@ -80,8 +78,7 @@ static int file_read_mono(SNDFILE *file, const SF_INFO *info, struct audio *out)
     int result = chunk ? 0 : -ENOMEM;
     while (!result) {
         sf_count_t frames = sf_readf_short(file, chunk, CHUNK);
-        if (frames <= 0)
-            break;
+        if (frames <= 0) break;
         if (out->samples + (size_t)frames > size) {
             size = size ? size * 2 : (info->frames > 0 && (size_t)info->frames < limit ? (size_t)info->frames + CHUNK : 65536);
             int16_t *pcm = out->samples + (size_t)frames > limit ? NULL : realloc(out->pcm, size * sizeof *pcm);
@@ -93,8 +90,7 @@ static int file_read_mono(SNDFILE *file, const SF_INFO *info, struct audio *out)
         }
         for (sf_count_t i = 0; i < frames; i++) {
             int sum = 0;
-            for (int c = 0; c < info->channels; c++)
-                sum += chunk[i * info->channels + c];
+            for (int c = 0; c < info->channels; c++) sum += chunk[i * info->channels + c];
             out->pcm[out->samples + (size_t)i] = (int16_t)(sum / info->channels);
         }
         out->samples += (size_t)frames;
@@ -105,12 +101,11 @@ static int file_read_mono(SNDFILE *file, const SF_INFO *info, struct audio *out)
 
 int audio_file_read(struct audio *out, const char *path, uint32_t rate)
 {
-    *out = (struct audio){ 0 };
+    *out = (struct audio) { 0 };
     SF_INFO info;
     int result;
     SNDFILE *file = file_open(path, &info, &result);
-    if (!file)
-        return result;
+    if (!file) return result;
     sf_command(file, SFC_SET_SCALE_FLOAT_INT_READ, NULL, SF_TRUE);
     result = file_read_mono(file, &info, out);
     sf_close(file);
@@ -128,7 +123,7 @@ int audio_file_read(struct audio *out, const char *path, uint32_t rate)
     }
     if (result) {
         free(out->pcm);
-        *out = (struct audio){ 0 };
+        *out = (struct audio) { 0 };
     }
     return result;
 }

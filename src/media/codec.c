@@ -16,38 +16,32 @@ static int bytewise_open(struct codec_state **out, const struct codec *codec, co
     return 0;
 }
 
-static void bytewise_close(struct codec_state *state)
-{
-}
+static void bytewise_close(struct codec_state *state) {}
 
 static int pcmu_encode(struct codec_state *state, const int16_t *pcm, size_t samples, uint8_t *out, size_t size)
 {
-    if (samples > size)
-        return -ENOSPC;
+    if (samples > size) return -ENOSPC;
     g711_ulaw_encode_all(pcm, out, samples);
     return (int)samples;
 }
 
 static int pcmu_decode(struct codec_state *state, const uint8_t *in, size_t length, int16_t *pcm, size_t samples_max)
 {
-    if (length > samples_max)
-        length = samples_max;
+    if (length > samples_max) length = samples_max;
     g711_ulaw_decode_all(in, pcm, length);
     return (int)length;
 }
 
 static int pcma_encode(struct codec_state *state, const int16_t *pcm, size_t samples, uint8_t *out, size_t size)
 {
-    if (samples > size)
-        return -ENOSPC;
+    if (samples > size) return -ENOSPC;
     g711_alaw_encode_all(pcm, out, samples);
     return (int)samples;
 }
 
 static int pcma_decode(struct codec_state *state, const uint8_t *in, size_t length, int16_t *pcm, size_t samples_max)
 {
-    if (length > samples_max)
-        length = samples_max;
+    if (length > samples_max) length = samples_max;
     g711_alaw_decode_all(in, pcm, length);
     return (int)length;
 }
@@ -55,8 +49,7 @@ static int pcma_decode(struct codec_state *state, const uint8_t *in, size_t leng
 /* L16 is big-endian on the wire (RFC 3551 §4.5.11). */
 static int l16_encode(struct codec_state *state, const int16_t *pcm, size_t samples, uint8_t *out, size_t size)
 {
-    if (samples * 2 > size)
-        return -ENOSPC;
+    if (samples * 2 > size) return -ENOSPC;
     for (size_t i = 0; i < samples; i++) {
         uint16_t wire = htobe16((uint16_t)pcm[i]);
         memcpy(out + 2 * i, &wire, 2);
@@ -77,8 +70,7 @@ static int l16_decode(struct codec_state *state, const uint8_t *in, size_t lengt
 
 static int linear_encode(struct codec_state *state, const int16_t *pcm, size_t samples, uint8_t *out, size_t size)
 {
-    if (samples * 2 > size)
-        return -ENOSPC;
+    if (samples * 2 > size) return -ENOSPC;
     memcpy(out, pcm, samples * 2);
     return (int)(samples * 2);
 }
@@ -90,9 +82,11 @@ static int linear_decode(struct codec_state *state, const uint8_t *in, size_t le
     return (int)samples;
 }
 
-#define BYTEWISE(NAME, TYPE, RATE, BYTES, PREFIX, SILENCE) \
-    { .name = NAME, .payload_type = TYPE, .rate = RATE, .clock_rate = RATE, .bytes_per_sample = BYTES, .concatenates = 1, \
-      .open = bytewise_open, .close = bytewise_close, .encode = PREFIX##_encode, .decode = PREFIX##_decode, .silence = SILENCE }
+#define BYTEWISE(NAME, TYPE, RATE, BYTES, PREFIX, SILENCE)                                                                                 \
+    {                                                                                                                                      \
+        .name = NAME, .payload_type = TYPE, .rate = RATE, .clock_rate = RATE, .bytes_per_sample = BYTES, .concatenates = 1,                \
+        .open = bytewise_open, .close = bytewise_close, .encode = PREFIX##_encode, .decode = PREFIX##_decode, .silence = SILENCE           \
+    }
 
 static const struct codec bytewise[] = {
     BYTEWISE("PCMU", 0, 8000, 1, pcmu, G711_ULAW_SILENCE),
@@ -117,29 +111,24 @@ static bool codec_is(const struct codec *codec, const char *name, uint32_t clock
 const struct codec *codec_find(const char *name, uint32_t clock_rate)
 {
     for (size_t i = 0; i < ARRAY_SIZE(bytewise); i++)
-        if (codec_is(&bytewise[i], name, clock_rate))
-            return &bytewise[i];
+        if (codec_is(&bytewise[i], name, clock_rate)) return &bytewise[i];
     static const struct codec *const stateful[] = { &codec_g722, &codec_opus };
     for (size_t i = 0; i < ARRAY_SIZE(stateful); i++)
-        if (codec_is(stateful[i], name, clock_rate))
-            return stateful[i];
+        if (codec_is(stateful[i], name, clock_rate)) return stateful[i];
     return NULL;
 }
 
 const struct codec *codec_static(int payload_type)
 {
-    if (payload_type == codec_g722.payload_type)
-        return &codec_g722;
+    if (payload_type == codec_g722.payload_type) return &codec_g722;
     for (size_t i = 0; payload_type >= 0 && i < ARRAY_SIZE(bytewise); i++)
-        if (bytewise[i].payload_type == payload_type)
-            return &bytewise[i];
+        if (bytewise[i].payload_type == payload_type) return &bytewise[i];
     return NULL;
 }
 
 const struct codec *codec_linear(uint32_t rate)
 {
     for (size_t i = 0; i < ARRAY_SIZE(linear); i++)
-        if (linear[i].rate == rate)
-            return &linear[i];
+        if (linear[i].rate == rate) return &linear[i];
     return NULL;
 }

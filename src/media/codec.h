@@ -9,11 +9,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CODEC_RATE_MAX 48000u
-#define CODEC_FRAME_MS 20u
-#define CODEC_FRAME_MAX (CODEC_RATE_MAX / 50) /* samples of 20 ms, one channel */
+#define CODEC_RATE_MAX      48000u
+#define CODEC_FRAME_MS      20u
+#define CODEC_FRAME_MAX     (CODEC_RATE_MAX / 50) /* samples of 20 ms, one channel */
 #define CODEC_PACKET_MS_MAX 120u
-#define CODEC_PACKET_MAX (CODEC_RATE_MAX * CODEC_PACKET_MS_MAX / 1000)
+#define CODEC_PACKET_MAX    (CODEC_RATE_MAX * CODEC_PACKET_MS_MAX / 1000)
 
 struct codec_state; /* a codec's own; NULL for bytewise ones */
 
@@ -39,7 +39,7 @@ struct codec {
     int (*decode)(struct codec_state *state, const uint8_t *in, size_t length, int16_t *pcm, size_t samples_max);
     /* Fills in for a lost packet: `samples` of them; NULL = the caller conceals by itself. */
     int (*conceal)(struct codec_state *state, int16_t *pcm, size_t samples);
-    uint8_t silence;          /* bytewise codecs: the byte that is silence (L16: 0) */
+    uint8_t silence; /* bytewise codecs: the byte that is silence (L16: 0) */
 };
 
 /* By SDP name (any case) and RTP clock (0 = any); NULL = we do not have it. The result is constant and never freed. */

@@ -13,20 +13,16 @@ struct g722 {
 static void g722_close(struct codec_state *state)
 {
     struct g722 *g722 = (struct g722 *)state;
-    if (!g722)
-        return;
-    if (g722->encoder)
-        g722_encode_free(g722->encoder);
-    if (g722->decoder)
-        g722_decode_free(g722->decoder);
+    if (!g722) return;
+    if (g722->encoder) g722_encode_free(g722->encoder);
+    if (g722->decoder) g722_decode_free(g722->decoder);
     free(g722);
 }
 
 static int g722_open(struct codec_state **out, const struct codec *codec, const struct codec_wish *wish, bool encoder)
 {
     struct g722 *g722 = calloc(1, sizeof *g722);
-    if (!g722)
-        return -ENOMEM;
+    if (!g722) return -ENOMEM;
     if (encoder)
         g722->encoder = g722_encode_init(NULL, 64000, 0);
     else
@@ -41,19 +37,24 @@ static int g722_open(struct codec_state **out, const struct codec *codec, const 
 
 static int g722_code(struct codec_state *state, const int16_t *pcm, size_t samples, uint8_t *out, size_t size)
 {
-    if (samples / 2 > size)
-        return -ENOSPC;
+    if (samples / 2 > size) return -ENOSPC;
     return g722_encode(((struct g722 *)state)->encoder, out, pcm, (int)samples);
 }
 
 static int g722_uncode(struct codec_state *state, const uint8_t *in, size_t length, int16_t *pcm, size_t samples_max)
 {
-    if (length * 2 > samples_max)
-        length = samples_max / 2;
+    if (length * 2 > samples_max) length = samples_max / 2;
     return g722_decode(((struct g722 *)state)->decoder, pcm, in, (int)length);
 }
 
 const struct codec codec_g722 = {
-    .name = "G722", .payload_type = 9, .rate = 16000, .clock_rate = 8000, .concatenates = 1,
-    .open = g722_open, .close = g722_close, .encode = g722_code, .decode = g722_uncode,
+    .name = "G722",
+    .payload_type = 9,
+    .rate = 16000,
+    .clock_rate = 8000,
+    .concatenates = 1,
+    .open = g722_open,
+    .close = g722_close,
+    .encode = g722_code,
+    .decode = g722_uncode,
 };

@@ -20,10 +20,8 @@ static int opus_fmtp(const char *fmtp, const char *name, int otherwise)
 {
     size_t length = strlen(name);
     for (const char *at = fmtp; at && *at;) {
-        while (*at == ' ' || *at == ';')
-            at++;
-        if (!strncmp(at, name, length) && at[length] == '=')
-            return atoi(at + length + 1);
+        while (*at == ' ' || *at == ';') at++;
+        if (!strncmp(at, name, length) && at[length] == '=') return atoi(at + length + 1);
         at = strchr(at, ';');
     }
     return otherwise;
@@ -32,12 +30,9 @@ static int opus_fmtp(const char *fmtp, const char *name, int otherwise)
 static void opus_close(struct codec_state *state)
 {
     struct opus *opus = (struct opus *)state;
-    if (!opus)
-        return;
-    if (opus->encoder)
-        opus_encoder_destroy(opus->encoder);
-    if (opus->decoder)
-        opus_decoder_destroy(opus->decoder);
+    if (!opus) return;
+    if (opus->encoder) opus_encoder_destroy(opus->encoder);
+    if (opus->decoder) opus_decoder_destroy(opus->decoder);
     free(opus);
 }
 
@@ -45,8 +40,7 @@ static void opus_encoder_tune(OpusEncoder *encoder, const struct codec_wish *wis
 {
     const char *fmtp = wish ? wish->fmtp : NULL;
     int bitrate = opus_fmtp(fmtp, "maxaveragebitrate", 0);
-    if (bitrate >= 6000 && bitrate <= 510000)
-        opus_encoder_ctl(encoder, OPUS_SET_BITRATE(bitrate));
+    if (bitrate >= 6000 && bitrate <= 510000) opus_encoder_ctl(encoder, OPUS_SET_BITRATE(bitrate));
     opus_encoder_ctl(encoder, OPUS_SET_INBAND_FEC(opus_fmtp(fmtp, "useinbandfec", 0)));
     opus_encoder_ctl(encoder, OPUS_SET_DTX(opus_fmtp(fmtp, "usedtx", 0)));
     opus_encoder_ctl(encoder, OPUS_SET_COMPLEXITY(5)); /* speech: indistinguishable from 10, at 60 % of its cost */
@@ -55,8 +49,7 @@ static void opus_encoder_tune(OpusEncoder *encoder, const struct codec_wish *wis
 static int opus_open(struct codec_state **out, const struct codec *codec, const struct codec_wish *wish, bool encoder)
 {
     struct opus *opus = calloc(1, sizeof *opus);
-    if (!opus)
-        return -ENOMEM;
+    if (!opus) return -ENOMEM;
     int error = OPUS_OK;
     if (encoder)
         opus->encoder = opus_encoder_create(OPUS_RATE, 1, OPUS_APPLICATION_VOIP, &error);
@@ -66,8 +59,7 @@ static int opus_open(struct codec_state **out, const struct codec *codec, const 
         opus_close((struct codec_state *)opus);
         return -ENOMEM;
     }
-    if (encoder)
-        opus_encoder_tune(opus->encoder, wish);
+    if (encoder) opus_encoder_tune(opus->encoder, wish);
     *out = (struct codec_state *)opus;
     return 0;
 }
@@ -91,6 +83,13 @@ static int opus_conceal(struct codec_state *state, int16_t *pcm, size_t samples)
 }
 
 const struct codec codec_opus = {
-    .name = "opus", .payload_type = -1, .rate = OPUS_RATE, .clock_rate = 48000,
-    .open = opus_open, .close = opus_close, .encode = opus_code, .decode = opus_uncode, .conceal = opus_conceal,
+    .name = "opus",
+    .payload_type = -1,
+    .rate = OPUS_RATE,
+    .clock_rate = 48000,
+    .open = opus_open,
+    .close = opus_close,
+    .encode = opus_code,
+    .decode = opus_uncode,
+    .conceal = opus_conceal,
 };

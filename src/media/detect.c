@@ -6,15 +6,14 @@
 uint32_t energy_score(const int16_t *pcm, size_t samples, uint32_t rate)
 {
     uint32_t sum = 0, divisor = rate / 8000 ? rate / 8000 : 1; /* 20 ms of 48 kHz at full scale: 31 million, fits */
-    for (size_t i = 0; i < samples; i++)
-        sum += (uint32_t)abs(pcm[i]);
+    for (size_t i = 0; i < samples; i++) sum += (uint32_t)abs(pcm[i]);
     size_t count = samples / divisor;
     return count ? (uint32_t)(sum / count) : 0;
 }
 
 void tone_detect_init(struct tone_detect *detect, uint32_t rate, const uint32_t *hz, uint32_t count, uint32_t hits)
 {
-    *detect = (struct tone_detect){ .rate = rate, .hits_wanted = hits ? hits : 1 };
+    *detect = (struct tone_detect) { .rate = rate, .hits_wanted = hits ? hits : 1 };
     for (uint32_t i = 0; i < count && i < TONE_DETECT_MAX && hz[i]; i++)
         detect->coefficient[detect->count++] = 2 * cosf(2 * (float)M_PI * (float)hz[i] / (float)rate);
 }
@@ -34,8 +33,7 @@ static float goertzel(const int16_t *pcm, size_t samples, float coefficient)
 bool tone_detect_hear(struct tone_detect *detect, const int16_t *pcm, size_t samples)
 {
     float energy = 0, together = 0;
-    for (size_t i = 0; i < samples; i++)
-        energy += (float)pcm[i] * (float)pcm[i];
+    for (size_t i = 0; i < samples; i++) energy += (float)pcm[i] * (float)pcm[i];
     /* −43 dBm0 at least; the tones hold 70 % of all energy, and none less than a tenth of its equal share. */
     bool here = detect->count && energy > (float)samples * 150.0f * 150.0f;
     for (uint32_t i = 0; here && i < detect->count; i++) {
@@ -49,8 +47,7 @@ bool tone_detect_hear(struct tone_detect *detect, const int16_t *pcm, size_t sam
         detect->reported = false;
         return false;
     }
-    if (detect->reported || ++detect->hits < detect->hits_wanted)
-        return false;
+    if (detect->reported || ++detect->hits < detect->hits_wanted) return false;
     detect->reported = true;
     return true;
 }

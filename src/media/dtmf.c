@@ -29,8 +29,7 @@ struct dtmf_in *dtmf_in_new(void)
 
 void dtmf_in_free(struct dtmf_in *in)
 {
-    if (in)
-        dtmf_rx_free(in->rx);
+    if (in) dtmf_rx_free(in->rx);
     free(in);
 }
 
@@ -39,25 +38,17 @@ size_t dtmf_in_hear(struct dtmf_in *in, const int16_t *pcm, size_t samples, char
     char found[64];
     dtmf_rx(in->rx, pcm, (int)samples);
     size_t count = dtmf_rx_get(in->rx, found, sizeof found - 1);
-    for (size_t i = 0; i < count && i < size; i++)
-        digits[i] = found[i];
+    for (size_t i = 0; i < count && i < size; i++) digits[i] = found[i];
     return count < size ? count : size;
 }
 
-struct dtmf_out *dtmf_out_new(void)
-{
-    return calloc(1, sizeof(struct dtmf_out));
-}
+struct dtmf_out *dtmf_out_new(void) { return calloc(1, sizeof(struct dtmf_out)); }
 
-void dtmf_out_free(struct dtmf_out *out)
-{
-    free(out);
-}
+void dtmf_out_free(struct dtmf_out *out) { free(out); }
 
 int dtmf_out_digit(struct dtmf_out *out, char digit, uint32_t on_ms, uint32_t off_ms)
 {
-    if (tone_dtmf(digit, &out->low, &out->high))
-        return -EINVAL;
+    if (tone_dtmf(digit, &out->low, &out->high)) return -EINVAL;
     out->at = 0;
     out->on = on_ms * 8;
     out->total = (on_ms + off_ms) * 8;

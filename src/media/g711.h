@@ -16,8 +16,7 @@ static inline uint8_t g711_ulaw_encode(int16_t sample)
     int linear = sample;
     int sign = linear < 0 ? 0x7F : 0xFF;
     linear = 0x84 + (linear < 0 ? -linear : linear);
-    if (linear > 0x7FFF)
-        linear = 0x7FFF;
+    if (linear > 0x7FFF) linear = 0x7FFF;
     int segment = 24 - __builtin_clz((unsigned)(linear | 0xFF)); /* 0..7: top bit − 7 */
     return (uint8_t)(((segment << 4) | ((linear >> (segment + 3)) & 0xF)) ^ sign);
 }

@@ -8,8 +8,8 @@
 
 #include "media/rtp.h"
 
-#define TARGET_MIN_MS 40u
-#define TARGET_MAX_MS 200u
+#define TARGET_MIN_MS     40u
+#define TARGET_MAX_MS     200u
 #define DEEP_GETS_TO_DROP 50u /* a second above the target */
 
 struct entry {
@@ -37,8 +37,7 @@ struct jitter {
 struct jitter *jitter_new(uint32_t clock_rate, size_t packet_bytes)
 {
     struct jitter *jitter = calloc(1, sizeof *jitter);
-    if (!jitter)
-        return NULL;
+    if (!jitter) return NULL;
     jitter->bytes = malloc(JITTER_PACKETS * packet_bytes);
     if (!jitter->bytes) {
         free(jitter);
@@ -53,16 +52,14 @@ struct jitter *jitter_new(uint32_t clock_rate, size_t packet_bytes)
 
 void jitter_free(struct jitter *jitter)
 {
-    if (!jitter)
-        return;
+    if (!jitter) return;
     free(jitter->bytes);
     free(jitter);
 }
 
 void jitter_reset(struct jitter *jitter)
 {
-    for (unsigned i = 0; i < JITTER_PACKETS; i++)
-        jitter->entries[i].full = false;
+    for (unsigned i = 0; i < JITTER_PACKETS; i++) jitter->entries[i].full = false;
     jitter->started = jitter->have_transit = jitter->played = false;
     jitter->filling = true;
     jitter->deep = jitter->late_run = 0;
@@ -71,10 +68,7 @@ void jitter_reset(struct jitter *jitter)
     jitter->counts.resets++;
 }
 
-static struct entry *jitter_entry(struct jitter *jitter, uint32_t sequence)
-{
-    return &jitter->entries[sequence % JITTER_PACKETS];
-}
+static struct entry *jitter_entry(struct jitter *jitter, uint32_t sequence) { return &jitter->entries[sequence % JITTER_PACKETS]; }
 
 static uint32_t jitter_extend(const struct jitter *jitter, uint16_t sequence)
 {
@@ -90,8 +84,7 @@ static void jitter_measure(struct jitter *jitter, uint32_t timestamp, int64_t ar
     if (jitter->have_transit) {
         int32_t step = (int32_t)(transit - jitter->transit);
         uint32_t d = (uint32_t)(step < 0 ? -step : step);
-        if (d < jitter->clock_rate)
-            jitter->jitter_x16 += d * 16 > jitter->jitter_x16 ? (d * 16 - jitter->jitter_x16) / 4 : 0;
+        if (d < jitter->clock_rate) jitter->jitter_x16 += d * 16 > jitter->jitter_x16 ? (d * 16 - jitter->jitter_x16) / 4 : 0;
         jitter->jitter_x16 -= jitter->jitter_x16 / 128;
     }
     jitter->transit = transit;
@@ -110,8 +103,7 @@ static void jitter_start(struct jitter *jitter, const struct rtp_packet *packet)
 static void jitter_learn(struct jitter *jitter, uint32_t sequence, uint32_t timestamp)
 {
     uint32_t step = timestamp - jitter->newest_timestamp;
-    if (sequence == jitter->newest + 1 && step >= jitter->clock_rate / 200 && step <= jitter->clock_rate / 5)
-        jitter->packet_clock = step;
+    if (sequence == jitter->newest + 1 && step >= jitter->clock_rate / 200 && step <= jitter->clock_rate / 5) jitter->packet_clock = step;
 }
 
 /* A packet beyond the ring: make room by giving up the oldest ones. */
@@ -119,8 +111,7 @@ static void jitter_make_room(struct jitter *jitter, uint32_t sequence)
 {
     while (sequence - jitter->next >= JITTER_PACKETS) {
         struct entry *oldest = jitter_entry(jitter, jitter->next);
-        if (oldest->full && oldest->sequence == jitter->next)
-            jitter->counts.overflows++;
+        if (oldest->full && oldest->sequence == jitter->next) jitter->counts.overflows++;
         oldest->full = false;
         jitter->next++;
     }
@@ -139,8 +130,7 @@ static bool jitter_in_time(struct jitter *jitter, const struct rtp_packet *packe
         return true;
     }
     jitter->counts.late++;
-    if (++jitter->late_run < 10)
-        return false;
+    if (++jitter->late_run < 10) return false;
     jitter_start(jitter, packet);
     *sequence = jitter->next;
     return true;
@@ -148,18 +138,15 @@ static bool jitter_in_time(struct jitter *jitter, const struct rtp_packet *packe
 
 int jitter_put(struct jitter *jitter, const struct rtp_packet *packet, int64_t arrival_ns)
 {
-    if (packet->payload_bytes > jitter->packet_bytes)
-        return -EMSGSIZE;
-    if (!jitter->started || packet->ssrc != jitter->ssrc)
-        jitter_start(jitter, packet);
+    if (packet->payload_bytes > jitter->packet_bytes) return -EMSGSIZE;
+    if (!jitter->started || packet->ssrc != jitter->ssrc) jitter_start(jitter, packet);
     uint32_t sequence = jitter_extend(jitter, packet->sequence);
     int32_t jump = (int32_t)(sequence - jitter->newest);
     if (jump > 3000 || jump < -3000) {
         jitter_start(jitter, packet);
         sequence = jitter->next;
     }
-    if (!jitter_in_time(jitter, packet, &sequence))
-        return -ESTALE;
+    if (!jitter_in_time(jitter, packet, &sequence)) return -ESTALE;
     jitter_make_room(jitter, sequence);
     struct entry *entry = jitter_entry(jitter, sequence);
     if (entry->full && entry->sequence == sequence) {
@@ -168,7 +155,7 @@ int jitter_put(struct jitter *jitter, const struct rtp_packet *packet, int64_t a
     }
     jitter_measure(jitter, packet->timestamp, arrival_ns);
     jitter_learn(jitter, sequence, packet->timestamp);
-    *entry = (struct entry){ sequence, packet->timestamp, (uint16_t)packet->payload_bytes, packet->payload_type, true };
+    *entry = (struct entry) { sequence, packet->timestamp, (uint16_t)packet->payload_bytes, packet->payload_type, true };
     memcpy(jitter->bytes + (sequence % JITTER_PACKETS) * jitter->packet_bytes, packet->payload, packet->payload_bytes);
     if ((int32_t)(sequence - jitter->newest) > 0) {
         jitter->newest = sequence;
@@ -190,10 +177,7 @@ static uint32_t jitter_packet_ms(const struct jitter *jitter)
     return ms ? ms : 1;
 }
 
-uint32_t jitter_depth_ms(const struct jitter *jitter)
-{
-    return jitter_depth(jitter) * jitter_packet_ms(jitter);
-}
+uint32_t jitter_depth_ms(const struct jitter *jitter) { return jitter_depth(jitter) * jitter_packet_ms(jitter); }
 
 uint32_t jitter_target_ms(const struct jitter *jitter)
 {
@@ -201,10 +185,7 @@ uint32_t jitter_target_ms(const struct jitter *jitter)
     return ms < TARGET_MIN_MS ? TARGET_MIN_MS : ms > TARGET_MAX_MS ? TARGET_MAX_MS : ms;
 }
 
-const struct jitter_counts *jitter_counts(const struct jitter *jitter)
-{
-    return &jitter->counts;
-}
+const struct jitter_counts *jitter_counts(const struct jitter *jitter) { return &jitter->counts; }
 
 /* Too deep for a second: one packet goes, so that delay does not pile up (a sender whose clock is faster than ours). */
 static void jitter_follow_drift(struct jitter *jitter)
@@ -213,8 +194,7 @@ static void jitter_follow_drift(struct jitter *jitter)
         jitter->deep = 0;
         return;
     }
-    if (++jitter->deep < DEEP_GETS_TO_DROP)
-        return;
+    if (++jitter->deep < DEEP_GETS_TO_DROP) return;
     jitter->deep = 0;
     jitter_entry(jitter, jitter->next)->full = false;
     jitter->next++;
@@ -228,8 +208,7 @@ enum jitter_result jitter_get(struct jitter *jitter, const uint8_t **payload, si
         jitter->filling = true;
         return JITTER_EMPTY;
     }
-    if (jitter->filling && jitter_depth_ms(jitter) < jitter_target_ms(jitter))
-        return JITTER_EMPTY;
+    if (jitter->filling && jitter_depth_ms(jitter) < jitter_target_ms(jitter)) return JITTER_EMPTY;
     jitter->filling = false;
     jitter->played = true;
     jitter_follow_drift(jitter);

@@ -27,16 +27,14 @@ static int add_prompt(struct builder *b, const char *name)
 {
     struct prompt *prompt;
     int result = prompt_get(b->cache, name, b->codec, &prompt);
-    if (result)
-        return result;
+    if (result) return result;
     struct playlist_item *item = add_item(b);
     if (!item) {
         prompt_release(prompt);
         return -E2BIG;
     }
-    *item = (struct playlist_item){ .prompt = prompt, .loops = prompt->loops ? prompt->loops : 1 };
-    if (!b->list->rate)
-        b->list->rate = prompt->file_rate;
+    *item = (struct playlist_item) { .prompt = prompt, .loops = prompt->loops ? prompt->loops : 1 };
+    if (!b->list->rate) b->list->rate = prompt->file_rate;
     b->list->samples += prompt->samples;
     return 0;
 }
@@ -45,18 +43,15 @@ static int add_silence(struct builder *b, const char *text)
 {
     char *end;
     long ms = strtol(text, &end, 10);
-    if (end == text || (*end && *end != ','))
-        return -EINVAL;
+    if (end == text || (*end && *end != ',')) return -EINVAL;
     struct playlist_item *item = add_item(b);
-    if (!item)
-        return -E2BIG;
-    *item = (struct playlist_item){ .silence_samples = UINT64_MAX, .loops = 1 };
+    if (!item) return -E2BIG;
+    *item = (struct playlist_item) { .silence_samples = UINT64_MAX, .loops = 1 };
     if (ms > 0) {
         item->silence_samples = (uint64_t)ms * b->codec->rate / 1000;
         b->list->samples += item->silence_samples;
     }
-    if (*end == ',' && atoi(end + 1) > 0)
-        item->noise = (uint32_t)atoi(end + 1);
+    if (*end == ',' && atoi(end + 1) > 0) item->noise = (uint32_t)atoi(end + 1);
     return 0;
 }
 
@@ -94,8 +89,7 @@ static int add_files(struct builder *b, const char *text)
     uint32_t before = b->list->count;
     while (copy && (part = strsep(&rest, "!"))) {
         int result = *part ? add_source(b, part) : 0;
-        if (result && first == -EINVAL)
-            first = result;
+        if (result && first == -EINVAL) first = result;
     }
     free(copy);
     return b->list->count > before ? 0 : first;
@@ -132,32 +126,22 @@ static const char *after(const char *text, const char *prefix)
 static int add_source(struct builder *b, const char *source)
 {
     const char *rest;
-    if (++b->depth > 512)
-        return -E2BIG;
-    if (*source == '{' && strchr(source, '}'))
-        source = strchr(source, '}') + 1;
-    if (!*source)
-        return -EINVAL;
-    if (after(source, "tone_stream://"))
-        return add_prompt(b, source);
-    if ((rest = after(source, "silence_stream://")))
-        return add_silence(b, rest);
-    if ((rest = after(source, "file_string://")))
-        return add_files(b, rest);
-    if ((rest = after(source, "local_stream://")))
-        return add_local_stream(b, rest);
-    if ((rest = after(source, "file://")))
-        return add_file(b, rest);
-    if (strstr(source, "://"))
-        return -EINVAL;
+    if (++b->depth > 512) return -E2BIG;
+    if (*source == '{' && strchr(source, '}')) source = strchr(source, '}') + 1;
+    if (!*source) return -EINVAL;
+    if (after(source, "tone_stream://")) return add_prompt(b, source);
+    if ((rest = after(source, "silence_stream://"))) return add_silence(b, rest);
+    if ((rest = after(source, "file_string://"))) return add_files(b, rest);
+    if ((rest = after(source, "local_stream://"))) return add_local_stream(b, rest);
+    if ((rest = after(source, "file://"))) return add_file(b, rest);
+    if (strstr(source, "://")) return -EINVAL;
     return add_file(b, source);
 }
 
 int playlist_open(struct playlist **out, struct prompt_cache *cache, const char *source, const struct codec *codec, const char *sounds_dir)
 {
     struct playlist *list = calloc(1, sizeof *list + PLAYLIST_ITEMS_MAX * sizeof list->items[0]);
-    if (!list)
-        return -ENOMEM;
+    if (!list) return -ENOMEM;
     list->codec = codec;
     struct builder builder = { list, cache, codec, sounds_dir, 0 };
     int result = add_source(&builder, source);
@@ -165,8 +149,7 @@ int playlist_open(struct playlist **out, struct prompt_cache *cache, const char 
         playlist_close(list);
         return result;
     }
-    if (!list->rate)
-        list->rate = codec->rate;
+    if (!list->rate) list->rate = codec->rate;
     struct playlist *fitting = realloc(list, sizeof *list + list->count * sizeof list->items[0]);
     *out = fitting ? fitting : list;
     return 0;
@@ -174,7 +157,6 @@ int playlist_open(struct playlist **out, struct prompt_cache *cache, const char 
 
 void playlist_close(struct playlist *playlist)
 {
-    for (uint32_t i = 0; playlist && i < playlist->count; i++)
-        prompt_release(playlist->items[i].prompt);
+    for (uint32_t i = 0; playlist && i < playlist->count; i++) prompt_release(playlist->items[i].prompt);
     free(playlist);
 }

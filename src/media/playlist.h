@@ -16,9 +16,9 @@ struct playlist_item {
 struct playlist {
     const struct codec *codec;
     uint32_t count;
-    uint32_t rate;      /* of the first item's file: start offsets and results are told in it */
-    bool shared_clock;  /* local_stream: all listeners hear the same moment; starts at a position taken from the clock */
-    uint64_t samples;   /* of all items together, where finite */
+    uint32_t rate;     /* of the first item's file: start offsets and results are told in it */
+    bool shared_clock; /* local_stream: all listeners hear the same moment; starts at a position taken from the clock */
+    uint64_t samples;  /* of all items together, where finite */
     struct playlist_item items[];
 };
 

@@ -19,10 +19,10 @@ struct stamp {
 };
 
 struct entry {
-    struct entry *next;            /* in its bucket */
-    struct entry *newer, *older;   /* LRU */
+    struct entry *next;          /* in its bucket */
+    struct entry *newer, *older; /* LRU */
     const struct codec *codec;
-    struct prompt *prompt;         /* NULL while loading the first time */
+    struct prompt *prompt; /* NULL while loading the first time */
     struct stamp stamp;
     bool loading;
     char name[];
@@ -49,15 +49,11 @@ struct prompt_memory {
     size_t bytes;
 };
 
-static size_t prompt_bytes(const struct prompt *prompt)
-{
-    return ((const struct prompt_memory *)prompt)->bytes;
-}
+static size_t prompt_bytes(const struct prompt *prompt) { return ((const struct prompt_memory *)prompt)->bytes; }
 
 static void prompt_free(struct prompt *prompt)
 {
-    if (!prompt)
-        return;
+    if (!prompt) return;
     free((void *)prompt->bytes);
     free((void *)prompt->offsets);
     free(prompt);
@@ -69,8 +65,7 @@ static int encode_bytewise(struct prompt *prompt, const int16_t *pcm)
 {
     size_t size = (size_t)prompt->samples * prompt->codec->bytes_per_sample;
     uint8_t *bytes = malloc(size ? size : 1);
-    if (!bytes)
-        return -ENOMEM;
+    if (!bytes) return -ENOMEM;
     prompt->codec->encode(NULL, pcm, prompt->samples, bytes, size);
     prompt->bytes = bytes;
     return 0;
@@ -94,16 +89,14 @@ static int encode_frames(struct prompt *prompt, const int16_t *pcm)
         result = prompt->codec->encode(state, padded, frame, bytes + offsets[i], FRAME_BYTES_MAX);
         offsets[i + 1] = offsets[i] + (result > 0 ? (uint32_t)result : 0);
     }
-    if (state)
-        prompt->codec->close(state);
+    if (state) prompt->codec->close(state);
     return result < 0 ? result : 0;
 }
 
 static int prompt_encode(struct prompt **out, const struct codec *codec, const int16_t *pcm, size_t samples, uint32_t file_rate, int loops)
 {
     struct prompt_memory *memory = calloc(1, sizeof *memory);
-    if (!memory)
-        return -ENOMEM;
+    if (!memory) return -ENOMEM;
     struct prompt *prompt = &memory->prompt;
     uint32_t frame = codec_frame_samples(codec);
     prompt->codec = codec;
@@ -121,26 +114,21 @@ static int prompt_encode(struct prompt **out, const struct codec *codec, const i
     return 0;
 }
 
-static bool is_tone(const char *name)
-{
-    return !strncmp(name, "tone_stream://", 14);
-}
+static bool is_tone(const char *name) { return !strncmp(name, "tone_stream://", 14); }
 
 static int prompt_load(struct prompt **out, const char *name, const struct codec *codec)
 {
     if (is_tone(name)) {
         struct tone tone;
         int result = tone_render(&tone, name + 14, codec->rate);
-        if (result)
-            return result;
+        if (result) return result;
         result = prompt_encode(out, codec, tone.pcm, tone.samples, codec->rate, tone.loops);
         free(tone.pcm);
         return result;
     }
     struct audio audio;
     int result = audio_file_read(&audio, name, codec->rate);
-    if (result)
-        return result;
+    if (result) return result;
     result = prompt_encode(out, codec, audio.pcm, audio.samples, audio.file_rate, 1);
     free(audio.pcm);
     return result;
@@ -148,13 +136,11 @@ static int prompt_load(struct prompt **out, const char *name, const struct codec
 
 static int stamp_take(struct stamp *stamp, const char *name)
 {
-    *stamp = (struct stamp){ 0 };
-    if (is_tone(name))
-        return 0;
+    *stamp = (struct stamp) { 0 };
+    if (is_tone(name)) return 0;
     struct stat status;
-    if (stat(name, &status))
-        return -errno;
-    *stamp = (struct stamp){ status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size };
+    if (stat(name, &status)) return -errno;
+    *stamp = (struct stamp) { status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size };
     return 0;
 }
 
@@ -168,11 +154,9 @@ static bool stamp_equal(const struct stamp *a, const struct stamp *b)
 static struct entry **cache_find(struct prompt_cache *cache, const char *name, const struct codec *codec)
 {
     uint32_t hash = 2166136261u;
-    for (const char *c = name; *c; c++)
-        hash = (hash ^ (uint8_t)*c) * 16777619u;
+    for (const char *c = name; *c; c++) hash = (hash ^ (uint8_t)*c) * 16777619u;
     struct entry **at = &cache->buckets[hash % BUCKETS];
-    while (*at && ((*at)->codec != codec || strcmp((*at)->name, name)))
-        at = &(*at)->next;
+    while (*at && ((*at)->codec != codec || strcmp((*at)->name, name))) at = &(*at)->next;
     return at;
 }
 
@@ -194,8 +178,7 @@ static void lru_add(struct prompt_cache *cache, struct entry *entry)
 /* A prompt leaves the cache: freed when its last player is done. */
 static void cache_bury(struct prompt_cache *cache, struct prompt *prompt)
 {
-    if (!prompt)
-        return;
+    if (!prompt) return;
     cache->stats.bytes -= prompt_bytes(prompt);
     if (!atomic_load_explicit(&prompt->users, memory_order_acquire)) {
         prompt_free(prompt);
@@ -203,7 +186,7 @@ static void cache_bury(struct prompt_cache *cache, struct prompt *prompt)
     }
     struct zombie *zombie = malloc(sizeof *zombie);
     CHECK(zombie);
-    *zombie = (struct zombie){ cache->zombies, prompt };
+    *zombie = (struct zombie) { cache->zombies, prompt };
     cache->zombies = zombie;
 }
 
@@ -247,11 +230,9 @@ static void cache_sweep(struct prompt_cache *cache)
 static struct entry *cache_entry(struct prompt_cache *cache, const char *name, const struct codec *codec)
 {
     struct entry **at = cache_find(cache, name, codec);
-    if (*at)
-        return *at;
+    if (*at) return *at;
     struct entry *entry = calloc(1, sizeof *entry + strlen(name) + 1);
-    if (!entry)
-        return NULL;
+    if (!entry) return NULL;
     entry->codec = codec;
     strcpy(entry->name, name);
     *at = entry;
@@ -284,19 +265,17 @@ static int cache_load(struct prompt_cache *cache, struct entry *entry, const str
     return 0;
 }
 
-static int cache_get(struct prompt_cache *cache, const char *name, const struct codec *codec, const struct stamp *stamp, struct prompt **out)
+static int cache_get(struct prompt_cache *cache, const char *name, const struct codec *codec, const struct stamp *stamp,
+                     struct prompt **out)
 {
     struct entry *entry;
-    while ((entry = cache_entry(cache, name, codec)) && entry->loading)
-        pthread_cond_wait(&cache->loaded, &cache->lock);
-    if (!entry)
-        return -ENOMEM;
+    while ((entry = cache_entry(cache, name, codec)) && entry->loading) pthread_cond_wait(&cache->loaded, &cache->lock);
+    if (!entry) return -ENOMEM;
     if (entry->prompt && stamp_equal(stamp, &entry->stamp)) {
         cache->stats.hits++;
     } else {
         int result = cache_load(cache, entry, stamp);
-        if (result)
-            return result;
+        if (result) return result;
     }
     atomic_fetch_add_explicit(&entry->prompt->users, 1, memory_order_relaxed);
     *out = entry->prompt;
@@ -314,16 +293,14 @@ int prompt_get(struct prompt_cache *cache, const char *name, const struct codec 
     int result = stamp_take(&stamp, name);
     pthread_mutex_lock(&cache->lock);
     cache_sweep(cache);
-    if (!result)
-        result = cache_get(cache, name, codec, &stamp, out);
+    if (!result) result = cache_get(cache, name, codec, &stamp, out);
     pthread_mutex_unlock(&cache->lock);
     return result;
 }
 
 void prompt_release(struct prompt *prompt)
 {
-    if (prompt)
-        atomic_fetch_sub_explicit(&prompt->users, 1, memory_order_release);
+    if (prompt) atomic_fetch_sub_explicit(&prompt->users, 1, memory_order_release);
 }
 
 void prompt_sweep(struct prompt_cache *cache)
@@ -343,8 +320,7 @@ void prompt_cache_stats(struct prompt_cache *cache, struct prompt_stats *out)
 int prompt_cache_new(struct prompt_cache **out, size_t bytes_max)
 {
     struct prompt_cache *cache = calloc(1, sizeof *cache);
-    if (!cache)
-        return -ENOMEM;
+    if (!cache) return -ENOMEM;
     pthread_mutex_init(&cache->lock, NULL);
     pthread_cond_init(&cache->loaded, NULL);
     cache->bytes_max = bytes_max;
@@ -354,10 +330,8 @@ int prompt_cache_new(struct prompt_cache **out, size_t bytes_max)
 
 void prompt_cache_free(struct prompt_cache *cache)
 {
-    if (!cache)
-        return;
-    while (cache->newest)
-        cache_drop(cache, cache->newest);
+    if (!cache) return;
+    while (cache->newest) cache_drop(cache, cache->newest);
     cache_sweep(cache);
     CHECK(!cache->zombies);
     pthread_cond_destroy(&cache->loaded);

@@ -35,8 +35,8 @@ int prompt_cache_new(struct prompt_cache **out, size_t bytes_max);
 /* All prompts must have been released. */
 void prompt_cache_free(struct prompt_cache *cache);
 
-/* `name`: an absolute file, or tone_stream://SCRIPT. A file whose mtime or size changed is read again. A loading failure is not cached. Any number of threads; two that want the same file load it once.
- * 0 with a use counted in, or what audio_file_read or tone_render said. */
+/* `name`: an absolute file, or tone_stream://SCRIPT. A file whose mtime or size changed is read again. A loading failure is not cached. Any
+ * number of threads; two that want the same file load it once. 0 with a use counted in, or what audio_file_read or tone_render said. */
 int prompt_get(struct prompt_cache *cache, const char *name, const struct codec *codec, struct prompt **out);
 void prompt_release(struct prompt *prompt);
 /* Frees replaced and evicted prompts that nobody uses any more. */
@@ -48,8 +48,7 @@ void prompt_cache_stats(struct prompt_cache *cache, struct prompt_stats *out);
 static inline size_t prompt_frame(const struct prompt *prompt, uint32_t at, const uint8_t **bytes)
 {
     uint32_t frame = codec_frame_samples(prompt->codec);
-    if (at >= prompt->samples)
-        return 0;
+    if (at >= prompt->samples) return 0;
     if (prompt->codec->bytes_per_sample) {
         uint32_t left = prompt->samples - at;
         *bytes = prompt->bytes + (size_t)at * prompt->codec->bytes_per_sample;

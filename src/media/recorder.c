@@ -14,8 +14,8 @@
 #include "media/codec.h"
 #include "media/resample.h"
 
-#define RING_SAMPLES 32768u /* 4 s of 8 kHz mono, 1 s of 16 kHz stereo */
-#define HEADER_EVERY_S 5u   /* after a crash at most this much is missing in the header's length */
+#define RING_SAMPLES   32768u /* 4 s of 8 kHz mono, 1 s of 16 kHz stereo */
+#define HEADER_EVERY_S 5u     /* after a crash at most this much is missing in the header's length */
 
 struct recorder {
     char *path, *tags[6];
@@ -43,43 +43,33 @@ struct recorder {
 struct recorder *recorder_new(const struct recorder_params *params)
 {
     struct recorder *r = aligned_alloc(64, (sizeof *r + 63) & ~(size_t)63);
-    if (!r)
-        return NULL;
+    if (!r) return NULL;
     memset(r, 0, offsetof(struct recorder, ring)); /* not the ring: pages are touched as they are used */
     r->path = strdup(params->path);
     const char *const tags[6] = { params->title, params->artist, params->comment, params->copyright, params->software, params->date };
-    for (int i = 0; i < 6; i++)
-        r->tags[i] = tags[i] ? strdup(tags[i]) : NULL;
+    for (int i = 0; i < 6; i++) r->tags[i] = tags[i] ? strdup(tags[i]) : NULL;
     r->file_rate_wanted = params->file_rate;
     r->min_ms = params->min_ms;
     r->append = params->append;
     r->stereo = params->stereo;
-    if (r->path)
-        return r;
+    if (r->path) return r;
     recorder_free(r);
     return NULL;
 }
 
 void recorder_free(struct recorder *r)
 {
-    if (!r)
-        return;
-    if (r->file)
-        sf_close(r->file);
-    for (int i = 0; i < 6; i++)
-        free(r->tags[i]);
-    for (int i = 0; i < 2; i++)
-        resampler_free(r->resamplers[i]);
+    if (!r) return;
+    if (r->file) sf_close(r->file);
+    for (int i = 0; i < 6; i++) free(r->tags[i]);
+    for (int i = 0; i < 2; i++) resampler_free(r->resamplers[i]);
     free(r->path);
     free(r);
 }
 
 /* --- media thread ------------------------------------------------------------------------------------------------- */
 
-void recorder_begin(struct recorder *r, uint32_t rate)
-{
-    r->rate = rate;
-}
+void recorder_begin(struct recorder *r, uint32_t rate) { r->rate = rate; }
 
 bool recorder_push(struct recorder *r, const int16_t *left, const int16_t *right, size_t samples)
 {
@@ -107,15 +97,9 @@ void recorder_truncate(struct recorder *r)
     atomic_fetch_add_explicit(&r->truncations, 1, memory_order_release);
 }
 
-void recorder_finish(struct recorder *r)
-{
-    atomic_store_explicit(&r->finished, true, memory_order_release);
-}
+void recorder_finish(struct recorder *r) { atomic_store_explicit(&r->finished, true, memory_order_release); }
 
-bool recorder_failed(const struct recorder *r)
-{
-    return atomic_load_explicit(&r->failed, memory_order_acquire);
-}
+bool recorder_failed(const struct recorder *r) { return atomic_load_explicit(&r->failed, memory_order_acquire); }
 
 /* --- writer thread ------------------------------------------------------------------------------------------------ */
 
@@ -126,17 +110,16 @@ static int format_of(const char *suffix, uint32_t *rate)
         const char *suffix;
         int format;
     } known[] = {
-        { "wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16 },   { "wave", SF_FORMAT_WAV | SF_FORMAT_PCM_16 },
-        { "flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_16 }, { "ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS },
-        { "oga", SF_FORMAT_OGG | SF_FORMAT_VORBIS },   { "opus", SF_FORMAT_OGG | SF_FORMAT_OPUS },
-        { "mp3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III },
-        { "au", SF_FORMAT_AU | SF_FORMAT_PCM_16 },     { "aif", SF_FORMAT_AIFF | SF_FORMAT_PCM_16 },
-        { "aiff", SF_FORMAT_AIFF | SF_FORMAT_PCM_16 }, { "w64", SF_FORMAT_W64 | SF_FORMAT_PCM_16 },
-        { "caf", SF_FORMAT_CAF | SF_FORMAT_PCM_16 },   { "gsm", SF_FORMAT_RAW | SF_FORMAT_GSM610 },
+        { "wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16 },          { "wave", SF_FORMAT_WAV | SF_FORMAT_PCM_16 },
+        { "flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_16 },        { "ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS },
+        { "oga", SF_FORMAT_OGG | SF_FORMAT_VORBIS },          { "opus", SF_FORMAT_OGG | SF_FORMAT_OPUS },
+        { "mp3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III }, { "au", SF_FORMAT_AU | SF_FORMAT_PCM_16 },
+        { "aif", SF_FORMAT_AIFF | SF_FORMAT_PCM_16 },         { "aiff", SF_FORMAT_AIFF | SF_FORMAT_PCM_16 },
+        { "w64", SF_FORMAT_W64 | SF_FORMAT_PCM_16 },          { "caf", SF_FORMAT_CAF | SF_FORMAT_PCM_16 },
+        { "gsm", SF_FORMAT_RAW | SF_FORMAT_GSM610 },
     };
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-        if (!strcasecmp(suffix, known[i].suffix))
-            return known[i].format;
+        if (!strcasecmp(suffix, known[i].suffix)) return known[i].format;
     return audio_file_headerless(suffix, rate);
 }
 
@@ -144,16 +127,14 @@ static void write_tags(struct recorder *r)
 {
     static const int kinds[6] = { SF_STR_TITLE, SF_STR_ARTIST, SF_STR_COMMENT, SF_STR_COPYRIGHT, SF_STR_SOFTWARE, SF_STR_DATE };
     for (int i = 0; i < 6; i++)
-        if (r->tags[i])
-            sf_set_string(r->file, kinds[i], r->tags[i]);
+        if (r->tags[i]) sf_set_string(r->file, kinds[i], r->tags[i]);
 }
 
 static int open_resamplers(struct recorder *r)
 {
     for (int i = 0; r->rate != r->result.rate && i < (r->stereo ? 2 : 1); i++) {
         r->resamplers[i] = resampler_new(r->rate, r->result.rate, 5);
-        if (!r->resamplers[i])
-            return -ENOMEM;
+        if (!r->resamplers[i]) return -ENOMEM;
     }
     return 0;
 }
@@ -162,14 +143,12 @@ static int open_file(struct recorder *r)
 {
     uint32_t rate = r->file_rate_wanted ? r->file_rate_wanted : r->rate, forced = 0;
     int format = format_of(audio_file_suffix(r->path), &forced);
-    if (!format)
-        return -EINVAL;
-    if (forced || (format & SF_FORMAT_SUBMASK) == SF_FORMAT_GSM610)
-        rate = forced ? forced : 8000;
+    if (!format) return -EINVAL;
+    if (forced || (format & SF_FORMAT_SUBMASK) == SF_FORMAT_GSM610) rate = forced ? forced : 8000;
     SF_INFO info = { .samplerate = (int)rate, .channels = r->stereo ? 2 : 1, .format = format };
     bool exists = access(r->path, F_OK) == 0;
     if (r->append && exists) {
-        SF_INFO there = forced ? info : (SF_INFO){ 0 };
+        SF_INFO there = forced ? info : (SF_INFO) { 0 };
         r->file = sf_open(r->path, SFM_RDWR, &there);
         if (r->file && there.channels == info.channels) {
             rate = (uint32_t)there.samplerate; /* appended audio takes the file's rate */
@@ -180,8 +159,7 @@ static int open_file(struct recorder *r)
     } else {
         errno = 0;
         r->file = sf_open(r->path, SFM_WRITE, &info);
-        if (!r->file)
-            return errno ? -errno : -EINVAL;
+        if (!r->file) return errno ? -errno : -EINVAL;
         write_tags(r);
     }
     r->result.rate = rate;
@@ -190,7 +168,7 @@ static int open_file(struct recorder *r)
 
 static void forget(struct recorder *r)
 {
-    if (sf_command(r->file, SFC_FILE_TRUNCATE, &(sf_count_t){ 0 }, sizeof(sf_count_t)))
+    if (sf_command(r->file, SFC_FILE_TRUNCATE, &(sf_count_t) { 0 }, sizeof(sf_count_t)))
         sf_seek(r->file, 0, SEEK_SET); /* formats that cannot be cut are written over */
     r->result.samples = 0;
 }
@@ -205,18 +183,15 @@ static int write_samples(struct recorder *r, const int16_t *pcm, size_t frames)
         const int16_t *ready = pcm;
         if (r->resamplers[0]) {
             for (int c = 0; c < channels; c++) {
-                for (size_t i = 0; i < part; i++)
-                    one[c][i] = pcm[i * (size_t)channels + (size_t)c];
+                for (size_t i = 0; i < part; i++) one[c][i] = pcm[i * (size_t)channels + (size_t)c];
                 made = resampler_run(r->resamplers[c], one[c], part, out[c], ARRAY_SIZE(out[c]));
             }
             for (size_t i = 0; i < made; i++)
-                for (int c = 0; c < channels; c++)
-                    both[i * (size_t)channels + (size_t)c] = out[c][i];
+                for (int c = 0; c < channels; c++) both[i * (size_t)channels + (size_t)c] = out[c][i];
             ready = both;
         }
         errno = 0;
-        if (sf_writef_short(r->file, ready, (sf_count_t)made) != (sf_count_t)made)
-            return errno ? -errno : -EIO;
+        if (sf_writef_short(r->file, ready, (sf_count_t)made) != (sf_count_t)made) return errno ? -errno : -EIO;
         r->result.samples += made;
         pcm += part * (size_t)channels;
         frames -= part;
@@ -233,18 +208,15 @@ static int drain(struct recorder *r)
         uint64_t at = atomic_load_explicit(&r->truncate_at, memory_order_relaxed);
         r->truncations_done = truncations;
         forget(r);
-        if (at > tail)
-            tail = at;
+        if (at > tail) tail = at;
         atomic_store_explicit(&r->tail, tail, memory_order_release);
     }
     uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
     while (tail < head) {
         size_t from = tail % RING_SAMPLES, run = RING_SAMPLES - from;
-        if (run > head - tail)
-            run = head - tail;
+        if (run > head - tail) run = head - tail;
         int result = write_samples(r, r->ring + from, run / channels);
-        if (result)
-            return result;
+        if (result) return result;
         tail += run;
         atomic_store_explicit(&r->tail, tail, memory_order_release);
     }
@@ -259,8 +231,7 @@ static void close_file(struct recorder *r, int error)
 {
     struct stat status;
     r->closed = true;
-    if (r->file && sf_close(r->file) && !error)
-        error = -EIO;
+    if (r->file && sf_close(r->file) && !error) error = -EIO;
     r->file = NULL;
     r->result.error = error;
     r->result.frames_lost = r->lost;
@@ -269,14 +240,12 @@ static void close_file(struct recorder *r, int error)
     } else if (stat(r->path, &status) == 0) {
         r->result.bytes = (uint64_t)status.st_size;
     }
-    if (error)
-        atomic_store_explicit(&r->failed, true, memory_order_release);
+    if (error) atomic_store_explicit(&r->failed, true, memory_order_release);
 }
 
 bool recorder_work(struct recorder *r)
 {
-    if (r->closed)
-        return true;
+    if (r->closed) return true;
     /* Looked at before draining: what was pushed before the end is then surely seen. */
     bool finished = atomic_load_explicit(&r->finished, memory_order_acquire);
     int error = 0;
@@ -284,14 +253,9 @@ bool recorder_work(struct recorder *r)
         error = open_file(r);
         r->opened = !error;
     }
-    if (!error)
-        error = drain(r);
-    if (error || finished)
-        close_file(r, error);
+    if (!error) error = drain(r);
+    if (error || finished) close_file(r, error);
     return r->closed;
 }
 
-const struct recorder_result *recorder_result(const struct recorder *r)
-{
-    return &r->result;
-}
+const struct recorder_result *recorder_result(const struct recorder *r) { return &r->result; }

@@ -10,21 +10,21 @@
 struct recorder;
 
 struct recorder_params {
-    const char *path;         /* absolute; the suffix chooses: wav flac ogg opus mp3 au aiff w64 caf gsm PCMU PCMA raw sln … */
-    uint32_t file_rate;       /* 0 = the leg's */
-    bool append;              /* if the file is there */
+    const char *path;   /* absolute; the suffix chooses: wav flac ogg opus mp3 au aiff w64 caf gsm PCMU PCMA raw sln … */
+    uint32_t file_rate; /* 0 = the leg's */
+    bool append;        /* if the file is there */
     bool stereo;
-    uint32_t min_ms;          /* a shorter one is deleted on closing */
+    uint32_t min_ms;                                                    /* a shorter one is deleted on closing */
     const char *title, *artist, *comment, *copyright, *software, *date; /* NULL = none */
 };
 
 struct recorder_result {
-    int error;                /* 0, or -errno of opening or writing */
-    uint64_t samples;         /* written now, per channel, at the file's rate */
-    uint32_t rate;            /* the file's */
-    uint64_t bytes;           /* file size afterwards */
-    uint64_t frames_lost;     /* 20 ms frames lost to a full ring */
-    bool deleted;             /* shorter than min_ms */
+    int error;            /* 0, or -errno of opening or writing */
+    uint64_t samples;     /* written now, per channel, at the file's rate */
+    uint32_t rate;        /* the file's */
+    uint64_t bytes;       /* file size afterwards */
+    uint64_t frames_lost; /* 20 ms frames lost to a full ring */
+    bool deleted;         /* shorter than min_ms */
 };
 
 /* Any thread; touches no file. Strings are copied. NULL when out of memory. */

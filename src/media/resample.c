@@ -12,20 +12,17 @@ struct resampler {
 struct resampler *resampler_new(uint32_t from, uint32_t to, int quality)
 {
     struct resampler *resampler = calloc(1, sizeof *resampler);
-    if (!resampler)
-        return NULL;
+    if (!resampler) return NULL;
     int error = 0;
     resampler->state = speex_resampler_init(1, from, to, quality, &error);
-    if (resampler->state)
-        return resampler;
+    if (resampler->state) return resampler;
     free(resampler);
     return NULL;
 }
 
 void resampler_free(struct resampler *resampler)
 {
-    if (!resampler)
-        return;
+    if (!resampler) return;
     speex_resampler_destroy(resampler->state);
     free(resampler);
 }
@@ -36,8 +33,7 @@ size_t resampler_run(struct resampler *resampler, const int16_t *in, size_t coun
     while (count && made < size) {
         spx_uint32_t taken = (spx_uint32_t)count, written = (spx_uint32_t)(size - made);
         speex_resampler_process_int(resampler->state, 0, in, &taken, out + made, &written);
-        if (!taken && !written)
-            break;
+        if (!taken && !written) break;
         in += taken;
         count -= taken;
         made += written;
@@ -60,8 +56,7 @@ int resample_all(const int16_t *in, size_t count, uint32_t from, uint32_t to, in
     static const int16_t zeros[960];
     while (made < want) {
         size_t more = resampler_run(resampler, zeros, sizeof zeros / sizeof *zeros, *out + made, want - made);
-        if (!more)
-            break;
+        if (!more) break;
         made += more;
     }
     resampler_free(resampler);

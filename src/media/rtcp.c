@@ -53,8 +53,7 @@ static void put_sdes(struct writer *w, uint32_t ssrc, const char *cname)
     size_t words = (2 + length + 1 + 3) / 4; /* at least one zero ends the list */
     put_head(w, 1, RTCP_SDES, (unsigned)(1 + words));
     put32(w, ssrc);
-    for (size_t i = 0; i < words; i++)
-        put32(w, get32(item + 4 * i));
+    for (size_t i = 0; i < words; i++) put32(w, get32(item + 4 * i));
 }
 
 int rtcp_build(const struct rtcp_report *report, const char *cname, uint8_t *out, size_t size)
@@ -70,8 +69,7 @@ int rtcp_build(const struct rtcp_report *report, const char *cname, uint8_t *out
         put32(&w, report->packets);
         put32(&w, report->octets);
     }
-    if (blocks)
-        put_block(&w, &report->block);
+    if (blocks) put_block(&w, &report->block);
     put_sdes(&w, report->ssrc, cname);
     if (report->bye) {
         put_head(&w, 1, RTCP_BYE, 1);
@@ -96,8 +94,7 @@ static void read_block(struct rtcp_block *block, const uint8_t *at)
 static int read_report(struct rtcp_report *out, const uint8_t *at, size_t length, uint32_t mine)
 {
     size_t fixed = at[1] == RTCP_SR ? 28 : 8, blocks = at[0] & 0x1F;
-    if (length < fixed + 24 * blocks)
-        return -EBADMSG;
+    if (length < fixed + 24 * blocks) return -EBADMSG;
     out->ssrc = get32(at + 4);
     if (at[1] == RTCP_SR) {
         out->is_sender = true;
@@ -109,8 +106,7 @@ static int read_report(struct rtcp_report *out, const uint8_t *at, size_t length
     for (size_t i = 0; i < blocks; i++) {
         struct rtcp_block block;
         read_block(&block, at + fixed + 24 * i);
-        if (!out->has_block || block.ssrc == mine)
-            out->block = block;
+        if (!out->has_block || block.ssrc == mine) out->block = block;
         out->has_block = true;
     }
     return 0;
@@ -118,18 +114,14 @@ static int read_report(struct rtcp_report *out, const uint8_t *at, size_t length
 
 int rtcp_parse(struct rtcp_report *out, const uint8_t *bytes, size_t length, uint32_t mine)
 {
-    *out = (struct rtcp_report){ 0 };
-    if (length < 8 || (bytes[1] != RTCP_SR && bytes[1] != RTCP_RR))
-        return -EBADMSG;
+    *out = (struct rtcp_report) { 0 };
+    if (length < 8 || (bytes[1] != RTCP_SR && bytes[1] != RTCP_RR)) return -EBADMSG;
     while (length) {
-        if (length < 4 || (bytes[0] >> 6) != 2)
-            return -EBADMSG;
+        if (length < 4 || (bytes[0] >> 6) != 2) return -EBADMSG;
         size_t size = 4 * (1 + (size_t)(bytes[2] << 8 | bytes[3]));
-        if (size > length || size < 4)
-            return -EBADMSG;
+        if (size > length || size < 4) return -EBADMSG;
         if (bytes[1] == RTCP_SR || bytes[1] == RTCP_RR) {
-            if (size < 8 || read_report(out, bytes, size, mine))
-                return -EBADMSG;
+            if (size < 8 || read_report(out, bytes, size, mine)) return -EBADMSG;
         } else if (bytes[1] == RTCP_BYE) {
             out->bye = true;
         }
@@ -147,10 +139,8 @@ uint64_t rtcp_ntp(int64_t utc_us)
 
 uint32_t rtcp_rtt_us(const struct rtcp_block *block, uint64_t now_ntp)
 {
-    if (!block->last_sr)
-        return 0;
+    if (!block->last_sr) return 0;
     uint32_t round = rtcp_ntp_middle(now_ntp) - block->last_sr - block->delay_last_sr;
-    if (round > 0x80000000u || round > 60u << 16)
-        return 0; /* their clock and ours disagree: less than nothing, or a minute */
+    if (round > 0x80000000u || round > 60u << 16) return 0; /* their clock and ours disagree: less than nothing, or a minute */
     return (uint32_t)((uint64_t)round * 1000000u >> 16);
 }

@@ -10,19 +10,19 @@
 
 struct rtcp_block { /* one report block, §6.4.1 */
     uint32_t ssrc;
-    uint8_t fraction_lost; /* 1/256 since the last report */
-    int32_t lost;          /* cumulative, 24 bits, signed */
-    uint32_t highest;      /* extended highest sequence number */
-    uint32_t jitter;       /* timestamp units */
-    uint32_t last_sr;      /* middle 32 bits of the NTP time of the last SR received, 0 = none */
-    uint32_t delay_last_sr;/* 1/65536 s */
+    uint8_t fraction_lost;  /* 1/256 since the last report */
+    int32_t lost;           /* cumulative, 24 bits, signed */
+    uint32_t highest;       /* extended highest sequence number */
+    uint32_t jitter;        /* timestamp units */
+    uint32_t last_sr;       /* middle 32 bits of the NTP time of the last SR received, 0 = none */
+    uint32_t delay_last_sr; /* 1/65536 s */
 };
 
 struct rtcp_report {
     uint32_t ssrc;
-    bool is_sender;        /* SR; else RR */
-    uint64_t ntp;          /* SR: 32.32 seconds since 1900 */
-    uint32_t timestamp;    /* SR: RTP time of the same moment */
+    bool is_sender;     /* SR; else RR */
+    uint64_t ntp;       /* SR: 32.32 seconds since 1900 */
+    uint32_t timestamp; /* SR: RTP time of the same moment */
     uint32_t packets, octets;
     bool has_block;
     struct rtcp_block block; /* the one about us (reading: about `mine`; else the first) */

@@ -22,16 +22,13 @@ static int rtp_bounds(const uint8_t *bytes, size_t length, size_t *from, size_t 
     *from = RTP_HEADER_BYTES + 4 * (size_t)(bytes[0] & 0x0F);
     *to = length;
     if (bytes[0] & 0x10) {
-        if (*from + 4 > length)
-            return -EBADMSG;
+        if (*from + 4 > length) return -EBADMSG;
         *from += 4 + 4 * (size_t)half(bytes + *from + 2);
     }
-    if (*from > length)
-        return -EBADMSG;
+    if (*from > length) return -EBADMSG;
     if (bytes[0] & 0x20) {
         size_t padding = bytes[length - 1];
-        if (!padding || padding > length - *from)
-            return -EBADMSG;
+        if (!padding || padding > length - *from) return -EBADMSG;
         *to -= padding;
     }
     return 0;
@@ -39,11 +36,9 @@ static int rtp_bounds(const uint8_t *bytes, size_t length, size_t *from, size_t 
 
 int rtp_parse(struct rtp_packet *out, const uint8_t *bytes, size_t length)
 {
-    if (length < RTP_HEADER_BYTES || (bytes[0] >> 6) != 2)
-        return -EBADMSG;
+    if (length < RTP_HEADER_BYTES || (bytes[0] >> 6) != 2) return -EBADMSG;
     size_t from = RTP_HEADER_BYTES, to = length;
-    if ((bytes[0] & 0x3F) && rtp_bounds(bytes, length, &from, &to))
-        return -EBADMSG;
+    if ((bytes[0] & 0x3F) && rtp_bounds(bytes, length, &from, &to)) return -EBADMSG;
     out->marker = bytes[1] >> 7;
     out->payload_type = bytes[1] & 0x7F;
     out->sequence = half(bytes + 2);

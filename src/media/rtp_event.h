@@ -13,18 +13,18 @@
 struct rtp_packet;
 
 struct rtp_event_in {
-    bool active;          /* a key is down */
-    bool known;           /* timestamp and event below are of an event seen */
-    uint32_t timestamp;   /* of the segment now coming */
-    uint32_t before;      /* samples of earlier segments */
-    uint16_t duration;    /* of this segment, so far */
+    bool active;        /* a key is down */
+    bool known;         /* timestamp and event below are of an event seen */
+    uint32_t timestamp; /* of the segment now coming */
+    uint32_t before;    /* samples of earlier segments */
+    uint16_t duration;  /* of this segment, so far */
     uint8_t event;
     int64_t last_ns;
 };
 
 struct rtp_key {
-    char digit;           /* 0-9 * # A-D, or F for flash */
-    uint32_t duration;    /* samples at 8 kHz, whatever the RTP clock */
+    char digit;        /* 0-9 * # A-D, or F for flash */
+    uint32_t duration; /* samples at 8 kHz, whatever the RTP clock */
 };
 
 /* A packet of the telephone-event payload type. Returns how many keys ended with it (0, 1 or 2: one cut off by the next, itself
@@ -44,11 +44,11 @@ void rtp_event_payload(uint8_t out[4], unsigned event, bool end, unsigned volume
  * longer than 65535 samples goes on as a new segment. Three ends. */
 struct rtp_event_out {
     uint8_t event;
-    uint8_t ends;         /* end packets still to send, once the time is over */
-    bool marker;          /* set on the first packet */
-    uint32_t duration;    /* wanted, RTP clock */
-    uint32_t elapsed;     /* of the whole key */
-    uint32_t segment;     /* where the present segment began, relative to the key */
+    uint8_t ends;      /* end packets still to send, once the time is over */
+    bool marker;       /* set on the first packet */
+    uint32_t duration; /* wanted, RTP clock */
+    uint32_t elapsed;  /* of the whole key */
+    uint32_t segment;  /* where the present segment began, relative to the key */
 };
 void rtp_event_begin(struct rtp_event_out *out, unsigned event, uint32_t duration);
 /* The next packet: payload, marker, and timestamp offset from the key's first timestamp. `step` = RTP clock per packet. false when

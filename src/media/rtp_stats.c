@@ -2,18 +2,17 @@
 
 #include "media/rtp.h"
 
-#define MAX_DROPOUT 3000
+#define MAX_DROPOUT  3000
 #define MAX_MISORDER 100
 
 void rtp_stats_init(struct rtp_stats *stats, uint32_t clock_rate)
 {
-    *stats = (struct rtp_stats){ .clock_rate = clock_rate ? clock_rate : 8000 };
+    *stats = (struct rtp_stats) { .clock_rate = clock_rate ? clock_rate : 8000 };
 }
 
 static void stats_begin(struct rtp_stats *stats, const struct rtp_packet *packet)
 {
-    if (stats->started)
-        stats->expected_before += stats->highest - stats->base + 1;
+    if (stats->started) stats->expected_before += stats->highest - stats->base + 1;
     stats->started = true;
     stats->ssrc = packet->ssrc;
     /* One cycle up, so that a packet from before the first one cannot wrap below zero. */
@@ -55,8 +54,7 @@ static enum rtp_arrival stats_sequence(struct rtp_stats *stats, const struct rtp
             return RTP_DUPLICATE;
         }
         stats->window |= bit;
-        if (stats->highest + (uint32_t)(int32_t)delta < stats->base)
-            stats->base = stats->highest + (uint32_t)(int32_t)delta;
+        if (stats->highest + (uint32_t)(int32_t)delta < stats->base) stats->base = stats->highest + (uint32_t)(int32_t)delta;
         stats->reordered++;
         return RTP_REORDERED;
     }
@@ -66,18 +64,15 @@ static enum rtp_arrival stats_sequence(struct rtp_stats *stats, const struct rtp
 enum rtp_arrival rtp_stats_packet(struct rtp_stats *stats, const struct rtp_packet *packet, int64_t arrival_ns, bool audio)
 {
     enum rtp_arrival arrival = RTP_RESTARTED;
-    if (stats->started && packet->ssrc == stats->ssrc)
-        arrival = stats_sequence(stats, packet);
-    if (arrival == RTP_DUPLICATE)
-        return arrival;
+    if (stats->started && packet->ssrc == stats->ssrc) arrival = stats_sequence(stats, packet);
+    if (arrival == RTP_DUPLICATE) return arrival;
     if (arrival == RTP_RESTARTED) {
         stats_begin(stats, packet);
     } else {
         stats->received++;
         stats->received_now++;
     }
-    if (audio && arrival != RTP_REORDERED)
-        stats_jitter(stats, packet->timestamp, arrival_ns);
+    if (audio && arrival != RTP_REORDERED) stats_jitter(stats, packet->timestamp, arrival_ns);
     return arrival;
 }
 
@@ -103,8 +98,7 @@ uint8_t rtp_stats_fraction(struct rtp_stats *stats)
     uint64_t expected_now = expected - stats->expected_prior, received_now = received - stats->received_prior;
     stats->expected_prior = expected;
     stats->received_prior = received;
-    if (!expected_now || received_now >= expected_now)
-        return 0;
+    if (!expected_now || received_now >= expected_now) return 0;
     return (uint8_t)(((expected_now - received_now) << 8) / (expected_now + 1));
 }
 
@@ -115,8 +109,7 @@ uint16_t emodel_mos_x100(double delay_ms, double loss_percent)
     double id = 0.024 * delay_ms + (delay_ms > 177.3 ? 0.11 * (delay_ms - 177.3) : 0);
     double ie = 95.0 * loss_percent / (loss_percent + 25.1);
     double r = 93.2 - id - ie;
-    if (r <= 0)
-        return 100;
+    if (r <= 0) return 100;
     double mos = 1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6;
     return mos < 1 ? 100 : (uint16_t)(mos * 100 + 0.5);
 }
@@ -124,8 +117,7 @@ uint16_t emodel_mos_x100(double delay_ms, double loss_percent)
 uint16_t rtp_stats_mos_x100(const struct rtp_stats *stats, uint32_t rtt_us)
 {
     uint64_t expected = rtp_stats_expected(stats);
-    if (!expected || !stats->received)
-        return 0;
+    if (!expected || !stats->received) return 0;
     /* One way: half the round trip, a frame to packetise, and a jitter buffer of twice the jitter (40 ms at least). */
     double buffer_ms = 2.0 * rtp_stats_jitter_us(stats) / 1000.0;
     double delay_ms = rtt_us / 2000.0 + 20 + (buffer_ms < 40 ? 40 : buffer_ms);

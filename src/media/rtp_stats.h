@@ -10,14 +10,14 @@ struct rtp_packet;
 
 struct rtp_stats {
     uint32_t ssrc;
-    uint32_t base;         /* extended sequence number of the first packet of this SSRC */
-    uint32_t highest;      /* extended: cycles in the upper half */
-    uint64_t received;     /* all packets, also of earlier SSRCs, duplicates not */
-    uint64_t received_now; /* of this SSRC */
+    uint32_t base;            /* extended sequence number of the first packet of this SSRC */
+    uint32_t highest;         /* extended: cycles in the upper half */
+    uint64_t received;        /* all packets, also of earlier SSRCs, duplicates not */
+    uint64_t received_now;    /* of this SSRC */
     uint64_t expected_before; /* of earlier SSRCs */
     uint64_t duplicates, reordered;
-    uint64_t window;       /* the last 64 sequence numbers seen, for duplicates; bit 0 = highest */
-    uint32_t jitter_x16;   /* in timestamp units × 16 (A.8) */
+    uint64_t window;     /* the last 64 sequence numbers seen, for duplicates; bit 0 = highest */
+    uint32_t jitter_x16; /* in timestamp units × 16 (A.8) */
     uint32_t transit;
     uint64_t expected_prior, received_prior; /* since the last report */
     uint32_t clock_rate;

@@ -14,13 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TONE_SECONDS_MAX 120u /* of one rendering; loops= does not count */
+#define TONE_SECONDS_MAX     120u /* of one rendering; loops= does not count */
 #define TONE_FREQUENCIES_MAX 6u
 
 struct tone {
     int16_t *pcm; /* free() it */
     size_t samples;
-    int loops;    /* 1 if nothing was said, −1 = for ever */
+    int loops; /* 1 if nothing was said, −1 = for ever */
 };
 
 /* 0, -EINVAL (no tone in it, or syntax), -E2BIG (longer than TONE_SECONDS_MAX), -ENOMEM. */

@@ -8,27 +8,30 @@
 static void ring_answer(struct media *m, uint32_t index, uint32_t generation, enum ring_kind kind)
 {
     struct ring_record record = { .slot = m->first_slot + index, .generation = generation, .kind = (uint16_t)kind, .time_ns = m->now_ns };
-    if (ring_push(m->up, &record))
-        COUNT(m, ring_full, 1);
+    if (ring_push(m->up, &record)) COUNT(m, ring_full, 1);
     bell_ring(m->segment, BUS_BROKER, BELL_MAIN);
 }
 
-void broker_timeout(struct media *m, struct leg *leg)
-{
-    ring_answer(m, leg->number, leg->generation, RING_MEDIA_TIMEOUT);
-}
+void broker_timeout(struct media *m, struct leg *leg) { ring_answer(m, leg->number, leg->generation, RING_MEDIA_TIMEOUT); }
 
 void broker_totals(struct media *m, struct leg *leg, bool released)
 {
     struct slot *slot = segment_slot(m->segment, m->first_slot + leg->number);
     slot_totals_write_begin(slot);
-    slot->totals = (struct slot_totals){
-        .generation = leg->generation, .released = released,
-        .packets_sent = leg->packets_sent, .packets_received = leg->stats.received,
-        .packets_lost = rtp_stats_lost(&leg->stats), .packets_late = leg->packets_late, .packets_dropped = leg->packets_dropped,
-        .bytes_sent = leg->bytes_sent, .bytes_received = leg->bytes_received,
-        .jitter_us = rtp_stats_jitter_us(&leg->stats), .rtt_us = leg->rtt_us,
-        .mos_x100 = rtp_stats_mos_x100(&leg->stats, leg->rtt_us), .last_packet_ns = leg->last_packet_ns,
+    slot->totals = (struct slot_totals) {
+        .generation = leg->generation,
+        .released = released,
+        .packets_sent = leg->packets_sent,
+        .packets_received = leg->stats.received,
+        .packets_lost = rtp_stats_lost(&leg->stats),
+        .packets_late = leg->packets_late,
+        .packets_dropped = leg->packets_dropped,
+        .bytes_sent = leg->bytes_sent,
+        .bytes_received = leg->bytes_received,
+        .jitter_us = rtp_stats_jitter_us(&leg->stats),
+        .rtt_us = leg->rtt_us,
+        .mos_x100 = rtp_stats_mos_x100(&leg->stats, leg->rtt_us),
+        .last_packet_ns = leg->last_packet_ns,
     };
     slot_totals_write_end(slot);
 }
@@ -38,8 +41,7 @@ static void release_unknown(struct media *m, uint32_t index, uint32_t generation
 {
     struct slot *slot = segment_slot(m->segment, m->first_slot + index);
     slot_totals_write_begin(slot);
-    if (slot->totals.generation != generation)
-        slot->totals = (struct slot_totals){ .generation = generation };
+    if (slot->totals.generation != generation) slot->totals = (struct slot_totals) { .generation = generation };
     slot->totals.released = 1;
     slot_totals_write_end(slot);
     ring_answer(m, index, generation, RING_RELEASED);
@@ -54,7 +56,8 @@ static void leg_remote(struct leg *leg, const struct slot_media *media)
 {
     memcpy(&leg->remote, &media->remote, sizeof leg->remote);
     leg->remote_rtcp = leg->remote;
-    leg->remote_rtcp.sin6_port = htons((uint16_t)(ntohs(leg->remote.sin6_port) + (media->rtcp_mux ? 0 : 1))); /* same place in sockaddr_in */
+    leg->remote_rtcp.sin6_port = htons(
+        (uint16_t)(ntohs(leg->remote.sin6_port) + (media->rtcp_mux ? 0 : 1))); /* same place in sockaddr_in */
     leg->socket_bytes = address_bytes(&leg->remote);
     leg->latched = false;
 }
@@ -63,22 +66,20 @@ static void leg_remote(struct leg *leg, const struct slot_media *media)
 static void leg_media(struct media *m, struct leg *leg, const struct slot_media *media)
 {
     const struct codec *codec = codec_find(media->codec, media->clock_rate);
-    if (!codec)
-        codec = codec_static(media->payload_type);
+    if (!codec) codec = codec_static(media->payload_type);
     if (!codec) {
-        log_err(NULL, "media: slot %u: unknown codec \"%s\"/%u, sending PCMU", m->first_slot + leg->number, media->codec, media->clock_rate);
+        log_err(NULL, "media: slot %u: unknown codec \"%s\"/%u, sending PCMU", m->first_slot + leg->number, media->codec,
+                media->clock_rate);
         codec = codec_find("PCMU", 0);
     }
     bool moved = memcmp(&leg->media.remote, &media->remote, sizeof media->remote) != 0;
     leg->media = *media;
-    if (moved)
-        leg_remote(leg, media);
+    if (moved) leg_remote(leg, media);
     leg->payload_type = media->payload_type;
     uint8_t ptime = media->ptime_ms ? media->ptime_ms : 20;
     leg->packet_ms = ptime < 10 ? 10 : ptime > 60 ? 60 : (uint8_t)(ptime / 10 * 10);
     bool sending = media->send && leg->remote.sin6_port && leg->remote.sin6_family;
-    if (sending != leg->sending)
-        leg->first_sent = false; /* a stream begins: its lateness is counted from its own first packet */
+    if (sending != leg->sending) leg->first_sent = false; /* a stream begins: its lateness is counted from its own first packet */
     leg->sending = sending;
     leg_codec(m, leg, codec);
     leg_plan(m, leg);
@@ -146,13 +147,11 @@ void broker_take(struct media *m)
 /* A new incarnation: what the dead one left behind. Calls in MEDIA are the broker's to end; those ENDING wait for our answer. */
 void broker_repair(struct media *m)
 {
-    if (ring_repair(m->down) || ring_repair(m->up))
-        log_warning(NULL, "media: a ring to the broker made no sense and was set up anew");
+    if (ring_repair(m->down) || ring_repair(m->up)) log_warning(NULL, "media: a ring to the broker made no sense and was set up anew");
     for (uint32_t i = 0; i < m->slots; i++) {
         struct slot *slot = segment_slot(m->segment, m->first_slot + i);
         struct slot_call call;
         slot_repair(slot, false, true);
-        if (slot_call_read(slot, &call) && call.state == SLOT_ENDING)
-            release_unknown(m, i, call.generation);
+        if (slot_call_read(slot, &call) && call.state == SLOT_ENDING) release_unknown(m, i, call.generation);
     }
 }

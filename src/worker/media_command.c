@@ -42,10 +42,18 @@ static void command_operation(struct media *m, const struct command *command)
         return;
     }
     switch (operation->kind) {
-    case OPERATION_PLAY: play_begin(m, leg, CONTAINER_OF(operation, struct play, operation)); break;
-    case OPERATION_RECORD: record_begin(m, leg, CONTAINER_OF(operation, struct record, operation)); break;
-    case OPERATION_DIGITS: digits_begin(m, leg, CONTAINER_OF(operation, struct digits, operation)); break;
-    case OPERATION_DETECT: detector_begin(m, leg, CONTAINER_OF(operation, struct detector, operation)); break;
+    case OPERATION_PLAY:
+        play_begin(m, leg, CONTAINER_OF(operation, struct play, operation));
+        break;
+    case OPERATION_RECORD:
+        record_begin(m, leg, CONTAINER_OF(operation, struct record, operation));
+        break;
+    case OPERATION_DIGITS:
+        digits_begin(m, leg, CONTAINER_OF(operation, struct digits, operation));
+        break;
+    case OPERATION_DETECT:
+        detector_begin(m, leg, CONTAINER_OF(operation, struct detector, operation));
+        break;
     }
 }
 
@@ -60,8 +68,7 @@ static void command_leg_open(struct media *m, const struct command *command)
 
 static void command_leg_close(struct media *m, struct leg *leg)
 {
-    if (!leg || !leg->is_virtual)
-        return;
+    if (!leg || !leg->is_virtual) return;
     leg_off(m, leg, MEDIA_GONE);
     m->legs[leg->number] = NULL;
     free(leg);
@@ -69,8 +76,7 @@ static void command_leg_close(struct media *m, struct leg *leg)
 
 static void command_join(struct media *m, struct leg *a, struct leg *b)
 {
-    if (!a || !b || a == b || !a->is_virtual || !b->is_virtual)
-        return;
+    if (!a || !b || a == b || !a->is_virtual || !b->is_virtual) return;
     a->joined = b;
     b->joined = a;
     leg_plan(m, a);
@@ -80,8 +86,7 @@ static void command_join(struct media *m, struct leg *a, struct leg *b)
 static void command_bridge(struct media *m, const struct command *command)
 {
     struct leg *a = leg_find(m, command->leg), *b = leg_find(m, command->other);
-    if (a && b && bridge_set(m, a, b) == 0)
-        return;
+    if (a && b && bridge_set(m, a, b) == 0) return;
     /* One of them is gone: who asked must not wait for the end of a bridge that never began. */
     const struct media_leg ids[] = { command->leg, command->other };
     for (int i = 0; i < 2; i++) {
@@ -93,8 +98,7 @@ static void command_bridge(struct media *m, const struct command *command)
 static void command_control(struct media *m, const struct command *command)
 {
     struct operation *operation = operation_find(m, command->operation);
-    if (!operation)
-        return; /* it ended meanwhile; its MEDIA_DONE is on its way */
+    if (!operation) return; /* it ended meanwhile; its MEDIA_DONE is on its way */
     if (operation->kind == OPERATION_PLAY)
         play_control(m, CONTAINER_OF(operation, struct play, operation), (enum media_control)command->a, command->value);
     else if (operation->kind == OPERATION_RECORD)
@@ -112,11 +116,14 @@ static void command_room_play(struct media *m, const struct command *command)
 static void command_leg(struct media *m, const struct command *command)
 {
     struct leg *leg = leg_find(m, command->leg), *other;
-    if (!leg)
-        return;
+    if (!leg) return;
     switch (command->kind) {
-    case COMMAND_UNBRIDGE: bridge_clear(m, leg); break;
-    case COMMAND_ECHO: echo_set(m, leg, command->a, command->b); break;
+    case COMMAND_UNBRIDGE:
+        bridge_clear(m, leg);
+        break;
+    case COMMAND_ECHO:
+        echo_set(m, leg, command->a, command->b);
+        break;
     case COMMAND_MUTE:
         leg->muted_read = command->a;
         leg->muted_write = command->b;
@@ -126,20 +133,21 @@ static void command_leg(struct media *m, const struct command *command)
         *(command->a ? &leg->gain_read : &leg->gain_write) = (int)command->value;
         leg_plan(m, leg);
         break;
-    case COMMAND_ROOM_JOIN: room_join(m, leg, (uint32_t)command->value, command->a, command->b); break;
+    case COMMAND_ROOM_JOIN:
+        room_join(m, leg, (uint32_t)command->value, command->a, command->b);
+        break;
     case COMMAND_ROOM_SET:
         leg->room_muted = command->a;
         leg->room_deaf = command->b;
         break;
     case COMMAND_ROOM_LEAVE:
-        if (leg->room)
-            room_leave(m, leg);
+        if (leg->room) room_leave(m, leg);
         break;
     case COMMAND_LISTEN:
-        if ((other = leg_find(m, command->other)))
-            listen_set(m, leg, other, command->a, command->b);
+        if ((other = leg_find(m, command->other))) listen_set(m, leg, other, command->a, command->b);
         break;
-    default: break;
+    default:
+        break;
     }
 }
 
@@ -161,24 +169,40 @@ static void command_stop(struct media *m, uint64_t number)
 static void command_take(struct media *m, const struct command *command)
 {
     switch (command->kind) {
-    case COMMAND_LEG_OPEN: command_leg_open(m, command); break;
-    case COMMAND_LEG_CLOSE: command_leg_close(m, leg_find(m, command->leg)); break;
-    case COMMAND_LEG_JOIN: command_join(m, leg_find(m, command->leg), leg_find(m, command->other)); break;
-    case COMMAND_OPERATION: command_operation(m, command); break;
-    case COMMAND_CONTROL: command_control(m, command); break;
-    case COMMAND_STOP: command_stop(m, command->operation); break;
-    case COMMAND_BRIDGE: command_bridge(m, command); break;
-    case COMMAND_ROOM_PLAY: command_room_play(m, command); break;
-    default: command_leg(m, command); break;
+    case COMMAND_LEG_OPEN:
+        command_leg_open(m, command);
+        break;
+    case COMMAND_LEG_CLOSE:
+        command_leg_close(m, leg_find(m, command->leg));
+        break;
+    case COMMAND_LEG_JOIN:
+        command_join(m, leg_find(m, command->leg), leg_find(m, command->other));
+        break;
+    case COMMAND_OPERATION:
+        command_operation(m, command);
+        break;
+    case COMMAND_CONTROL:
+        command_control(m, command);
+        break;
+    case COMMAND_STOP:
+        command_stop(m, command->operation);
+        break;
+    case COMMAND_BRIDGE:
+        command_bridge(m, command);
+        break;
+    case COMMAND_ROOM_PLAY:
+        command_room_play(m, command);
+        break;
+    default:
+        command_leg(m, command);
+        break;
     }
 }
 
 void commands_take(struct media *m)
 {
     struct command command;
-    while (held_next(m, &command))
-        command_take(m, &command);
+    while (held_next(m, &command)) command_take(m, &command);
     while (spsc_pop(&m->commands, &command))
-        if (!held_keep(m, &command))
-            command_take(m, &command);
+        if (!held_keep(m, &command)) command_take(m, &command);
 }

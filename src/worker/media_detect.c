@@ -6,12 +6,10 @@ void detector_begin(struct media *m, struct leg *leg, struct detector *detector)
     const struct detect_params *params = &detector->params;
     detector->operation.leg = leg;
     detector->operation.id = leg_id(leg);
-    if (params->what == DETECT_TONE)
-        tone_detect_init(&detector->tone, leg->codec->rate, params->hz, 4, params->hits);
+    if (params->what == DETECT_TONE) tone_detect_init(&detector->tone, leg->codec->rate, params->hz, 4, params->hits);
     if (params->what == DETECT_INBAND_DIGITS) {
         detector->dtmf = dtmf_in_new();
-        if (leg->codec->rate != 8000)
-            detector->to_8k = resampler_new(leg->codec->rate, 8000, 3);
+        if (leg->codec->rate != 8000) detector->to_8k = resampler_new(leg->codec->rate, 8000, 3);
     }
     detector->next = leg->detectors;
     leg->detectors = detector;
@@ -29,8 +27,7 @@ void detector_end(struct media *m, struct detector *detector, enum media_reason 
 {
     struct leg *leg = detector->operation.leg;
     struct detector **at = &leg->detectors;
-    while (*at != detector)
-        at = &(*at)->next;
+    while (*at != detector) at = &(*at)->next;
     *at = detector->next;
     event_done(m, &detector->operation, reason);
     operation_remove(m, &detector->operation);
@@ -40,7 +37,9 @@ void detector_end(struct media *m, struct detector *detector, enum media_reason 
 
 static void detected(struct media *m, struct detector *detector, int64_t value)
 {
-    struct media_event event = { .kind = MEDIA_DETECTED, .leg = detector->operation.id, .operation = detector->operation.number, .value = value };
+    struct media_event event = {
+        .kind = MEDIA_DETECTED, .leg = detector->operation.id, .operation = detector->operation.number, .value = value
+    };
     event_push(m, &event);
 }
 
@@ -54,8 +53,7 @@ static void hear_digits(struct media *m, struct leg *leg, struct detector *detec
         pcm = narrow;
     }
     size_t count = detector->dtmf ? dtmf_in_hear(detector->dtmf, pcm, samples, digits, sizeof digits) : 0;
-    for (size_t i = 0; i < count && !leg->event_seen; i++)
-        leg_digit(m, leg, digits[i], 800, true);
+    for (size_t i = 0; i < count && !leg->event_seen; i++) leg_digit(m, leg, digits[i], 800, true);
 }
 
 static void hear_energy(struct media *m, struct leg *leg, struct detector *detector, const int16_t *pcm, uint32_t samples)
@@ -76,10 +74,13 @@ void detector_frame(struct media *m, struct leg *leg, struct detector *detector)
     const int16_t *pcm = detector->params.write ? leg->audio->out : leg->audio->in;
     switch (detector->params.what) {
     case DETECT_TONE:
-        if (tone_detect_hear(&detector->tone, pcm, samples))
-            detected(m, detector, detector->params.hz[0]);
+        if (tone_detect_hear(&detector->tone, pcm, samples)) detected(m, detector, detector->params.hz[0]);
         break;
-    case DETECT_INBAND_DIGITS: hear_digits(m, leg, detector, pcm, samples); break;
-    case DETECT_ENERGY: hear_energy(m, leg, detector, pcm, samples); break;
+    case DETECT_INBAND_DIGITS:
+        hear_digits(m, leg, detector, pcm, samples);
+        break;
+    case DETECT_ENERGY:
+        hear_energy(m, leg, detector, pcm, samples);
+        break;
     }
 }

@@ -3,7 +3,7 @@
 #include "worker/media_internal.h"
 
 #define DURATION_DEFAULT_MS 250u /* FreeSWITCH's 2000 samples */
-#define GAP_TICKS 3u             /* 60 ms between digits, beyond the two repeated ends */
+#define GAP_TICKS           3u   /* 60 ms between digits, beyond the two repeated ends */
 
 void digits_free(struct digits *digits)
 {
@@ -17,10 +17,8 @@ void digits_begin(struct media *m, struct leg *leg, struct digits *digits)
     struct digits **at = &leg->digits;
     digits->operation.leg = leg;
     digits->operation.id = leg_id(leg);
-    if (!digits->duration_ms)
-        digits->duration_ms = DURATION_DEFAULT_MS;
-    while (*at)
-        at = &(*at)->next;
+    if (!digits->duration_ms) digits->duration_ms = DURATION_DEFAULT_MS;
+    while (*at) at = &(*at)->next;
     *at = digits; /* behind those already waiting */
     leg_plan(m, leg);
 }
@@ -30,8 +28,7 @@ void digits_end(struct media *m, struct digits *digits, enum media_reason reason
     struct leg *leg = digits->operation.leg;
     struct media_event event = { .kind = MEDIA_DONE, .leg = digits->operation.id, .operation = digits->operation.number, .reason = reason };
     struct digits **at = &leg->digits;
-    while (*at != digits)
-        at = &(*at)->next;
+    while (*at != digits) at = &(*at)->next;
     *at = digits->next;
     if (digits->operation.number) { /* those passed on by a bridge have none */
         operation_remove(m, &digits->operation);
@@ -57,24 +54,21 @@ void digits_pass(struct media *m, struct leg *leg, char digit, uint32_t duration
 
 static void virtual_digit(struct media *m, struct leg *leg, char digit, uint32_t duration_ms)
 {
-    if (leg->joined)
-        leg_digit(m, leg->joined, digit, duration_ms * 8, false);
+    if (leg->joined) leg_digit(m, leg->joined, digit, duration_ms * 8, false);
 }
 
 /* The next character; false when there is none. */
 static bool digits_next(struct media *m, struct leg *leg, struct digits *digits)
 {
     char digit = digits->text[digits->at];
-    if (!digit)
-        return false;
+    if (!digit) return false;
     digits->at++;
     if (digit == 'w' || digit == 'W') {
         digits->wait_ticks = digit == 'w' ? 25 : 50;
         return true;
     }
     int event = rtp_event_number(digit);
-    if (event < 0)
-        return true; /* what is no digit is passed over */
+    if (event < 0) return true; /* what is no digit is passed over */
     if (leg->is_virtual) {
         virtual_digit(m, leg, digit, digits->duration_ms);
         digits->wait_ticks = digits->duration_ms / 20 + GAP_TICKS;
@@ -85,8 +79,7 @@ static bool digits_next(struct media *m, struct leg *leg, struct digits *digits)
         rtp_event_begin(&digits->event, (unsigned)event, leg->codec->clock_rate / 1000 * digits->duration_ms);
         digits->event_timestamp = leg->timestamp;
     } else {
-        if (!digits->inband)
-            digits->inband = dtmf_out_new();
+        if (!digits->inband) digits->inband = dtmf_out_new();
         digits->sending = digits->inband && !dtmf_out_digit(digits->inband, digit, digits->duration_ms, 60);
     }
     return true;
@@ -103,8 +96,7 @@ static bool send_event(struct media *m, struct leg *leg, struct digits *digits)
         leg->marker = true; /* talk begins anew */
         return false;
     }
-    if (leg->sending)
-        leg_packet(m, leg, leg->media.event_payload_type, marker, digits->event_timestamp + offset, payload, 4);
+    if (leg->sending) leg_packet(m, leg, leg->media.event_payload_type, marker, digits->event_timestamp + offset, payload, 4);
     leg->timestamp += step;
     leg->due_ns += FRAME_NS; /* the stream's clock goes on */
     return true;
@@ -122,16 +114,14 @@ static bool send_inband(struct media *m, struct leg *leg, struct digits *digits)
     memset(tone + made, 0, (160 - made) * sizeof *tone);
     uint32_t samples = codec_frame_samples(leg->codec);
     int bytes = leg->codec->encode(leg->encoder, leg_at_rate(leg, tone, 8000, scratch), samples, payload, sizeof payload);
-    if (bytes > 0)
-        leg_send_payload(m, leg, payload, (uint32_t)bytes, samples);
+    if (bytes > 0) leg_send_payload(m, leg, payload, (uint32_t)bytes, samples);
     return true;
 }
 
 bool digits_tick(struct media *m, struct leg *leg)
 {
     struct digits *digits = leg->digits;
-    if (digits->sending && (leg->media.event_payload_type ? send_event(m, leg, digits) : send_inband(m, leg, digits)))
-        return true;
+    if (digits->sending && (leg->media.event_payload_type ? send_event(m, leg, digits) : send_inband(m, leg, digits))) return true;
     if (digits->wait_ticks) {
         digits->wait_ticks--;
         return false;

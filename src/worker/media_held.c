@@ -13,10 +13,8 @@ struct held {
 static bool leg_awaited(struct media *m, struct media_leg id)
 {
     struct slot_call call;
-    if (id.number >= m->slots || leg_find(m, id))
-        return false;
-    if (!slot_call_read(segment_slot(m->segment, m->first_slot + id.number), &call) || call.generation != id.generation)
-        return false;
+    if (id.number >= m->slots || leg_find(m, id)) return false;
+    if (!slot_call_read(segment_slot(m->segment, m->first_slot + id.number), &call) || call.generation != id.generation) return false;
     return call.state == SLOT_DIALLING || call.state == SLOT_MEDIA;
 }
 
@@ -40,11 +38,9 @@ static bool command_awaits(struct media *m, const struct command *command)
 
 bool held_keep(struct media *m, const struct command *command)
 {
-    if (!command_awaits(m, command))
-        return false;
+    if (!command_awaits(m, command)) return false;
     struct held *held = calloc(1, sizeof(*held));
-    if (!held)
-        return false;
+    if (!held) return false;
     held->command = *command;
     *(m->held_last ? &m->held_last->next : &m->held) = held;
     m->held_last = held;
@@ -57,12 +53,10 @@ static bool held_pick(struct media *m, bool (*fits)(struct media *m, const struc
 {
     struct held *before = NULL;
     for (struct held *held = m->held; held; before = held, held = held->next) {
-        if (!fits(m, &held->command, operation))
-            continue;
+        if (!fits(m, &held->command, operation)) continue;
         *out = held->command;
         *(before ? &before->next : &m->held) = held->next;
-        if (m->held_last == held)
-            m->held_last = before;
+        if (m->held_last == held) m->held_last = before;
         free(held);
         return true;
     }
@@ -81,10 +75,7 @@ static bool fits_operation(struct media *m, const struct command *command, uint6
     return command->kind == COMMAND_OPERATION && ((struct operation *)command->object)->number == operation;
 }
 
-bool held_next(struct media *m, struct command *out)
-{
-    return m->held && held_pick(m, fits_due, 0, out);
-}
+bool held_next(struct media *m, struct command *out) { return m->held && held_pick(m, fits_due, 0, out); }
 
 bool held_operation(struct media *m, uint64_t operation, struct command *out)
 {

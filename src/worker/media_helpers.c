@@ -12,7 +12,7 @@
 #include "core/log.h"
 #include "worker/media_internal.h"
 
-#define REQUESTS_MAX 16384u
+#define REQUESTS_MAX     16384u
 #define WRITER_PERIOD_MS 40
 
 struct load {
@@ -45,8 +45,7 @@ static void helper_wake(struct helper *helper)
 {
     const uint64_t one = 1;
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&helper->sleeping, memory_order_relaxed))
-        (void)!write(helper->fd, &one, sizeof one);
+    if (atomic_load_explicit(&helper->sleeping, memory_order_relaxed)) (void)!write(helper->fd, &one, sizeof one);
 }
 
 static int helper_ask(struct helper *helper, void *request)
@@ -65,8 +64,7 @@ static void helper_sleep(struct helper *helper, int timeout_ms)
     uint64_t count;
     atomic_store(&helper->sleeping, 1);
     atomic_thread_fence(memory_order_seq_cst);
-    if (spsc_empty(&helper->requests) && !atomic_load(&helper->all->stop))
-        poll(&poll_fd, 1, timeout_ms);
+    if (spsc_empty(&helper->requests) && !atomic_load(&helper->all->stop)) poll(&poll_fd, 1, timeout_ms);
     atomic_store(&helper->sleeping, 0);
     (void)!read(helper->fd, &count, sizeof count);
 }
@@ -74,8 +72,7 @@ static void helper_sleep(struct helper *helper, int timeout_ms)
 /* Answers cannot overflow: there are as many places as requests, and the media thread counts what is outstanding. */
 static void helper_answer(struct helper *helper, void *answer)
 {
-    while (spsc_push(&helper->answers, &answer))
-        usleep(1000);
+    while (spsc_push(&helper->answers, &answer)) usleep(1000);
 }
 
 static void helper_lower(const char *name)
@@ -142,8 +139,7 @@ static void take_loads(struct media *m, struct helper *helper)
         if (load->play) {
             struct playlist *list = load->list;
             load->list = NULL;
-            if (load->error)
-                log_info(NULL, "media: cannot play %s: %s", load->source, strerror(-load->error));
+            if (load->error) log_info(NULL, "media: cannot play %s: %s", load->source, strerror(-load->error));
             play_loaded(m, load->play, list, load->error);
         }
         load_free(load);
@@ -182,7 +178,7 @@ static void *writer_run(void *context)
         while (spsc_pop(&helper->requests, &record)) {
             struct writing *writing = calloc(1, sizeof *writing);
             CHECK(writing);
-            *writing = (struct writing){ list, record };
+            *writing = (struct writing) { list, record };
             list = writing;
         }
         write_round(helper, &list);
@@ -194,18 +190,13 @@ static void *writer_run(void *context)
     return NULL;
 }
 
-int helpers_record(struct media *m, struct record *record)
-{
-    return helper_ask(&m->helpers->writer, record);
-}
+int helpers_record(struct media *m, struct record *record) { return helper_ask(&m->helpers->writer, record); }
 
 void helpers_take(struct media *m)
 {
     struct helpers *all = m->helpers;
-    if (!all->outstanding)
-        return;
-    for (uint32_t i = 0; i < LOADERS; i++)
-        take_loads(m, &all->loaders[i]);
+    if (!all->outstanding) return;
+    for (uint32_t i = 0; i < LOADERS; i++) take_loads(m, &all->loaders[i]);
     struct record *record;
     while (spsc_pop(&all->writer.answers, &record)) {
         all->outstanding--;
@@ -213,10 +204,7 @@ void helpers_take(struct media *m)
     }
 }
 
-bool helpers_busy(const struct media *m)
-{
-    return m->helpers->outstanding > 0;
-}
+bool helpers_busy(const struct media *m) { return m->helpers->outstanding > 0; }
 
 /* --- life --------------------------------------------------------------------------------------------------------- */
 
@@ -224,8 +212,7 @@ static int helper_start(struct helpers *all, struct helper *helper, void *(*run)
 {
     helper->all = all;
     helper->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (helper->fd < 0)
-        return -errno;
+    if (helper->fd < 0) return -errno;
     if (spsc_init(&helper->requests, REQUESTS_MAX, sizeof(void *)) || spsc_init(&helper->answers, REQUESTS_MAX, sizeof(void *)))
         return -ENOMEM;
     int error = pthread_create(&helper->thread, NULL, run, helper);
@@ -239,8 +226,7 @@ static void helper_stop(struct helper *helper)
         helper_wake(helper);
         pthread_join(helper->thread, NULL);
     }
-    if (helper->all)
-        close(helper->fd);
+    if (helper->all) close(helper->fd);
     spsc_free(&helper->requests);
     spsc_free(&helper->answers);
 }
@@ -248,14 +234,12 @@ static void helper_stop(struct helper *helper)
 int helpers_start(struct media *m, const char *sounds_dir)
 {
     struct helpers *all = aligned_alloc(64, (sizeof *all + 63) & ~(size_t)63);
-    if (!all)
-        return -ENOMEM;
+    if (!all) return -ENOMEM;
     memset(all, 0, sizeof *all);
     m->helpers = all;
     all->sounds_dir = strdup(sounds_dir ? sounds_dir : "/");
     int result = all->sounds_dir ? prompt_cache_new(&all->cache, PROMPT_CACHE_BYTES) : -ENOMEM;
-    for (uint32_t i = 0; i < LOADERS && !result; i++)
-        result = helper_start(all, &all->loaders[i], loader_run);
+    for (uint32_t i = 0; i < LOADERS && !result; i++) result = helper_start(all, &all->loaders[i], loader_run);
     return result ? result : helper_start(all, &all->writer, writer_run);
 }
 
@@ -264,8 +248,7 @@ void helpers_stop(struct media *m)
 {
     struct helpers *all = m->helpers;
     struct load *load;
-    if (!all)
-        return;
+    if (!all) return;
     atomic_store(&all->stop, true);
     for (uint32_t i = 0; i < LOADERS; i++) {
         struct helper *helper = &all->loaders[i];
@@ -274,8 +257,7 @@ void helpers_stop(struct media *m)
             pthread_join(helper->thread, NULL);
             helper->running = false;
         }
-        while (helper->requests.elements && (spsc_pop(&helper->answers, &load) || spsc_pop(&helper->requests, &load)))
-            load_free(load);
+        while (helper->requests.elements && (spsc_pop(&helper->answers, &load) || spsc_pop(&helper->requests, &load))) load_free(load);
         helper_stop(helper);
     }
     struct record *record;
@@ -284,6 +266,7 @@ void helpers_stop(struct media *m)
         pthread_join(all->writer.thread, NULL);
         all->writer.running = false;
         while (spsc_pop(&all->writer.answers, &record)) {
+            if (record->end) leg_end_one(m, record->end);
             recorder_free(record->recorder);
             free(record);
         }

@@ -41,21 +41,21 @@
 #include "worker/media_port.h"
 #include "worker/media_spsc.h"
 
-#define SLICES 10u
-#define SLICE_NS (2 * NS_PER_MS)
-#define FRAME_NS (20 * NS_PER_MS)
-#define SKIP_NS (200 * NS_PER_MS) /* later than this a slice is not made up for but skipped and counted */
-#define LATE_NS (5 * NS_PER_MS)
-#define VIRTUAL_LEGS_MAX 16384u
-#define COMMANDS_MAX 16384u
-#define EVENTS_MAX 16384u
-#define OPERATION_BUCKETS 4096u
-#define ROOMS_MAX 4096u
+#define SLICES             10u
+#define SLICE_NS           (2 * NS_PER_MS)
+#define FRAME_NS           (20 * NS_PER_MS)
+#define SKIP_NS            (200 * NS_PER_MS) /* later than this a slice is not made up for but skipped and counted */
+#define LATE_NS            (5 * NS_PER_MS)
+#define VIRTUAL_LEGS_MAX   16384u
+#define COMMANDS_MAX       16384u
+#define EVENTS_MAX         16384u
+#define OPERATION_BUCKETS  4096u
+#define ROOMS_MAX          4096u
 #define PROMPT_CACHE_BYTES (256u << 20)
-#define LOADERS 2u
-#define RECEIVE_BYTES 2048u /* one provided buffer: header, source address, packet */
-#define ARENA_BYTES (1u << 20)
-#define BATCH_MAX 4000u     /* sends prepared before a submit; fewer than the ring's entries */
+#define LOADERS            2u
+#define RECEIVE_BYTES      2048u /* one provided buffer: header, source address, packet */
+#define ARENA_BYTES        (1u << 20)
+#define BATCH_MAX          4000u /* sends prepared before a submit; fewer than the ring's entries */
 
 struct media;
 struct leg;
@@ -81,42 +81,42 @@ struct play {
     struct playlist *linear; /* for codecs that are not bytewise, once linear audio was wanted */
     struct load *load;       /* under way */
     char *source;
-    uint64_t start;          /* at the file's rate */
+    uint64_t start; /* at the file's rate */
     uint32_t flags;
-    uint32_t item;           /* where we are: item, sample in it, times it is still to be played */
+    uint32_t item; /* where we are: item, sample in it, times it is still to be played */
     uint64_t at;
     int loops_left;
-    uint32_t fraction;       /* of a sample, 1/65536: at speeds other than 0 */
-    int16_t last;            /* the sample before, for interpolating */
-    uint32_t noise;          /* state of silence_stream's noise */
+    uint32_t fraction; /* of a sample, 1/65536: at speeds other than 0 */
+    int16_t last;      /* the sample before, for interpolating */
+    uint32_t noise;    /* state of silence_stream's noise */
     int speed, volume;
     bool paused;
-    uint64_t played;         /* samples of the source that went out */
-    uint32_t ticks;          /* frames sent, pauses too */
+    uint64_t played; /* samples of the source that went out */
+    uint32_t ticks;  /* frames sent, pauses too */
 };
 
 struct record {
     struct operation operation;
-    struct record *next;     /* on its leg */
+    struct record *next; /* on its leg */
     struct recorder *recorder;
     uint32_t limit_ms, silence_threshold, silence_frames, silence_left;
     bool stereo, read, write, comfort_noise;
     bool paused, masked, finishing;
     enum media_reason reason; /* once finishing */
     uint64_t frames;
-    struct leg_end *end;     /* the leg ended: the last of its recordings to close tells */
+    struct leg_end *end; /* the leg ended: the last of its recordings to close tells */
 };
 
 struct digits {
     struct operation operation;
     char *text;
     uint32_t at, duration_ms;
-    uint32_t wait_ticks;     /* silence before the next digit */
+    uint32_t wait_ticks; /* silence before the next digit */
     bool sending;
     struct rtp_event_out event;
     uint32_t event_timestamp;
     struct dtmf_out *inband;
-    struct digits *next;     /* queued behind it on the same leg */
+    struct digits *next; /* queued behind it on the same leg */
 };
 
 struct detector {
@@ -136,11 +136,11 @@ struct detector {
 struct leg_audio {
     struct jitter *jitter;
     struct codec_state *decoder;
-    struct resampler *resampler;  /* from whoever we hear, to our rate */
+    struct resampler *resampler; /* from whoever we hear, to our rate */
     uint32_t resampler_from;
-    struct resampler *to_room;    /* our rate → the room's */
+    struct resampler *to_room; /* our rate → the room's */
     uint32_t fifo_count;
-    uint32_t packet_samples;      /* of the last packet, what a lost one stood for */
+    uint32_t packet_samples; /* of the last packet, what a lost one stood for */
     uint32_t conceal_run;
     int16_t in[CODEC_FRAME_MAX], out[CODEC_FRAME_MAX]; /* this frame: heard, and sent */
     int16_t room_in[160];
@@ -164,10 +164,10 @@ struct leg {
     const struct codec *codec;
     struct play *play;
     struct digits *digits;
-    int64_t due_ns;              /* of the next packet */
+    int64_t due_ns; /* of the next packet */
     uint64_t ticks;
     uint32_t slice_index;
-    uint32_t socket_bytes;       /* of `remote` */
+    uint32_t socket_bytes;                   /* of `remote` */
     struct sockaddr_in6 remote, remote_rtcp; /* sockaddr_in or _in6 */
     uint64_t packets_sent, bytes_sent, packets_late;
 
@@ -177,10 +177,10 @@ struct leg {
     uint64_t bytes_received, packets_dropped;
     int64_t last_packet_ns, started_ns;
     uint32_t rtt_us;
-    uint32_t sr_middle;          /* of the last SR received, and when */
+    uint32_t sr_middle; /* of the last SR received, and when */
     int64_t sr_ns;
     bool latched, silent_reported, event_seen;
-    struct sockaddr_in6 previous;/* source of the slot's previous call */
+    struct sockaddr_in6 previous; /* source of the slot's previous call */
     struct leg *relay_to;
     uint32_t relay_offset;
     bool relay_fresh;
@@ -188,14 +188,14 @@ struct leg {
     struct slot_media media;
     struct codec_state *encoder;
     struct leg_audio *audio;
-    uint8_t *pending;            /* ptime other than 20 ms: bytes not yet sent */
+    uint8_t *pending; /* ptime other than 20 ms: bytes not yet sent */
     uint32_t pending_bytes;
-    int16_t *pending_pcm;        /* the same for codecs whose frames cannot be joined */
+    int16_t *pending_pcm; /* the same for codecs whose frames cannot be joined */
     uint32_t pending_samples;
 
     struct record *records;
     struct detector *detectors;
-    uint32_t comfort_noise;      /* recordings that want it */
+    uint32_t comfort_noise; /* recordings that want it */
     int gain_read, gain_write;
     struct echo *echo;
     struct leg *bridge, *joined;
@@ -216,16 +216,29 @@ struct room {
     struct leg *legs;
     struct play *play;
     uint8_t slice;
-    int32_t sum[160];            /* rooms mix at 8 kHz */
+    int32_t sum[160]; /* rooms mix at 8 kHz */
     struct room *next;
 };
 
 /* --- commands ----------------------------------------------------------------------------------------------------- */
 
 enum command_kind {
-    COMMAND_LEG_OPEN = 1, COMMAND_LEG_JOIN, COMMAND_LEG_CLOSE, COMMAND_OPERATION, COMMAND_CONTROL, COMMAND_STOP, COMMAND_BRIDGE,
-    COMMAND_UNBRIDGE, COMMAND_ECHO, COMMAND_MUTE, COMMAND_GAIN, COMMAND_ROOM_JOIN, COMMAND_ROOM_SET, COMMAND_ROOM_LEAVE,
-    COMMAND_ROOM_PLAY, COMMAND_LISTEN
+    COMMAND_LEG_OPEN = 1,
+    COMMAND_LEG_JOIN,
+    COMMAND_LEG_CLOSE,
+    COMMAND_OPERATION,
+    COMMAND_CONTROL,
+    COMMAND_STOP,
+    COMMAND_BRIDGE,
+    COMMAND_UNBRIDGE,
+    COMMAND_ECHO,
+    COMMAND_MUTE,
+    COMMAND_GAIN,
+    COMMAND_ROOM_JOIN,
+    COMMAND_ROOM_SET,
+    COMMAND_ROOM_LEAVE,
+    COMMAND_ROOM_PLAY,
+    COMMAND_LISTEN
 };
 
 struct command {
@@ -251,7 +264,7 @@ struct media {
     struct segment *segment;
     uint32_t worker, process, slots, first_slot;
     struct leg *slot_legs;
-    struct leg **legs;           /* by number: slots, then virtual ones (NULL = closed) */
+    struct leg **legs; /* by number: slots, then virtual ones (NULL = closed) */
     uint32_t legs_count, active;
     struct leg **slice_legs[SLICES];
     uint32_t slice_count[SLICES];
@@ -261,22 +274,22 @@ struct media {
     uint32_t rtp_timeout_ms;
     uint64_t random;
     char cname[32];
-    uint8_t *noise;              /* 50 frames of low noise, linear 8 kHz: sent as comfort noise */
+    uint8_t *noise; /* 50 frames of low noise, linear 8 kHz: sent as comfort noise */
 
     struct io_uring ring;
     struct io_uring_buf_ring *buffers;
     uint8_t *buffer_memory;
     uint32_t buffer_count;
     struct msghdr receive_shape;
-    uint8_t *arena;              /* packets of the batch being prepared */
+    uint8_t *arena; /* packets of the batch being prepared */
     uint32_t arena_used;
     struct sent *batch;
     uint32_t batch_count;
-    uint32_t rearms;             /* sockets to arm again: a bitmap would be searched, so a list */
+    uint32_t rearms; /* sockets to arm again: a bitmap would be searched, so a list */
     uint32_t *rearm_list;
 
-    int64_t now_ns;              /* the one clock read per turn */
-    int64_t slice_number;        /* the next one due: monotonic time / 2 ms */
+    int64_t now_ns;       /* the one clock read per turn */
+    int64_t slice_number; /* the next one due: monotonic time / 2 ms */
     int64_t busy_at_ns;
     uint64_t lateness_max_us;
     bool ticking;
@@ -294,8 +307,8 @@ struct media {
     /* --- shared with the script thread --- */
     struct spsc commands, events;
     int command_fd, event_fd;
-    _Atomic int sleeping;        /* media thread waits: a command must write command_fd */
-    _Atomic int event_signal;    /* event_fd was written and not yet read */
+    _Atomic int sleeping;     /* media thread waits: a command must write command_fd */
+    _Atomic int event_signal; /* event_fd was written and not yet read */
     _Atomic bool stop;
     pthread_t thread;
     int cpu;
@@ -304,7 +317,7 @@ struct media {
     pthread_mutex_t start_lock;
     pthread_cond_t start_done;
     bool started;
-    int *sockets;                /* until they are registered */
+    int *sockets; /* until they are registered */
 };
 
 struct media_port {
@@ -361,13 +374,14 @@ void leg_rtcp_send(struct media *m, struct leg *leg, bool bye);
 void leg_write(struct media *m, struct leg *leg);
 void leg_skip(struct media *m, struct leg *leg);
 void leg_send_payload(struct media *m, struct leg *leg, const uint8_t *payload, uint32_t bytes, uint32_t samples);
-void leg_packet(struct media *m, struct leg *leg, uint8_t payload_type, bool marker, uint32_t timestamp, const uint8_t *payload, uint32_t bytes);
+void leg_packet(struct media *m, struct leg *leg, uint8_t payload_type, bool marker, uint32_t timestamp, const uint8_t *payload,
+                uint32_t bytes);
 /* media_play.c */
 void play_begin(struct media *m, struct leg *leg, struct play *play);
 void play_loaded(struct media *m, struct play *play, struct playlist *list, int error);
 void play_end(struct media *m, struct play *play, enum media_reason reason);
 bool play_ready(const struct play *play);
-bool play_plain(const struct play *play);   /* encoded bytes may go out as they are */
+bool play_plain(const struct play *play);                            /* encoded bytes may go out as they are */
 bool play_encoded(struct play *play, uint8_t *out, uint32_t *bytes); /* false = over */
 bool play_pcm(struct media *m, struct play *play, int16_t *pcm, uint32_t samples);
 void play_control(struct media *m, struct play *play, enum media_control control, int64_t value);
@@ -413,9 +427,9 @@ void event_push(struct media *m, const struct media_event *event);
 void event_done(struct media *m, const struct operation *operation, enum media_reason reason);
 void events_flush(struct media *m);
 /* media_held.c: commands whose leg is not there yet */
-bool held_keep(struct media *m, const struct command *command);                    /* true: kept for later */
-bool held_next(struct media *m, struct command *out);                              /* one that need not wait any more */
-bool held_operation(struct media *m, uint64_t operation, struct command *out);     /* takes back the start of an operation */
+bool held_keep(struct media *m, const struct command *command);                /* true: kept for later */
+bool held_next(struct media *m, struct command *out);                          /* one that need not wait any more */
+bool held_operation(struct media *m, uint64_t operation, struct command *out); /* takes back the start of an operation */
 /* media_command.c */
 void commands_take(struct media *m);
 /* media_helpers.c */

@@ -7,8 +7,7 @@ const int16_t *leg_at_rate(struct leg *leg, const int16_t *pcm, uint32_t rate, i
 {
     struct leg_audio *audio = leg_audio(leg);
     uint32_t to = leg->codec->rate, frame = to / 50;
-    if (rate == to)
-        return pcm;
+    if (rate == to) return pcm;
     if (audio->resampler_from != rate) {
         resampler_free(audio->resampler);
         audio->resampler = resampler_new(rate, to, 3);
@@ -32,8 +31,7 @@ static void unbridged(struct media *m, struct leg *leg)
 void bridge_clear(struct media *m, struct leg *leg)
 {
     struct leg *partner = leg->bridge;
-    if (!partner)
-        return;
+    if (!partner) return;
     partner->bridge = leg->bridge = NULL;
     unbridged(m, leg);
     unbridged(m, partner);
@@ -41,14 +39,11 @@ void bridge_clear(struct media *m, struct leg *leg)
 
 int bridge_set(struct media *m, struct leg *a, struct leg *b)
 {
-    if (a == b)
-        return -EINVAL;
+    if (a == b) return -EINVAL;
     bridge_clear(m, a);
     bridge_clear(m, b);
-    if (a->room)
-        room_leave(m, a);
-    if (b->room)
-        room_leave(m, b);
+    if (a->room) room_leave(m, a);
+    if (b->room) room_leave(m, b);
     leg_move(m, b, a->slice);
     a->bridge = b;
     b->bridge = a;
@@ -75,11 +70,9 @@ void echo_set(struct media *m, struct leg *leg, bool on, uint32_t delay_ms)
 void listen_clear(struct media *m, struct leg *listener)
 {
     struct leg *target = listener->listens_to;
-    if (!target)
-        return;
+    if (!target) return;
     struct leg **at = &target->listeners;
-    while (*at != listener)
-        at = &(*at)->listen_next;
+    while (*at != listener) at = &(*at)->listen_next;
     *at = listener->listen_next;
     listener->listens_to = listener->listen_next = NULL;
     listener->whisper_target = listener->whisper_partner = false;
@@ -89,8 +82,7 @@ void listen_clear(struct media *m, struct leg *listener)
 
 void listen_set(struct media *m, struct leg *listener, struct leg *target, bool whisper_target, bool whisper_partner)
 {
-    if (listener == target)
-        return;
+    if (listener == target) return;
     listen_clear(m, listener);
     bridge_clear(m, listener);
     leg_move(m, listener, target->slice);
@@ -107,10 +99,8 @@ void leg_unlink(struct media *m, struct leg *leg)
 {
     bridge_clear(m, leg);
     listen_clear(m, leg);
-    while (leg->listeners)
-        listen_clear(m, leg->listeners);
-    if (leg->room)
-        room_leave(m, leg);
+    while (leg->listeners) listen_clear(m, leg->listeners);
+    if (leg->room) room_leave(m, leg);
     if (leg->joined) {
         struct leg *other = leg->joined;
         other->joined = leg->joined = NULL;

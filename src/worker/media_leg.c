@@ -13,10 +13,7 @@ uint32_t media_random(struct media *m)
     return (uint32_t)(z ^ (z >> 31));
 }
 
-struct media_leg leg_id(const struct leg *leg)
-{
-    return (struct media_leg){ leg->number, leg->generation };
-}
+struct media_leg leg_id(const struct leg *leg) { return (struct media_leg) { leg->number, leg->generation }; }
 
 static struct leg *leg_here(struct media *m, struct media_leg id)
 {
@@ -27,8 +24,7 @@ static struct leg *leg_here(struct media *m, struct media_leg id)
 struct leg *leg_find(struct media *m, struct media_leg id)
 {
     struct leg *leg = leg_here(m, id);
-    if (leg || id.number >= m->slots)
-        return leg;
+    if (leg || id.number >= m->slots) return leg;
     broker_take(m); /* its START may have come after we last looked */
     return leg_here(m, id);
 }
@@ -54,13 +50,11 @@ static void slice_remove(struct media *m, struct leg *leg)
 /* Bridged and mixed legs share a slice; whoever listens to a leg comes along. Its packets shift by less than a frame, once. */
 void leg_move(struct media *m, struct leg *leg, uint8_t slice)
 {
-    if (leg->slice == slice)
-        return;
+    if (leg->slice == slice) return;
     slice_remove(m, leg);
     slice_add(m, leg, slice);
     leg->first_sent = false;
-    for (struct leg *listener = leg->listeners; listener; listener = listener->listen_next)
-        leg_move(m, listener, slice);
+    for (struct leg *listener = leg->listeners; listener; listener = listener->listen_next) leg_move(m, listener, slice);
 }
 
 /* --- codec and audio ---------------------------------------------------------------------------------------------- */
@@ -77,11 +71,9 @@ struct leg_audio *leg_audio(struct leg *leg)
 static void audio_free(struct leg *leg)
 {
     struct leg_audio *audio = leg->audio;
-    if (!audio)
-        return;
+    if (!audio) return;
     jitter_free(audio->jitter);
-    if (audio->decoder)
-        leg->codec->close(audio->decoder);
+    if (audio->decoder) leg->codec->close(audio->decoder);
     resampler_free(audio->resampler);
     resampler_free(audio->to_room);
     free(audio);
@@ -91,8 +83,7 @@ static void audio_free(struct leg *leg)
 static void codec_close(struct leg *leg)
 {
     audio_free(leg);
-    if (leg->encoder)
-        leg->codec->close(leg->encoder);
+    if (leg->encoder) leg->codec->close(leg->encoder);
     leg->encoder = NULL;
     free(leg->pending);
     free(leg->pending_pcm);
@@ -104,19 +95,14 @@ static void codec_close(struct leg *leg)
 void leg_codec(struct media *m, struct leg *leg, const struct codec *codec)
 {
     bool first = !leg->codec;
-    if (codec == leg->codec)
-        return;
-    if (!first)
-        codec_close(leg);
+    if (codec == leg->codec) return;
+    if (!first) codec_close(leg);
     leg->codec = codec;
     struct codec_wish wish = { leg->media.clock_rate, leg->media.channels, leg->media.fmtp, leg->packet_ms };
-    if (codec->open(&leg->encoder, codec, &wish, true))
-        log_err(NULL, "media: cannot open codec %s", codec->name);
-    if (!leg->stats.started)
-        rtp_stats_init(&leg->stats, codec->clock_rate);
+    if (codec->open(&leg->encoder, codec, &wish, true)) log_err(NULL, "media: cannot open codec %s", codec->name);
+    if (!leg->stats.started) rtp_stats_init(&leg->stats, codec->clock_rate);
     leg->stats.clock_rate = codec->clock_rate;
-    if (!first && leg->play)
-        play_begin(m, leg, leg->play); /* the same place in the source, encoded anew */
+    if (!first && leg->play) play_begin(m, leg, leg->play); /* the same place in the source, encoded anew */
 }
 
 /* --- the plan ----------------------------------------------------------------------------------------------------- */
@@ -124,38 +110,33 @@ void leg_codec(struct media *m, struct leg *leg, const struct codec *codec)
 static bool records_want(const struct leg *leg, bool write)
 {
     for (const struct record *record = leg->records; record; record = record->next)
-        if (write ? record->write : record->read || record->silence_threshold)
-            return true;
+        if (write ? record->write : record->read || record->silence_threshold) return true;
     for (const struct detector *detector = leg->detectors; detector; detector = detector->next)
-        if (detector->params.write == write)
-            return true;
+        if (detector->params.write == write) return true;
     return false;
 }
 
 /* Partners' packets may go through as they are: same codec, and nobody but the partner listens or speaks. */
 static bool relay_possible(const struct leg *from, const struct leg *to)
 {
-    return !from->is_virtual && !to->is_virtual && from->codec == to->codec && from->packet_ms == to->packet_ms && !from->listeners && !to->listeners &&
-           !from->muted_read && !from->gain_read && !records_want(from, false) && !to->muted_write && !to->gain_write && !to->play &&
-           !to->digits && !records_want(to, true) && !from->room && !to->room;
+    return !from->is_virtual && !to->is_virtual && from->codec == to->codec && from->packet_ms == to->packet_ms && !from->listeners &&
+           !to->listeners && !from->muted_read && !from->gain_read && !records_want(from, false) && !to->muted_write && !to->gain_write &&
+           !to->play && !to->digits && !records_want(to, true) && !from->room && !to->room;
 }
 
 static void plan_one(struct leg *leg)
 {
     struct leg *partner = leg->bridge;
     struct leg *relay = partner && relay_possible(leg, partner) ? partner : NULL;
-    if (relay != leg->relay_to)
-        leg->relay_fresh = true;
+    if (relay != leg->relay_to) leg->relay_fresh = true;
     leg->relay_to = relay;
     leg->hears = records_want(leg, false) || (partner && !relay) || leg->room || leg->echo || leg->listeners || leg->joined ||
                  (leg->listens_to && (leg->whisper_target || leg->whisper_partner));
     leg->linear_out = records_want(leg, true) || leg->listeners || leg->joined || leg->is_virtual || leg->gain_write ||
                       (partner && partner->listeners);
-    if (leg->hears || leg->linear_out)
-        leg_audio(leg);
+    if (leg->hears || leg->linear_out) leg_audio(leg);
     if (!leg->hears && leg->audio) {
-        if (leg->audio->jitter)
-            jitter_reset(leg->audio->jitter);
+        if (leg->audio->jitter) jitter_reset(leg->audio->jitter);
         leg->audio->fifo_count = 0;
         memset(leg->audio->in, 0, sizeof leg->audio->in);
     }
@@ -164,12 +145,10 @@ static void plan_one(struct leg *leg)
 void leg_plan(struct media *m, struct leg *leg)
 {
     plan_one(leg);
-    if (leg->bridge)
-        plan_one(leg->bridge);
+    if (leg->bridge) plan_one(leg->bridge);
     if (leg->listens_to) {
         plan_one(leg->listens_to);
-        if (leg->listens_to->bridge)
-            plan_one(leg->listens_to->bridge);
+        if (leg->listens_to->bridge) plan_one(leg->listens_to->bridge);
     }
 }
 
@@ -180,8 +159,16 @@ void leg_on(struct media *m, struct leg *leg)
     struct sockaddr_in6 previous = leg->latched || leg->stats.received ? leg->remote : leg->previous;
     uint32_t number = leg->number, generation = leg->generation;
     bool is_virtual = leg->is_virtual;
-    *leg = (struct leg){ .number = number, .generation = generation, .is_virtual = is_virtual, .previous = previous, .on = true, .packet_ms = 20,
-                         .ssrc = media_random(m), .timestamp = media_random(m), .sequence = (uint16_t)(media_random(m) & 0x7FFF), .marker = true };
+    *leg = (struct leg) { .number = number,
+                          .generation = generation,
+                          .is_virtual = is_virtual,
+                          .previous = previous,
+                          .on = true,
+                          .packet_ms = 20,
+                          .ssrc = media_random(m),
+                          .timestamp = media_random(m),
+                          .sequence = (uint16_t)(media_random(m) & 0x7FFF),
+                          .marker = true };
     leg->started_ns = leg->last_packet_ns = clock_mono_ns();
     slice_add(m, leg, (uint8_t)(number % SLICES));
     m->active++;
@@ -190,8 +177,7 @@ void leg_on(struct media *m, struct leg *leg)
 
 void leg_end_one(struct media *m, struct leg_end *end)
 {
-    if (--end->pending)
-        return;
+    if (--end->pending) return;
     struct media_event event = { .kind = MEDIA_ENDED, .leg = end->id };
     event_push(m, &event);
     free(end);
@@ -202,13 +188,10 @@ static void operations_end(struct media *m, struct leg *leg, enum media_reason r
 {
     struct leg_end *end = calloc(1, sizeof *end);
     CHECK(end);
-    *end = (struct leg_end){ .id = leg_id(leg), .pending = 1 };
-    if (leg->play)
-        play_end(m, leg->play, reason);
-    while (leg->digits)
-        digits_end(m, leg->digits, reason);
-    while (leg->detectors)
-        detector_end(m, leg->detectors, reason);
+    *end = (struct leg_end) { .id = leg_id(leg), .pending = 1 };
+    if (leg->play) play_end(m, leg->play, reason);
+    while (leg->digits) digits_end(m, leg->digits, reason);
+    while (leg->detectors) detector_end(m, leg->detectors, reason);
     while (leg->records) {
         leg->records->end = end;
         end->pending++;
@@ -222,8 +205,7 @@ void leg_off(struct media *m, struct leg *leg, enum media_reason reason)
     leg_unlink(m, leg);
     operations_end(m, leg, reason);
     slice_remove(m, leg);
-    if (leg->codec)
-        codec_close(leg);
+    if (leg->codec) codec_close(leg);
     leg->on = false;
     m->active--;
     counter_set(m->count[COUNTER_media_legs], m->active);

@@ -7,8 +7,7 @@
 static struct operation **operation_place(struct media *m, uint64_t number)
 {
     struct operation **at = &m->operations[(number * 0x9E3779B97F4A7C15ull >> 32) % OPERATION_BUCKETS];
-    while (*at && (*at)->number != number)
-        at = &(*at)->chain;
+    while (*at && (*at)->number != number) at = &(*at)->chain;
     return at;
 }
 
@@ -19,34 +18,37 @@ void operation_add(struct media *m, struct operation *operation)
     *at = operation;
 }
 
-struct operation *operation_find(struct media *m, uint64_t number)
-{
-    return *operation_place(m, number);
-}
+struct operation *operation_find(struct media *m, uint64_t number) { return *operation_place(m, number); }
 
 void operation_remove(struct media *m, struct operation *operation)
 {
     struct operation **at = operation_place(m, operation->number);
-    if (*at == operation)
-        *at = operation->chain;
+    if (*at == operation) *at = operation->chain;
     operation->chain = NULL;
 }
 
 void operation_stop(struct media *m, struct operation *operation, enum media_reason reason)
 {
     switch (operation->kind) {
-    case OPERATION_PLAY: play_end(m, CONTAINER_OF(operation, struct play, operation), reason); break;
-    case OPERATION_RECORD: record_finish(m, CONTAINER_OF(operation, struct record, operation), reason); break;
-    case OPERATION_DIGITS: digits_end(m, CONTAINER_OF(operation, struct digits, operation), reason); break;
-    case OPERATION_DETECT: detector_end(m, CONTAINER_OF(operation, struct detector, operation), reason); break;
+    case OPERATION_PLAY:
+        play_end(m, CONTAINER_OF(operation, struct play, operation), reason);
+        break;
+    case OPERATION_RECORD:
+        record_finish(m, CONTAINER_OF(operation, struct record, operation), reason);
+        break;
+    case OPERATION_DIGITS:
+        digits_end(m, CONTAINER_OF(operation, struct digits, operation), reason);
+        break;
+    case OPERATION_DETECT:
+        detector_end(m, CONTAINER_OF(operation, struct detector, operation), reason);
+        break;
     }
 }
 
 static bool backlog_flush(struct media *m)
 {
     uint32_t sent = 0;
-    while (sent < m->backlog_count && spsc_push(&m->events, &m->backlog[sent]) == 0)
-        sent++;
+    while (sent < m->backlog_count && spsc_push(&m->events, &m->backlog[sent]) == 0) sent++;
     m->backlog_count -= sent;
     memmove(m->backlog, m->backlog + sent, m->backlog_count * sizeof *m->backlog);
     m->events_pushed |= sent > 0;
@@ -79,11 +81,8 @@ void event_done(struct media *m, const struct operation *operation, enum media_r
 void events_flush(struct media *m)
 {
     const uint64_t one = 1;
-    if (m->backlog_count)
-        backlog_flush(m);
-    if (!m->events_pushed)
-        return;
+    if (m->backlog_count) backlog_flush(m);
+    if (!m->events_pushed) return;
     m->events_pushed = false;
-    if (!atomic_exchange(&m->event_signal, 1))
-        (void)!write(m->event_fd, &one, sizeof one);
+    if (!atomic_exchange(&m->event_signal, 1)) (void)!write(m->event_fd, &one, sizeof one);
 }

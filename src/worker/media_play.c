@@ -4,22 +4,16 @@
 
 #include "worker/media_internal.h"
 
-static uint64_t item_samples(const struct playlist_item *item)
-{
-    return item->prompt ? item->prompt->samples : item->silence_samples;
-}
+static uint64_t item_samples(const struct playlist_item *item) { return item->prompt ? item->prompt->samples : item->silence_samples; }
 
 /* The next item, or the same once more. false = the end. */
 static bool play_next(struct play *play, const struct playlist *list)
 {
     play->at = 0;
-    if (play->loops_left < 0 || --play->loops_left > 0)
-        return true;
+    if (play->loops_left < 0 || --play->loops_left > 0) return true;
     play->item++;
-    if (play->item >= list->count && ((play->flags & PLAY_LOOP) || list->shared_clock) && list->samples)
-        play->item = 0;
-    if (play->item >= list->count)
-        return false;
+    if (play->item >= list->count && ((play->flags & PLAY_LOOP) || list->shared_clock) && list->samples) play->item = 0;
+    if (play->item >= list->count) return false;
     play->loops_left = list->items[play->item].loops;
     return true;
 }
@@ -32,8 +26,7 @@ static void play_noise(struct play *play, const struct codec *codec, uint32_t di
         uint32_t part = samples - done < 64 ? samples - done : 64;
         for (uint32_t i = 0; i < part; i++) {
             int32_t sum = 0;
-            for (int n = 0; n < 6; n++)
-                sum += (int16_t)((play->noise = play->noise * 1103515245u + 12345u) >> 16);
+            for (int n = 0; n < 6; n++) sum += (int16_t)((play->noise = play->noise * 1103515245u + 12345u) >> 16);
             pcm[i] = (int16_t)((sum > 32767 ? 32767 : sum < -32768 ? -32768 : sum) / (int32_t)divisor);
         }
         codec->encode(NULL, pcm, part, out + (size_t)done * codec->bytes_per_sample, (size_t)part * codec->bytes_per_sample);
@@ -50,8 +43,7 @@ static uint32_t play_take(struct play *play, const struct playlist *list, uint8_
         uint64_t left = item_samples(item) > play->at ? item_samples(item) - play->at : 0;
         uint32_t part = left < samples - done ? (uint32_t)left : samples - done;
         if (!part) {
-            if (!play_next(play, list) || ++empty > PLAYLIST_ITEMS_MAX)
-                break;
+            if (!play_next(play, list) || ++empty > PLAYLIST_ITEMS_MAX) break;
             continue;
         }
         if (item->prompt)
@@ -68,17 +60,12 @@ static uint32_t play_take(struct play *play, const struct playlist *list, uint8_
     return done;
 }
 
-bool play_ready(const struct play *play)
-{
-    return play->list != NULL;
-}
+bool play_ready(const struct play *play) { return play->list != NULL; }
 
 bool play_plain(const struct play *play)
 {
-    if (play->speed || play->volume)
-        return false;
-    if (play->list->codec->bytes_per_sample)
-        return true;
+    if (play->speed || play->volume) return false;
+    if (play->list->codec->bytes_per_sample) return true;
     return !play->paused && (play->item >= play->list->count || play->list->items[play->item].prompt);
 }
 
@@ -96,8 +83,7 @@ static bool play_encoded_frame(struct play *play, uint8_t *out, uint32_t *bytes)
             play->played += frame;
             return true;
         }
-        if (!play_next(play, play->list))
-            break;
+        if (!play_next(play, play->list)) break;
     }
     return false;
 }
@@ -107,8 +93,7 @@ bool play_encoded(struct play *play, uint8_t *out, uint32_t *bytes)
     const struct codec *codec = play->list->codec;
     uint32_t frame = codec_frame_samples(codec), unit = codec->bytes_per_sample;
     play->ticks++;
-    if (!unit)
-        return play_encoded_frame(play, out, bytes);
+    if (!unit) return play_encoded_frame(play, out, bytes);
     uint32_t done = play->paused ? 0 : play_take(play, play->list, out, frame);
     *bytes = frame * unit;
     memset(out + done * unit, codec->silence, (frame - done) * unit);
@@ -155,16 +140,13 @@ bool play_pcm(struct media *m, struct play *play, int16_t *pcm, uint32_t samples
     const struct playlist *list = bytewise ? play->list : play->linear;
     memset(pcm, 0, samples * sizeof *pcm);
     play->ticks++;
-    if (play->paused)
-        return true;
+    if (play->paused) return true;
     if (!list) { /* a moment of silence until linear audio is there */
-        if (!play->load && helpers_load(m, play, codec_linear(play->list->codec->rate)))
-            return false;
+        if (!play->load && helpers_load(m, play, codec_linear(play->list->codec->rate))) return false;
         return true;
     }
     uint32_t done = play->speed ? take_at_speed(play, list, pcm, samples) : take_linear(play, list, pcm, samples);
-    if (done && play->volume)
-        mix_gain(pcm, done, play->volume);
+    if (done && play->volume) mix_gain(pcm, done, play->volume);
     return done > 0;
 }
 
@@ -174,8 +156,7 @@ static uint64_t play_position(const struct play *play)
 {
     uint64_t before = 0;
     for (uint32_t i = 0; play->list && i < play->item && i < play->list->count; i++)
-        if (item_samples(&play->list->items[i]) != UINT64_MAX)
-            before += item_samples(&play->list->items[i]);
+        if (item_samples(&play->list->items[i]) != UINT64_MAX) before += item_samples(&play->list->items[i]);
     return before + play->at;
 }
 
@@ -196,37 +177,30 @@ static uint64_t to_codec_rate(const struct play *play, uint64_t file_samples)
     return file_samples * play->list->codec->rate / play->list->rate;
 }
 
-static uint64_t to_file_rate(const struct play *play, uint64_t samples)
-{
-    return samples * play->list->rate / play->list->codec->rate;
-}
+static uint64_t to_file_rate(const struct play *play, uint64_t samples) { return samples * play->list->rate / play->list->codec->rate; }
 
 /* --- beginning and end -------------------------------------------------------------------------------------------- */
 
 void play_begin(struct media *m, struct leg *leg, struct play *play)
 {
-    if (leg->play && leg->play != play)
-        play_end(m, leg->play, MEDIA_REPLACED);
+    if (leg->play && leg->play != play) play_end(m, leg->play, MEDIA_REPLACED);
     if (play->list) { /* the codec changed under it */
         play->start = to_file_rate(play, play_position(play));
         playlist_close(play->list);
         playlist_close(play->linear);
         play->list = play->linear = NULL;
     }
-    if (play->load)
-        helpers_forget(m, play);
+    if (play->load) helpers_forget(m, play);
     leg->play = play;
     play->operation.leg = leg;
     play->operation.id = leg_id(leg);
     leg_plan(m, leg);
-    if (helpers_load(m, play, leg->codec))
-        play_end(m, play, MEDIA_CANNOT_OPEN);
+    if (helpers_load(m, play, leg->codec)) play_end(m, play, MEDIA_CANNOT_OPEN);
 }
 
 static enum media_reason load_reason(const struct play *play, int error)
 {
-    if (error == -ENOENT || error == -ENOTDIR)
-        return MEDIA_NOT_FOUND;
+    if (error == -ENOENT || error == -ENOTDIR) return MEDIA_NOT_FOUND;
     return error == -EINVAL && strstr(play->source, "://") ? MEDIA_BAD_SOURCE : MEDIA_CANNOT_OPEN;
 }
 
@@ -258,11 +232,9 @@ void play_end(struct media *m, struct play *play, enum media_reason reason)
         event.ms = (uint32_t)(play->played * 1000 / play->list->codec->rate);
         event.position = to_file_rate(play, play_position(play));
     }
-    if (play->load)
-        helpers_forget(m, play);
+    if (play->load) helpers_forget(m, play);
     operation_remove(m, &play->operation);
-    if (play->room)
-        play->room->play = NULL;
+    if (play->room) play->room->play = NULL;
     if (leg && leg->play == play) {
         leg->play = NULL;
         leg_plan(m, leg);
@@ -274,31 +246,40 @@ void play_end(struct media *m, struct play *play, enum media_reason reason)
     event_push(m, &event);
 }
 
-static int clamp(int64_t value, int limit)
-{
-    return value > limit ? limit : value < -limit ? -limit : (int)value;
-}
+static int clamp(int64_t value, int limit) { return value > limit ? limit : value < -limit ? -limit : (int)value; }
 
 void play_control(struct media *m, struct play *play, enum media_control control, int64_t value)
 {
     uint64_t rate = play->list ? play->list->codec->rate : 0;
     switch (control) {
-    case CONTROL_PAUSE_TOGGLE: play->paused = !play->paused; break;
-    case CONTROL_PAUSE: play->paused = true; break;
-    case CONTROL_RESUME: play->paused = false; break;
-    case CONTROL_SPEED: play->speed = clamp(value, 2); break;
-    case CONTROL_SPEED_BY: play->speed = clamp(play->speed + value, 2); break;
-    case CONTROL_VOLUME: play->volume = clamp(value, 4); break;
-    case CONTROL_VOLUME_BY: play->volume = clamp(play->volume + value, 4); break;
+    case CONTROL_PAUSE_TOGGLE:
+        play->paused = !play->paused;
+        break;
+    case CONTROL_PAUSE:
+        play->paused = true;
+        break;
+    case CONTROL_RESUME:
+        play->paused = false;
+        break;
+    case CONTROL_SPEED:
+        play->speed = clamp(value, 2);
+        break;
+    case CONTROL_SPEED_BY:
+        play->speed = clamp(play->speed + value, 2);
+        break;
+    case CONTROL_VOLUME:
+        play->volume = clamp(value, 4);
+        break;
+    case CONTROL_VOLUME_BY:
+        play->volume = clamp(play->volume + value, 4);
+        break;
     case CONTROL_RESTART:
         play->speed = 0;
         play->start = 0;
-        if (play->list)
-            play_seek(play, 0);
+        if (play->list) play_seek(play, 0);
         break;
     case CONTROL_SEEK_MS:
-        if (play->list)
-            play_seek(play, value > 0 ? (uint64_t)value * rate / 1000 : 0);
+        if (play->list) play_seek(play, value > 0 ? (uint64_t)value * rate / 1000 : 0);
         break;
     case CONTROL_SEEK_BY_MS:
         if (play->list) {
@@ -306,8 +287,11 @@ void play_control(struct media *m, struct play *play, enum media_control control
             play_seek(play, to > 0 ? (uint64_t)to : 0);
         }
         break;
-    case CONTROL_TRUNCATE: play_end(m, play, MEDIA_STOPPED); break;
+    case CONTROL_TRUNCATE:
+        play_end(m, play, MEDIA_STOPPED);
+        break;
     case CONTROL_MASK:
-    case CONTROL_UNMASK: break; /* of recordings */
+    case CONTROL_UNMASK:
+        break; /* of recordings */
     }
 }

@@ -3,8 +3,7 @@
 
 bool address_equal(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
 {
-    if (a->sin6_family != b->sin6_family || a->sin6_port != b->sin6_port)
-        return false;
+    if (a->sin6_family != b->sin6_family || a->sin6_port != b->sin6_port) return false;
     if (a->sin6_family == AF_INET)
         return ((const struct sockaddr_in *)a)->sin_addr.s_addr == ((const struct sockaddr_in *)b)->sin_addr.s_addr;
     return !memcmp(&a->sin6_addr, &b->sin6_addr, sizeof a->sin6_addr);
@@ -18,8 +17,7 @@ static bool source_good(struct leg *leg, const struct sockaddr_in6 *from)
         leg->latched = true;
         return true;
     }
-    if (!leg->media.nat || leg->latched || address_equal(from, &leg->previous))
-        return false;
+    if (!leg->media.nat || leg->latched || address_equal(from, &leg->previous)) return false;
     uint32_t bytes = from->sin6_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
     memset(&leg->remote, 0, sizeof leg->remote);
     memcpy(&leg->remote, from, bytes);
@@ -34,8 +32,7 @@ void leg_digit(struct media *m, struct leg *leg, char digit, uint32_t duration, 
 {
     struct media_event event = { .kind = MEDIA_DIGIT, .leg = leg_id(leg), .digit = digit, .duration = duration, .value = inband };
     event_push(m, &event);
-    if (leg->bridge)
-        digits_pass(m, leg->bridge, digit, duration);
+    if (leg->bridge) digits_pass(m, leg->bridge, digit, duration);
 }
 
 static void receive_event(struct media *m, struct leg *leg, const struct rtp_packet *packet)
@@ -43,16 +40,14 @@ static void receive_event(struct media *m, struct leg *leg, const struct rtp_pac
     struct rtp_key keys[2];
     leg->event_seen = true;
     int count = rtp_event_packet(&leg->key, packet, leg->codec->clock_rate, m->now_ns, keys);
-    for (int i = 0; i < count; i++)
-        leg_digit(m, leg, keys[i].digit, keys[i].duration, false);
+    for (int i = 0; i < count; i++) leg_digit(m, leg, keys[i].digit, keys[i].duration, false);
 }
 
 /* Same codec, nobody listens: the payload goes on with our own header. Timestamps keep their distances. */
 static void relay(struct media *m, struct leg *from, const struct rtp_packet *packet)
 {
     struct leg *to = from->relay_to;
-    if (!to->sending)
-        return;
+    if (!to->sending) return;
     bool marker = packet->marker;
     if (from->relay_fresh) {
         from->relay_offset = to->timestamp - packet->timestamp;
@@ -68,10 +63,8 @@ static void receive_audio(struct media *m, struct leg *leg, const struct rtp_pac
         relay(m, leg, packet);
     } else if (leg->hears && !leg->muted_read) {
         struct leg_audio *audio = leg_audio(leg);
-        if (!audio->jitter)
-            audio->jitter = jitter_new(leg->codec->clock_rate, leg->codec->bytes_per_sample == 1 ? 480 : 1500);
-        if (audio->jitter)
-            jitter_put(audio->jitter, packet, m->now_ns);
+        if (!audio->jitter) audio->jitter = jitter_new(leg->codec->clock_rate, leg->codec->bytes_per_sample == 1 ? 480 : 1500);
+        if (audio->jitter) jitter_put(audio->jitter, packet, m->now_ns);
     }
 }
 
@@ -107,10 +100,8 @@ void leg_receive(struct media *m, struct leg *leg, const struct sockaddr_in6 *fr
     leg->last_packet_ns = m->now_ns;
     leg->silent_reported = false;
     COUNT(m, packets_received, 1);
-    if (arrival == RTP_DUPLICATE)
-        return;
-    if (arrival == RTP_RESTARTED)
-        leg->relay_fresh = true;
+    if (arrival == RTP_DUPLICATE) return;
+    if (arrival == RTP_RESTARTED) leg->relay_fresh = true;
     if (event)
         receive_event(m, leg, &packet);
     else if (audio)
@@ -125,14 +116,12 @@ static uint32_t conceal(struct leg *leg, struct leg_audio *audio, int16_t *out)
     uint32_t samples = audio->packet_samples ? audio->packet_samples : codec_frame_samples(leg->codec);
     if (leg->codec->conceal && audio->decoder) {
         int made = leg->codec->conceal(audio->decoder, out, samples);
-        if (made > 0)
-            return (uint32_t)made;
+        if (made > 0) return (uint32_t)made;
     }
     static const int fade[] = { 256, 160, 64 };
     uint32_t frame = codec_frame_samples(leg->codec);
     int factor = audio->conceal_run < 3 ? fade[audio->conceal_run] : 0;
-    for (uint32_t i = 0; i < samples; i++)
-        out[i] = (int16_t)(audio->in[i % frame] * factor / 256);
+    for (uint32_t i = 0; i < samples; i++) out[i] = (int16_t)(audio->in[i % frame] * factor / 256);
     audio->conceal_run++;
     return samples;
 }
@@ -140,8 +129,7 @@ static uint32_t conceal(struct leg *leg, struct leg_audio *audio, int16_t *out)
 static uint32_t decode(struct leg *leg, struct leg_audio *audio, const uint8_t *payload, size_t length, int16_t *out)
 {
     int samples = leg->codec->decode(audio->decoder, payload, length, out, CODEC_PACKET_MAX);
-    if (samples <= 0)
-        return conceal(leg, audio, out);
+    if (samples <= 0) return conceal(leg, audio, out);
     audio->packet_samples = (uint32_t)samples;
     audio->conceal_run = 0;
     return (uint32_t)samples;
@@ -176,8 +164,7 @@ static void read_network(struct leg *leg, struct leg_audio *audio, uint32_t fram
         memset(audio->in, 0, frame * sizeof *audio->in);
         return;
     }
-    if (!audio->decoder && !leg->codec->bytes_per_sample && leg->codec->open(&audio->decoder, leg->codec, NULL, false))
-        return;
+    if (!audio->decoder && !leg->codec->bytes_per_sample && leg->codec->open(&audio->decoder, leg->codec, NULL, false)) return;
     fifo_fill(leg, audio, frame);
     memcpy(audio->in, audio->fifo, frame * sizeof *audio->in);
     audio->fifo_count -= frame;
@@ -189,14 +176,12 @@ void leg_read(struct media *m, struct leg *leg)
     struct rtp_key key;
     if (leg->key.active && rtp_event_idle(&leg->key, leg->codec->clock_rate, m->now_ns, &key))
         leg_digit(m, leg, key.digit, key.duration, false);
-    if (!leg->hears)
-        return;
+    if (!leg->hears) return;
     struct leg_audio *audio = leg_audio(leg);
     uint32_t frame = codec_frame_samples(leg->codec);
     if (leg->joined && leg->joined->audio && !leg->muted_read)
         memcpy(audio->in, leg->joined->audio->out, frame * sizeof *audio->in); /* virtual legs are all 8 kHz */
     else
         read_network(leg, audio, frame);
-    if (leg->gain_read)
-        mix_gain(audio->in, frame, leg->gain_read);
+    if (leg->gain_read) mix_gain(audio->in, frame, leg->gain_read);
 }

@@ -23,14 +23,12 @@ void record_begin(struct media *m, struct leg *leg, struct record *record)
 void record_finish(struct media *m, struct record *record, enum media_reason reason)
 {
     struct leg *leg = record->operation.leg;
-    if (record->finishing)
-        return;
+    if (record->finishing) return;
     record->finishing = true;
     record->reason = reason;
     if (leg) {
         struct record **at = &leg->records;
-        while (*at != record)
-            at = &(*at)->next;
+        while (*at != record) at = &(*at)->next;
         *at = record->next;
         leg->comfort_noise -= record->comfort_noise;
         record->operation.leg = NULL;
@@ -42,12 +40,13 @@ void record_finish(struct media *m, struct record *record, enum media_reason rea
 void record_closed(struct media *m, struct record *record)
 {
     const struct recorder_result *result = recorder_result(record->recorder);
-    struct media_event event = { .kind = MEDIA_DONE, .leg = record->operation.id, .operation = record->operation.number, .reason = record->reason };
+    struct media_event event = {
+        .kind = MEDIA_DONE, .leg = record->operation.id, .operation = record->operation.number, .reason = record->reason
+    };
     if (!record->finishing) /* the file failed before we ended it */
         record_finish(m, record, MEDIA_DISK);
     event.reason = record->reason;
-    if (result->error)
-        event.reason = result->samples ? MEDIA_DISK : MEDIA_CANNOT_OPEN;
+    if (result->error) event.reason = result->samples ? MEDIA_DISK : MEDIA_CANNOT_OPEN;
     event.samples = result->samples;
     event.rate = result->rate;
     event.ms = result->rate ? (uint32_t)(result->samples * 1000 / result->rate) : 0;
@@ -56,8 +55,7 @@ void record_closed(struct media *m, struct record *record)
     event.value = (int64_t)result->frames_lost;
     operation_remove(m, &record->operation);
     event_push(m, &event);
-    if (record->end)
-        leg_end_one(m, record->end);
+    if (record->end) leg_end_one(m, record->end);
     recorder_free(record->recorder);
     free(record);
 }
@@ -75,15 +73,13 @@ static void record_push(struct media *m, struct leg *leg, struct record *record,
     } else if (!record->stereo && !left) {
         left = right;
     }
-    if (!recorder_push(record->recorder, left, right, frame))
-        COUNT(m, record_frames_lost, 1);
+    if (!recorder_push(record->recorder, left, right, frame)) COUNT(m, record_frames_lost, 1);
 }
 
 /* FreeSWITCH's rule: so many frames in a row whose score lies below the threshold; any louder one starts the count again. */
 static bool record_silent(struct leg *leg, struct record *record, uint32_t frame)
 {
-    if (!record->silence_threshold)
-        return false;
+    if (!record->silence_threshold) return false;
     if (energy_score(leg->audio->in, frame, leg->codec->rate) >= record->silence_threshold) {
         record->silence_left = record->silence_frames;
         return false;
@@ -98,8 +94,7 @@ void record_frame(struct media *m, struct leg *leg, struct record *record)
         record_finish(m, record, MEDIA_DISK);
         return;
     }
-    if (!record->paused)
-        record_push(m, leg, record, frame);
+    if (!record->paused) record_push(m, leg, record, frame);
     record->frames++;
     if (record->limit_ms && record->frames * CODEC_FRAME_MS >= record->limit_ms)
         record_finish(m, record, MEDIA_LIMIT);
@@ -110,11 +105,21 @@ void record_frame(struct media *m, struct leg *leg, struct record *record)
 void record_control(struct media *m, struct record *record, enum media_control control, int64_t value)
 {
     switch (control) {
-    case CONTROL_PAUSE_TOGGLE: record->paused = !record->paused; break;
-    case CONTROL_PAUSE: record->paused = true; break;
-    case CONTROL_RESUME: record->paused = false; break;
-    case CONTROL_MASK: record->masked = true; break;
-    case CONTROL_UNMASK: record->masked = false; break;
+    case CONTROL_PAUSE_TOGGLE:
+        record->paused = !record->paused;
+        break;
+    case CONTROL_PAUSE:
+        record->paused = true;
+        break;
+    case CONTROL_RESUME:
+        record->paused = false;
+        break;
+    case CONTROL_MASK:
+        record->masked = true;
+        break;
+    case CONTROL_UNMASK:
+        record->masked = false;
+        break;
     case CONTROL_RESTART:
         record->frames = 0;
         recorder_truncate(record->recorder);
@@ -123,6 +128,7 @@ void record_control(struct media *m, struct record *record, enum media_control c
         recorder_truncate(record->recorder);
         record_finish(m, record, MEDIA_STOPPED);
         break;
-    default: break; /* speed, volume, seek: of plays */
+    default:
+        break; /* speed, volume, seek: of plays */
     }
 }

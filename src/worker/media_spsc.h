@@ -39,8 +39,7 @@ static inline int spsc_push(struct spsc *ring, const void *element)
     uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
     if (tail - ring->head_seen >= ring->count) {
         ring->head_seen = atomic_load_explicit(&ring->head, memory_order_acquire);
-        if (tail - ring->head_seen >= ring->count)
-            return -EAGAIN;
+        if (tail - ring->head_seen >= ring->count) return -EAGAIN;
     }
     memcpy(ring->elements + (tail & (ring->count - 1)) * ring->size, element, ring->size);
     atomic_store_explicit(&ring->tail, tail + 1, memory_order_release);
@@ -52,8 +51,7 @@ static inline bool spsc_pop(struct spsc *ring, void *element)
     uint64_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
     if (head == ring->tail_seen) {
         ring->tail_seen = atomic_load_explicit(&ring->tail, memory_order_acquire);
-        if (head == ring->tail_seen)
-            return false;
+        if (head == ring->tail_seen) return false;
     }
     memcpy(element, ring->elements + (head & (ring->count - 1)) * ring->size, ring->size);
     atomic_store_explicit(&ring->head, head + 1, memory_order_release);

@@ -16,22 +16,21 @@ static void thread_privileges(struct media *m)
         cpu_set_t set;
         CPU_ZERO(&set);
         CPU_SET(m->cpu, &set);
-        if (pthread_setaffinity_np(pthread_self(), sizeof set, &set))
-            log_warning(NULL, "media: cannot pin to CPU %d", m->cpu);
+        if (pthread_setaffinity_np(pthread_self(), sizeof set, &set)) log_warning(NULL, "media: cannot pin to CPU %d", m->cpu);
     }
     if (m->realtime) {
         struct sched_param param = { .sched_priority = 10 };
         int error = pthread_setschedparam(pthread_self(), SCHED_FIFO | SCHED_RESET_ON_FORK, &param);
         if (error)
-            log_notice(NULL, "media: runs at ordinary priority: SCHED_FIFO %s (CAP_SYS_NICE or LimitRTPRIO would allow it)", strerror(error));
+            log_notice(NULL, "media: runs at ordinary priority: SCHED_FIFO %s (CAP_SYS_NICE or LimitRTPRIO would allow it)",
+                       strerror(error));
     }
 }
 
 static void slice_rooms(struct media *m, uint8_t slice)
 {
     for (struct room *room = m->rooms; room; room = room->next)
-        if (room->slice == slice)
-            room_mix(m, room);
+        if (room->slice == slice) room_mix(m, room);
 }
 
 static void leg_taps(struct media *m, struct leg *leg)
@@ -51,23 +50,18 @@ static void slice_run(struct media *m, uint8_t slice)
 {
     struct leg **legs = m->slice_legs[slice];
     for (uint32_t i = 0; i < m->slice_count[slice]; i++)
-        if (legs[i]->hears || legs[i]->key.active)
-            leg_read(m, legs[i]);
-    if (m->rooms)
-        slice_rooms(m, slice);
+        if (legs[i]->hears || legs[i]->key.active) leg_read(m, legs[i]);
+    if (m->rooms) slice_rooms(m, slice);
+    for (uint32_t i = 0; i < m->slice_count[slice]; i++) leg_write(m, legs[i]);
     for (uint32_t i = 0; i < m->slice_count[slice]; i++)
-        leg_write(m, legs[i]);
-    for (uint32_t i = 0; i < m->slice_count[slice]; i++)
-        if (legs[i]->records || legs[i]->detectors)
-            leg_taps(m, legs[i]);
+        if (legs[i]->records || legs[i]->detectors) leg_taps(m, legs[i]);
     COUNT(m, slices_run, 1);
     uring_flush(m);
 }
 
 static void slice_skip(struct media *m, uint8_t slice)
 {
-    for (uint32_t i = 0; i < m->slice_count[slice]; i++)
-        leg_skip(m, m->slice_legs[slice][i]);
+    for (uint32_t i = 0; i < m->slice_count[slice]; i++) leg_skip(m, m->slice_legs[slice][i]);
     COUNT(m, slices_skipped, 1);
 }
 
@@ -86,8 +80,7 @@ static void slices_due(struct media *m)
 
 static void busy_count(struct media *m)
 {
-    if (m->now_ns - m->busy_at_ns < 100 * NS_PER_MS)
-        return;
+    if (m->now_ns - m->busy_at_ns < 100 * NS_PER_MS) return;
     struct timespec cpu;
     m->busy_at_ns = m->now_ns;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
@@ -107,8 +100,7 @@ static void wait_idle(struct media *m)
     bell_sleep(m->segment, m->process, BELL_MEDIA);
     atomic_store(&m->sleeping, 1);
     atomic_thread_fence(memory_order_seq_cst);
-    if (ring_empty(m->down) && spsc_empty(&m->commands) && !atomic_load(&m->stop))
-        uring_wait(m, 0);
+    if (ring_empty(m->down) && spsc_empty(&m->commands) && !atomic_load(&m->stop)) uring_wait(m, 0);
     atomic_store_explicit(&m->sleeping, 0, memory_order_relaxed);
     bell_awake(m->segment, m->process, BELL_MEDIA);
     uint64_t count;
@@ -118,8 +110,7 @@ static void wait_idle(struct media *m)
 static void turn(struct media *m)
 {
     bool ticking = m->active > 0 || helpers_busy(m) || m->backlog_count;
-    if (ticking && !m->ticking)
-        m->slice_number = clock_mono_ns() / SLICE_NS + 1;
+    if (ticking && !m->ticking) m->slice_number = clock_mono_ns() / SLICE_NS + 1;
     m->ticking = ticking;
     if (ticking)
         uring_wait(m, m->slice_number * SLICE_NS);
@@ -128,8 +119,7 @@ static void turn(struct media *m)
     m->now_ns = clock_mono_ns();
     uring_reap(m);
     take_all(m);
-    if (ticking)
-        slices_due(m);
+    if (ticking) slices_due(m);
     uring_flush(m);
     events_flush(m);
     busy_count(m);
@@ -154,8 +144,7 @@ void *media_thread(void *context)
         broker_repair(m);
     }
     started(m, result);
-    while (!result && !atomic_load_explicit(&m->stop, memory_order_relaxed))
-        turn(m);
+    while (!result && !atomic_load_explicit(&m->stop, memory_order_relaxed)) turn(m);
     media_uring_close(m);
     return NULL;
 }

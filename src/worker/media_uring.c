@@ -11,16 +11,12 @@
 
 enum user_kind { USER_RECEIVE = 1, USER_SEND, USER_BELL, USER_COMMAND };
 
-static uint64_t user_data(enum user_kind kind, uint32_t file)
-{
-    return (uint64_t)kind << 32 | file;
-}
+static uint64_t user_data(enum user_kind kind, uint32_t file) { return (uint64_t)kind << 32 | file; }
 
 static struct io_uring_sqe *uring_sqe(struct media *m)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&m->ring);
-    if (sqe)
-        return sqe;
+    if (sqe) return sqe;
     uring_flush(m);
     sqe = io_uring_get_sqe(&m->ring);
     CHECK(sqe);
@@ -41,8 +37,7 @@ static void arm_receive(struct media *m, uint32_t file)
 
 static void arm_poll(struct media *m, int fd, enum user_kind kind)
 {
-    if (fd < 0)
-        return;
+    if (fd < 0) return;
     struct io_uring_sqe *sqe = uring_sqe(m);
     io_uring_prep_poll_multishot(sqe, fd, POLLIN);
     sqe->user_data = user_data(kind, 0);
@@ -50,8 +45,7 @@ static void arm_poll(struct media *m, int fd, enum user_kind kind)
 
 void uring_arm_all(struct media *m)
 {
-    for (uint32_t file = 0; file < 2 * m->slots; file++)
-        arm_receive(m, file);
+    for (uint32_t file = 0; file < 2 * m->slots; file++) arm_receive(m, file);
     arm_poll(m, bell_fd(m->segment, m->process, BELL_MEDIA), USER_BELL);
     arm_poll(m, m->command_fd, USER_COMMAND);
     uring_flush(m);
@@ -82,13 +76,12 @@ static void reap_receive(struct media *m, const struct io_uring_cqe *cqe, int *r
     if (cqe->flags & IORING_CQE_F_BUFFER) {
         uint32_t id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
         void *buffer = m->buffer_memory + (size_t)id * RECEIVE_BYTES;
-        if (cqe->res > 0)
-            receive_one(m, file, buffer, cqe->res);
-        io_uring_buf_ring_add(m->buffers, buffer, RECEIVE_BYTES, (unsigned short)id, io_uring_buf_ring_mask(m->buffer_count), (*returned)++);
+        if (cqe->res > 0) receive_one(m, file, buffer, cqe->res);
+        io_uring_buf_ring_add(m->buffers, buffer, RECEIVE_BYTES, (unsigned short)id, io_uring_buf_ring_mask(m->buffer_count),
+                              (*returned)++);
     }
     /* Ended: no buffers for a moment, or an overflow of completions. Armed again once the buffers are back. */
-    if (!(cqe->flags & IORING_CQE_F_MORE) && cqe->res != -ECANCELED && m->rearms < 2 * m->slots)
-        m->rearm_list[m->rearms++] = file;
+    if (!(cqe->flags & IORING_CQE_F_MORE) && cqe->res != -ECANCELED && m->rearms < 2 * m->slots) m->rearm_list[m->rearms++] = file;
 }
 
 static void reap_one(struct media *m, const struct io_uring_cqe *cqe, int *returned)
@@ -101,12 +94,10 @@ static void reap_one(struct media *m, const struct io_uring_cqe *cqe, int *retur
         COUNT(m, packets_dropped, 1);
         break;
     case USER_BELL:
-        if (!(cqe->flags & IORING_CQE_F_MORE))
-            arm_poll(m, bell_fd(m->segment, m->process, BELL_MEDIA), USER_BELL);
+        if (!(cqe->flags & IORING_CQE_F_MORE)) arm_poll(m, bell_fd(m->segment, m->process, BELL_MEDIA), USER_BELL);
         break;
     case USER_COMMAND:
-        if (!(cqe->flags & IORING_CQE_F_MORE))
-            arm_poll(m, m->command_fd, USER_COMMAND);
+        if (!(cqe->flags & IORING_CQE_F_MORE)) arm_poll(m, m->command_fd, USER_COMMAND);
         break;
     }
 }
@@ -116,27 +107,24 @@ void uring_reap(struct media *m)
     struct io_uring_cqe *cqe;
     unsigned head, seen = 0;
     int returned = 0;
-    io_uring_for_each_cqe(&m->ring, head, cqe) {
+    io_uring_for_each_cqe(&m->ring, head, cqe)
+    {
         reap_one(m, cqe, &returned);
         seen++;
     }
     io_uring_cq_advance(&m->ring, seen);
-    if (returned)
-        io_uring_buf_ring_advance(m->buffers, returned);
+    if (returned) io_uring_buf_ring_advance(m->buffers, returned);
     uint32_t rearms = m->rearms;
     m->rearms = 0;
-    for (uint32_t i = 0; i < rearms; i++)
-        arm_receive(m, m->rearm_list[i]);
-    if (rearms)
-        COUNT(m, uring_rearms, rearms);
+    for (uint32_t i = 0; i < rearms; i++) arm_receive(m, m->rearm_list[i]);
+    if (rearms) COUNT(m, uring_rearms, rearms);
 }
 
 /* --- sending ------------------------------------------------------------------------------------------------------ */
 
 uint8_t *uring_packet(struct media *m, uint32_t bytes)
 {
-    if (m->arena_used + bytes > ARENA_BYTES || m->batch_count >= BATCH_MAX)
-        uring_flush(m);
+    if (m->arena_used + bytes > ARENA_BYTES || m->batch_count >= BATCH_MAX) uring_flush(m);
     CHECK(m->arena_used + bytes <= ARENA_BYTES);
     uint8_t *at = m->arena + m->arena_used;
     m->arena_used += (bytes + 15) & ~15u;
@@ -160,8 +148,7 @@ void uring_send(struct media *m, uint32_t file, const uint8_t *bytes, uint32_t l
 
 void uring_sent_mark(struct media *m, struct leg *leg, int64_t due_ns)
 {
-    if (m->batch_count < BATCH_MAX)
-        m->batch[m->batch_count++] = (struct sent){ leg, due_ns };
+    if (m->batch_count < BATCH_MAX) m->batch[m->batch_count++] = (struct sent) { leg, due_ns };
 }
 
 /* Judged when the whole batch has left: late rather than flattering for all but its last packet. */
@@ -196,8 +183,7 @@ void uring_flush(struct media *m)
             break;
     }
     m->arena_used = 0;
-    if (m->batch_count)
-        lateness(m, clock_mono_ns());
+    if (m->batch_count) lateness(m, clock_mono_ns());
 }
 
 /* With legs active nothing but the time matters: it asks for more completions than there will be, so packets that come do not wake

@@ -2,7 +2,8 @@
 #include "worker/media_internal.h"
 
 /* One packet of ours: header, payload, send. */
-void leg_packet(struct media *m, struct leg *leg, uint8_t payload_type, bool marker, uint32_t timestamp, const uint8_t *payload, uint32_t bytes)
+void leg_packet(struct media *m, struct leg *leg, uint8_t payload_type, bool marker, uint32_t timestamp, const uint8_t *payload,
+                uint32_t bytes)
 {
     uint8_t *packet = uring_packet(m, RTP_HEADER_BYTES + bytes);
     rtp_header(packet, payload_type, marker, leg->sequence++, timestamp, leg->ssrc);
@@ -28,13 +29,11 @@ static void packet_timed(struct media *m, struct leg *leg, const uint8_t *payloa
 static void packets_joined(struct media *m, struct leg *leg, const uint8_t *payload, uint32_t bytes)
 {
     uint32_t frame = codec_frame_samples(leg->codec), want = bytes * leg->packet_ms / 20;
-    if (!leg->pending && !(leg->pending = malloc(CODEC_PACKET_MAX * 2)))
-        return;
+    if (!leg->pending && !(leg->pending = malloc(CODEC_PACKET_MAX * 2))) return;
     memcpy(leg->pending + leg->pending_bytes, payload, bytes);
     leg->pending_bytes += bytes;
     uint32_t at = 0;
-    for (; want && leg->pending_bytes - at >= want; at += want)
-        packet_timed(m, leg, leg->pending + at, want, frame * leg->packet_ms / 20);
+    for (; want && leg->pending_bytes - at >= want; at += want) packet_timed(m, leg, leg->pending + at, want, frame * leg->packet_ms / 20);
     leg->pending_bytes -= at;
     memmove(leg->pending, leg->pending + at, leg->pending_bytes);
 }
@@ -54,15 +53,13 @@ static void send_collected(struct media *m, struct leg *leg, const int16_t *pcm,
 {
     uint32_t want = leg->codec->rate / 1000 * leg->packet_ms;
     uint8_t payload[1500];
-    if (!leg->pending_pcm && !(leg->pending_pcm = malloc((want + CODEC_FRAME_MAX) * sizeof *pcm)))
-        return;
+    if (!leg->pending_pcm && !(leg->pending_pcm = malloc((want + CODEC_FRAME_MAX) * sizeof *pcm))) return;
     memcpy(leg->pending_pcm + leg->pending_samples, pcm, samples * sizeof *pcm);
     leg->pending_samples += samples;
     uint32_t at = 0;
     for (; leg->pending_samples - at >= want; at += want) {
         int bytes = leg->codec->encode(leg->encoder, leg->pending_pcm + at, want, payload, sizeof payload);
-        if (bytes > 0)
-            packet_timed(m, leg, payload, (uint32_t)bytes, want);
+        if (bytes > 0) packet_timed(m, leg, payload, (uint32_t)bytes, want);
     }
     leg->pending_samples -= at;
     memmove(leg->pending_pcm, leg->pending_pcm + at, leg->pending_samples * sizeof *pcm);
@@ -72,8 +69,7 @@ static void send_pcm(struct media *m, struct leg *leg, const int16_t *pcm)
 {
     uint32_t samples = codec_frame_samples(leg->codec);
     uint8_t payload[CODEC_FRAME_MAX * 2];
-    if (leg->is_virtual)
-        return;
+    if (leg->is_virtual) return;
     if (!leg->sending) {
         leg->timestamp += codec_clock(leg->codec, samples);
         return;
@@ -83,8 +79,7 @@ static void send_pcm(struct media *m, struct leg *leg, const int16_t *pcm)
         return;
     }
     int bytes = leg->codec->encode(leg->encoder, pcm, samples, payload, sizeof payload);
-    if (bytes > 0)
-        leg_send_payload(m, leg, payload, (uint32_t)bytes, samples);
+    if (bytes > 0) leg_send_payload(m, leg, payload, (uint32_t)bytes, samples);
 }
 
 /* --- where the audio comes from ------------------------------------------------------------------------------------- */
@@ -100,15 +95,13 @@ static void take_from(struct leg *leg, int16_t *pcm, const struct leg *from)
 {
     uint32_t frame = codec_frame_samples(leg->codec);
     int16_t scratch[CODEC_FRAME_MAX];
-    if (from->audio)
-        memcpy(pcm, leg_at_rate(leg, from->audio->in, from->codec->rate, scratch), frame * sizeof *pcm);
+    if (from->audio) memcpy(pcm, leg_at_rate(leg, from->audio->in, from->codec->rate, scratch), frame * sizeof *pcm);
 }
 
 static void take_room(struct leg *leg, int16_t *pcm)
 {
     int16_t mixed[160], scratch[CODEC_FRAME_MAX];
-    if (leg->room_deaf)
-        return;
+    if (leg->room_deaf) return;
     mix_minus(mixed, leg->room->sum, leg->room_muted ? NULL : leg->audio->room_in, 160);
     memcpy(pcm, leg_at_rate(leg, mixed, 8000, scratch), codec_frame_samples(leg->codec) * sizeof *pcm);
 }
@@ -131,8 +124,7 @@ static void take_echo(struct leg *leg, int16_t *pcm)
 static void take_target(struct leg *leg, int16_t *pcm)
 {
     struct leg *target = leg->listens_to;
-    if (!target->audio)
-        return;
+    if (!target->audio) return;
     int16_t both[CODEC_FRAME_MAX], scratch[CODEC_FRAME_MAX];
     mix_two(both, target->audio->in, target->audio->out, codec_frame_samples(target->codec));
     memcpy(pcm, leg_at_rate(leg, both, target->codec->rate, scratch), codec_frame_samples(leg->codec) * sizeof *pcm);
@@ -141,11 +133,9 @@ static void take_target(struct leg *leg, int16_t *pcm)
 static void add_whispers(struct leg *leg, int16_t *pcm)
 {
     for (struct leg *listener = leg->listeners; listener; listener = listener->listen_next)
-        if (listener->whisper_target && listener->audio)
-            mix_in(leg, pcm, listener->audio->in, listener->codec->rate);
+        if (listener->whisper_target && listener->audio) mix_in(leg, pcm, listener->audio->in, listener->codec->rate);
     for (struct leg *listener = leg->bridge ? leg->bridge->listeners : NULL; listener; listener = listener->listen_next)
-        if (listener->whisper_partner && listener->audio)
-            mix_in(leg, pcm, listener->audio->in, listener->codec->rate);
+        if (listener->whisper_partner && listener->audio) mix_in(leg, pcm, listener->audio->in, listener->codec->rate);
 }
 
 static void take_noise(struct media *m, struct leg *leg, int16_t *pcm)
@@ -160,8 +150,7 @@ static void gather(struct media *m, struct leg *leg, int16_t *pcm)
     uint32_t frame = codec_frame_samples(leg->codec);
     memset(pcm, 0, frame * sizeof *pcm);
     if (leg->play && play_ready(leg->play)) {
-        if (!play_pcm(m, leg->play, pcm, frame))
-            play_end(m, leg->play, MEDIA_FINISHED);
+        if (!play_pcm(m, leg->play, pcm, frame)) play_end(m, leg->play, MEDIA_FINISHED);
     } else if (leg->bridge) {
         take_from(leg, pcm, leg->bridge);
     } else if (leg->room) {
@@ -174,15 +163,14 @@ static void gather(struct media *m, struct leg *leg, int16_t *pcm)
         take_noise(m, leg, pcm);
     }
     add_whispers(leg, pcm);
-    if (leg->gain_write)
-        mix_gain(pcm, frame, leg->gain_write);
-    if (leg->muted_write)
-        memset(pcm, 0, frame * sizeof *pcm);
+    if (leg->gain_write) mix_gain(pcm, frame, leg->gain_write);
+    if (leg->muted_write) memset(pcm, 0, frame * sizeof *pcm);
 }
 
 static bool needs_gathering(const struct leg *leg)
 {
-    return leg->linear_out || leg->bridge || leg->room || leg->listens_to || leg->echo || leg->comfort_noise || !leg->codec->bytes_per_sample;
+    return leg->linear_out || leg->bridge || leg->room || leg->listens_to || leg->echo || leg->comfort_noise ||
+           !leg->codec->bytes_per_sample;
 }
 
 static void send_silence(struct media *m, struct leg *leg)
@@ -222,13 +210,11 @@ static bool play_as_it_is(const struct leg *leg)
 
 static void leg_housekeeping(struct media *m, struct leg *leg)
 {
-    if (leg->is_virtual)
-        return;
-    if (leg->ticks % 50 == leg->number % 50)
-        broker_totals(m, leg, false);
-    if (leg->ticks % 250 == leg->ssrc % 250)
-        leg_rtcp_send(m, leg, false);
-    if (m->rtp_timeout_ms && leg->media.receive && !leg->silent_reported && m->now_ns - leg->last_packet_ns > m->rtp_timeout_ms * NS_PER_MS) {
+    if (leg->is_virtual) return;
+    if (leg->ticks % 50 == leg->number % 50) broker_totals(m, leg, false);
+    if (leg->ticks % 250 == leg->ssrc % 250) leg_rtcp_send(m, leg, false);
+    if (m->rtp_timeout_ms && leg->media.receive && !leg->silent_reported &&
+        m->now_ns - leg->last_packet_ns > m->rtp_timeout_ms * NS_PER_MS) {
         struct media_event event = { .kind = MEDIA_SILENT, .leg = leg_id(leg) };
         leg->silent_reported = true;
         event_push(m, &event);
@@ -241,8 +227,7 @@ void leg_write(struct media *m, struct leg *leg)
     leg->ticks++;
     leg_housekeeping(m, leg);
     if (leg->digits && digits_tick(m, leg)) {
-        if (leg->audio)
-            memset(leg->audio->out, 0, sizeof leg->audio->out);
+        if (leg->audio) memset(leg->audio->out, 0, sizeof leg->audio->out);
         return;
     }
     if (leg->bridge && leg->bridge->relay_to == leg && !leg->play) {

@@ -1,4 +1,5 @@
-/* Telephone events: six bytes a packet (timestamp step, event, flags, duration). At most two keys per packet, and not more keys than packets. */
+/* Telephone events: six bytes a packet (timestamp step, event, flags, duration). At most two keys per packet, and not more keys than
+ * packets. */
 #include <stdint.h>
 #include <string.h>
 
@@ -19,8 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         now += (data[at + 5] & 0x3F) * 1000000LL;
         int count = rtp_event_packet(&in, &packet, 8000, now, keys);
         CHECK(count >= 0 && count <= 2);
-        for (int i = 0; i < count; i++)
-            CHECK(rtp_event_number(keys[i].digit) >= 0);
+        for (int i = 0; i < count; i++) CHECK(rtp_event_number(keys[i].digit) >= 0);
         found += (uint32_t)count;
         if (rtp_event_idle(&in, 8000, now, &key)) {
             CHECK(rtp_event_number(key.digit) >= 0);

@@ -10,7 +10,7 @@
 struct model {
     uint8_t held[65536]; /* copies put and not yet got, by sequence number */
     uint64_t resets;
-    int last;            /* sequence number got last, −1 = none since the last reset */
+    int last; /* sequence number got last, −1 = none since the last reset */
 };
 
 static void model_get(struct model *model, struct jitter *jitter)
@@ -19,8 +19,7 @@ static void model_get(struct model *model, struct jitter *jitter)
     size_t length;
     uint8_t type;
     enum jitter_result result = jitter_get(jitter, &payload, &length, &type);
-    if (result != JITTER_PACKET)
-        return;
+    if (result != JITTER_PACKET) return;
     CHECK(length == 2);
     uint16_t sequence = (uint16_t)(payload[0] << 8 | payload[1]);
     CHECK(model->held[sequence] == 1);
@@ -39,8 +38,7 @@ static void model_put(struct model *model, struct jitter *jitter, uint16_t seque
         model->last = -1;
         memset(model->held, 0, sizeof model->held);
     }
-    if (!result)
-        model->held[sequence] = 1;
+    if (!result) model->held[sequence] = 1;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

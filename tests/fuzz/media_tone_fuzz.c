@@ -10,12 +10,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char text[256];
     struct tone tone;
-    if (size >= sizeof text)
-        return 0;
+    if (size >= sizeof text) return 0;
     memcpy(text, data, size);
     text[size] = 0;
-    if (tone_render(&tone, text, 8000))
-        return 0;
+    if (tone_render(&tone, text, 8000)) return 0;
     CHECK(tone.samples > 0 && tone.samples <= TONE_SECONDS_MAX * 8000);
     free(tone.pcm);
     return 0;

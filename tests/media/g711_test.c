@@ -14,20 +14,26 @@
 /* G.711 table 2a/2b (µ) and 1a/1b (A): decision values scaled to 16 bit (µ: 14-bit × 4, A: 13-bit × 8). */
 static void mu_law_decodes_to_itu_values(void **state)
 {
-    static const struct { uint8_t code; int16_t value; } known[] = {
-        { 0x80, 32124 }, { 0x00, -32124 }, { 0xFF, 0 }, { 0x7F, 0 }, { 0xFE, 8 }, { 0xF0, 120 }, { 0xEF, 132 }, { 0x8F, 16764 }, { 0xC0, 1884 }, { 0xA0, 7932 },
+    static const struct {
+        uint8_t code;
+        int16_t value;
+    } known[] = {
+        { 0x80, 32124 }, { 0x00, -32124 }, { 0xFF, 0 },     { 0x7F, 0 },    { 0xFE, 8 },
+        { 0xF0, 120 },   { 0xEF, 132 },    { 0x8F, 16764 }, { 0xC0, 1884 }, { 0xA0, 7932 },
     };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        assert_int_equal(g711_ulaw_decode(known[i].code), known[i].value);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) assert_int_equal(g711_ulaw_decode(known[i].code), known[i].value);
 }
 
 static void a_law_decodes_to_itu_values(void **state)
 {
-    static const struct { uint8_t code; int16_t value; } known[] = {
-        { 0xAA, 32256 }, { 0x2A, -32256 }, { 0xD5, 8 }, { 0x55, -8 }, { 0xD4, 24 }, { 0x80, 5504 }, { 0x00, -5504 }, { 0xFF, 848 }, { 0xC5, 264 },
+    static const struct {
+        uint8_t code;
+        int16_t value;
+    } known[] = {
+        { 0xAA, 32256 }, { 0x2A, -32256 }, { 0xD5, 8 },   { 0x55, -8 },  { 0xD4, 24 },
+        { 0x80, 5504 },  { 0x00, -5504 },  { 0xFF, 848 }, { 0xC5, 264 },
     };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        assert_int_equal(g711_alaw_decode(known[i].code), known[i].value);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) assert_int_equal(g711_alaw_decode(known[i].code), known[i].value);
 }
 
 static void every_code_survives_decoding_and_encoding(void **state)
@@ -55,8 +61,7 @@ static void whole_frames_equal_single_samples(void **state)
 {
     int16_t pcm[333], back[333];
     uint8_t mu[333], a[333];
-    for (int i = 0; i < 333; i++)
-        pcm[i] = (int16_t)(i * 197 - 32000);
+    for (int i = 0; i < 333; i++) pcm[i] = (int16_t)(i * 197 - 32000);
     g711_ulaw_encode_all(pcm, mu, 333);
     g711_alaw_encode_all(pcm, a, 333);
     for (int i = 0; i < 333; i++) {
@@ -64,8 +69,7 @@ static void whole_frames_equal_single_samples(void **state)
         assert_int_equal(a[i], g711_alaw_encode(pcm[i]));
     }
     g711_ulaw_decode_all(mu, back, 333);
-    for (int i = 0; i < 333; i++)
-        assert_int_equal(back[i], g711_ulaw_decode(mu[i]));
+    for (int i = 0; i < 333; i++) assert_int_equal(back[i], g711_ulaw_decode(mu[i]));
 }
 
 /* A sine through a codec: signal to noise in dB, the best alignment within 40 ms (codecs with delay). */
@@ -79,8 +83,7 @@ static double codec_snr(const char *name, double hz)
     size_t count = codec->rate, made = 0;
     assert_int_equal(codec->open(&in, codec, NULL, true), 0);
     assert_int_equal(codec->open(&out, codec, NULL, false), 0);
-    for (size_t i = 0; i < count; i++)
-        pcm[i] = (int16_t)(10000 * sin(2 * M_PI * hz * (double)i / codec->rate));
+    for (size_t i = 0; i < count; i++) pcm[i] = (int16_t)(10000 * sin(2 * M_PI * hz * (double)i / codec->rate));
     for (size_t at = 0; at + frame <= count; at += frame) {
         int bytes = codec->encode(in, pcm + at, frame, payload, sizeof payload);
         assert_true(bytes > 0);
@@ -128,9 +131,12 @@ static void codecs_are_found_by_name_type_and_clock(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mu_law_decodes_to_itu_values), cmocka_unit_test(a_law_decodes_to_itu_values),
-        cmocka_unit_test(every_code_survives_decoding_and_encoding), cmocka_unit_test(encoding_errs_by_half_a_step_at_most),
-        cmocka_unit_test(whole_frames_equal_single_samples), cmocka_unit_test(a_sine_keeps_its_shape_through_each_codec),
+        cmocka_unit_test(mu_law_decodes_to_itu_values),
+        cmocka_unit_test(a_law_decodes_to_itu_values),
+        cmocka_unit_test(every_code_survives_decoding_and_encoding),
+        cmocka_unit_test(encoding_errs_by_half_a_step_at_most),
+        cmocka_unit_test(whole_frames_equal_single_samples),
+        cmocka_unit_test(a_sine_keeps_its_shape_through_each_codec),
         cmocka_unit_test(codecs_are_found_by_name_type_and_clock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,9 +71,17 @@ static void broken_packets_are_refused(void **state)
 static void reports_survive_building_and_parsing(void **state)
 {
     uint8_t bytes[RTCP_BYTES_MAX];
-    struct rtcp_report in = { .ssrc = 7, .is_sender = true, .ntp = 0x1122334455667788, .timestamp = 99, .packets = 1000, .octets = 160000,
-                              .has_block = true, .bye = true,
-                              .block = { .ssrc = 42, .fraction_lost = 12, .lost = -5, .highest = 70000, .jitter = 33, .last_sr = 0xABCD, .delay_last_sr = 65536 } };
+    struct rtcp_report in = {
+        .ssrc = 7,
+        .is_sender = true,
+        .ntp = 0x1122334455667788,
+        .timestamp = 99,
+        .packets = 1000,
+        .octets = 160000,
+        .has_block = true,
+        .bye = true,
+        .block = { .ssrc = 42, .fraction_lost = 12, .lost = -5, .highest = 70000, .jitter = 33, .last_sr = 0xABCD, .delay_last_sr = 65536 }
+    };
     struct rtcp_report out;
     int length = rtcp_build(&in, "carillon-test", bytes, sizeof bytes);
     assert_true(length > 0 && length % 4 == 0);
@@ -91,8 +99,7 @@ static void reports_survive_building_and_parsing(void **state)
     assert_int_equal(rtcp_parse(&out, bytes, (size_t)length, 42), 0);
     assert_false(out.is_sender);
     assert_int_equal(rtcp_build(&in, "x", bytes, 20), -ENOSPC);
-    for (int cut = 1; cut < length; cut++)
-        assert_int_equal(rtcp_parse(&out, bytes, (size_t)(length - cut) , 42) == 0 && cut % 4, 0);
+    for (int cut = 1; cut < length; cut++) assert_int_equal(rtcp_parse(&out, bytes, (size_t)(length - cut), 42) == 0 && cut % 4, 0);
 }
 
 /* RFC 3550 §6.4.1, figure 2: the round trip of the RFC's own example is 6.125 s. */
@@ -180,11 +187,9 @@ static void a_long_key_in_segments_counts_once(void **state)
 {
     memset(&in_event, 0, sizeof in_event);
     uint32_t timestamp = 0xFFFF0000; /* and wraps */
-    for (unsigned at = 160; at <= 65440; at += 160)
-        assert_int_equal(event(timestamp, 4, false, at, at / 8), 0);
+    for (unsigned at = 160; at <= 65440; at += 160) assert_int_equal(event(timestamp, 4, false, at, at / 8), 0);
     timestamp += 65440;
-    for (unsigned at = 160; at <= 8000; at += 160)
-        assert_int_equal(event(timestamp, 4, false, at, 8180 + at / 8), 0);
+    for (unsigned at = 160; at <= 8000; at += 160) assert_int_equal(event(timestamp, 4, false, at, 8180 + at / 8), 0);
     assert_int_equal(event(timestamp, 4, true, 8160, 9300), 1);
     assert_int_equal(keys[0].duration, 65440 + 8160);
 }
@@ -234,7 +239,7 @@ static void what_we_send_is_what_we_understand(void **state)
 static struct rtp_packet audio(uint16_t sequence, uint32_t timestamp, uint32_t ssrc)
 {
     static const uint8_t payload[160];
-    return (struct rtp_packet){ .sequence = sequence, .timestamp = timestamp, .ssrc = ssrc, .payload = payload, .payload_bytes = 160 };
+    return (struct rtp_packet) { .sequence = sequence, .timestamp = timestamp, .ssrc = ssrc, .payload = payload, .payload_bytes = 160 };
 }
 
 static void loss_duplicates_and_reordering_are_counted_across_the_wrap(void **state)
@@ -251,8 +256,7 @@ static void loss_duplicates_and_reordering_are_counted_across_the_wrap(void **st
         }
         assert_int_equal(rtp_stats_packet(&stats, &packet, i * 20 * MS, true), i ? RTP_NEW : RTP_RESTARTED);
         sent++;
-        if (i % 100 == 0)
-            assert_int_equal(rtp_stats_packet(&stats, &packet, i * 20 * MS, true), RTP_DUPLICATE);
+        if (i % 100 == 0) assert_int_equal(rtp_stats_packet(&stats, &packet, i * 20 * MS, true), RTP_DUPLICATE);
     }
     assert_int_equal(rtp_stats_expected(&stats), 3000);
     assert_int_equal(rtp_stats_lost(&stats), lost);
@@ -300,8 +304,7 @@ static void jitter_follows_the_rfc(void **state)
         struct rtp_packet packet = audio((uint16_t)i, (uint32_t)i * 160, 1);
         rtp_stats_packet(&stats, &packet, arrival, true);
         double transit = (double)arrival / 1e9 * 8000 - i * 160.0;
-        if (i)
-            model += (fabs(transit - before) - model) / 16;
+        if (i) model += (fabs(transit - before) - model) / 16;
         before = transit;
     }
     assert_true(fabs(rtp_stats_jitter_us(&stats) - model / 8000 * 1e6) < 250);
@@ -334,9 +337,12 @@ static int get(struct jitter *jitter)
     size_t length;
     uint8_t type;
     switch (jitter_get(jitter, &payload, &length, &type)) {
-    case JITTER_PACKET: return payload[0];
-    case JITTER_LOST: return -1;
-    default: return -2;
+    case JITTER_PACKET:
+        return payload[0];
+    case JITTER_LOST:
+        return -1;
+    default:
+        return -2;
     }
 }
 
@@ -348,8 +354,7 @@ static void reordered_packets_come_out_in_order_and_duplicates_once(void **state
     assert_int_equal(put(jitter, 65535, 21, 2), 0);
     assert_int_equal(put(jitter, 65535, 22, 2), -EEXIST);
     assert_int_equal(put(jitter, 1, 60, 4), 0);
-    for (int i = 1; i <= 4; i++)
-        assert_int_equal(get(jitter), i);
+    for (int i = 1; i <= 4; i++) assert_int_equal(get(jitter), i);
     assert_int_equal(get(jitter), -2);
     jitter_free(jitter);
 }
@@ -372,7 +377,10 @@ static void a_lost_packet_is_told_and_one_too_late_refused(void **state)
 static void ten_minutes_of_a_bad_network_keep_their_length(void **state)
 {
     struct jitter *jitter = jitter_new(8000, 160);
-    struct waiting { int64_t at; uint16_t sequence; } queue[64];
+    struct waiting {
+        int64_t at;
+        uint16_t sequence;
+    } queue[64];
     unsigned waiting = 0, played = 0, lost = 0, empty = 0;
     double send = 0;
     uint16_t sequence = 0;
@@ -381,12 +389,11 @@ static void ten_minutes_of_a_bad_network_keep_their_length(void **state)
     for (int64_t tick = 0; tick < 30000; tick++) {
         int64_t now = tick * 20;
         while (send <= (double)now) {
-            if (!burst && rand() % 200 == 0)
-                burst = 4;
+            if (!burst && rand() % 200 == 0) burst = 4;
             if (burst)
                 burst--;
             else if (waiting < 64)
-                queue[waiting++] = (struct waiting){ (int64_t)send + rand() % 80, sequence };
+                queue[waiting++] = (struct waiting) { (int64_t)send + rand() % 80, sequence };
             sequence++;
             sent++;
             send += 20 / 1.0002;
@@ -414,8 +421,7 @@ static void ten_minutes_of_a_bad_network_keep_their_length(void **state)
 static void another_ssrc_or_a_jump_starts_the_buffer_anew(void **state)
 {
     struct jitter *jitter = jitter_new(8000, 160);
-    for (uint16_t i = 0; i < 5; i++)
-        put(jitter, i, i * 20, 1);
+    for (uint16_t i = 0; i < 5; i++) put(jitter, i, i * 20, 1);
     get(jitter);
     struct rtp_packet packet = audio(30000, 7, 2);
     jitter_put(jitter, &packet, 100 * MS);
@@ -431,18 +437,30 @@ static void another_ssrc_or_a_jump_starts_the_buffer_anew(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_packet_survives_building_and_parsing), cmocka_unit_test(extension_contributors_and_padding_are_taken_off),
-        cmocka_unit_test(broken_packets_are_refused), cmocka_unit_test(reports_survive_building_and_parsing),
-        cmocka_unit_test(the_round_trip_of_the_rfcs_example_is_right), cmocka_unit_test(ntp_time_counts_from_1900),
-        cmocka_unit_test(a_key_with_three_ends_counts_once), cmocka_unit_test(one_end_alone_is_a_key),
-        cmocka_unit_test(a_key_whose_ends_are_lost_counts_when_the_next_begins), cmocka_unit_test(a_key_whose_ends_are_lost_counts_after_100_ms),
-        cmocka_unit_test(the_same_key_twice_counts_twice), cmocka_unit_test(a_long_key_in_segments_counts_once),
-        cmocka_unit_test(durations_of_other_clocks_are_told_at_8_khz), cmocka_unit_test(what_is_no_key_is_nothing),
-        cmocka_unit_test(what_we_send_is_what_we_understand), cmocka_unit_test(loss_duplicates_and_reordering_are_counted_across_the_wrap),
-        cmocka_unit_test(a_packet_that_comes_late_is_not_lost), cmocka_unit_test(another_ssrc_starts_anew_and_totals_go_on),
-        cmocka_unit_test(jitter_follows_the_rfc), cmocka_unit_test(mos_falls_with_loss_and_delay),
-        cmocka_unit_test(reordered_packets_come_out_in_order_and_duplicates_once), cmocka_unit_test(a_lost_packet_is_told_and_one_too_late_refused),
-        cmocka_unit_test(ten_minutes_of_a_bad_network_keep_their_length), cmocka_unit_test(another_ssrc_or_a_jump_starts_the_buffer_anew),
+        cmocka_unit_test(a_packet_survives_building_and_parsing),
+        cmocka_unit_test(extension_contributors_and_padding_are_taken_off),
+        cmocka_unit_test(broken_packets_are_refused),
+        cmocka_unit_test(reports_survive_building_and_parsing),
+        cmocka_unit_test(the_round_trip_of_the_rfcs_example_is_right),
+        cmocka_unit_test(ntp_time_counts_from_1900),
+        cmocka_unit_test(a_key_with_three_ends_counts_once),
+        cmocka_unit_test(one_end_alone_is_a_key),
+        cmocka_unit_test(a_key_whose_ends_are_lost_counts_when_the_next_begins),
+        cmocka_unit_test(a_key_whose_ends_are_lost_counts_after_100_ms),
+        cmocka_unit_test(the_same_key_twice_counts_twice),
+        cmocka_unit_test(a_long_key_in_segments_counts_once),
+        cmocka_unit_test(durations_of_other_clocks_are_told_at_8_khz),
+        cmocka_unit_test(what_is_no_key_is_nothing),
+        cmocka_unit_test(what_we_send_is_what_we_understand),
+        cmocka_unit_test(loss_duplicates_and_reordering_are_counted_across_the_wrap),
+        cmocka_unit_test(a_packet_that_comes_late_is_not_lost),
+        cmocka_unit_test(another_ssrc_starts_anew_and_totals_go_on),
+        cmocka_unit_test(jitter_follows_the_rfc),
+        cmocka_unit_test(mos_falls_with_loss_and_delay),
+        cmocka_unit_test(reordered_packets_come_out_in_order_and_duplicates_once),
+        cmocka_unit_test(a_lost_packet_is_told_and_one_too_late_refused),
+        cmocka_unit_test(ten_minutes_of_a_bad_network_keep_their_length),
+        cmocka_unit_test(another_ssrc_or_a_jump_starts_the_buffer_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

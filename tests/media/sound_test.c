@@ -65,7 +65,11 @@ static double frequency(const int16_t *pcm, size_t count, double rate)
 
 static void tone_lengths(void **state)
 {
-    static const struct { const char *script; size_t ms; int loops; } cases[] = {
+    static const struct {
+        const char *script;
+        size_t ms;
+        int loops;
+    } cases[] = {
         { "%(1000,500,440)", 1500, 1 },
         { "%(2000,4000,440,480)", 6000, 1 },
         { "%(500,500,480,620);loops=3", 1000, 3 },
@@ -95,18 +99,31 @@ static void a_tone_has_its_frequency_and_level(void **state)
     assert_int_equal(tone_render(&tone, "v=-7;%(1000,500,440)", 8000), 0);
     assert_true(fabs(frequency(tone.pcm, 8000, 8000) - 440) < 0.5);
     int peak = 0;
-    for (int i = 0; i < 8000; i++)
-        peak = abs(tone.pcm[i]) > peak ? abs(tone.pcm[i]) : peak;
+    for (int i = 0; i < 8000; i++) peak = abs(tone.pcm[i]) > peak ? abs(tone.pcm[i]) : peak;
     assert_in_range(peak, 10100, 10250); /* libteletone: 10^((−7 − 6.16)/20) · 32767 · √2 */
-    for (int i = 8000; i < 12000; i++)
-        assert_int_equal(tone.pcm[i], 0);
+    for (int i = 8000; i < 12000; i++) assert_int_equal(tone.pcm[i], 0);
     free(tone.pcm);
 }
 
 static void broken_tones_are_refused(void **state)
 {
-    static const char *const scripts[] = { "", ";;;", "%(", "%()", "%(100)", "%(100,100", "%(a,b,c)", "hello world", "%(100,0,0)", "%(1000,1000)",
-                                           "1(20)", "%", "v=-7", "%(1e99,0,440)", "L=1000000;%(1000,0,440)", "l=999999;%(1000,0,440)", "%(nan,0,440)" };
+    static const char *const scripts[] = { "",
+                                           ";;;",
+                                           "%(",
+                                           "%()",
+                                           "%(100)",
+                                           "%(100,100",
+                                           "%(a,b,c)",
+                                           "hello world",
+                                           "%(100,0,0)",
+                                           "%(1000,1000)",
+                                           "1(20)",
+                                           "%",
+                                           "v=-7",
+                                           "%(1e99,0,440)",
+                                           "L=1000000;%(1000,0,440)",
+                                           "l=999999;%(1000,0,440)",
+                                           "%(nan,0,440)" };
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
         struct tone tone;
         assert_true(tone_render(&tone, scripts[i], 8000) < 0);
@@ -131,8 +148,7 @@ static void files_are_mixed_down_and_resampled(void **state)
     fclose(text);
     assert_int_equal(audio_file_read(&audio, file("text.wav"), 8000), -EINVAL);
     FILE *raw = fopen(file("raw.PCMU"), "w");
-    for (int i = 0; i < 4000; i++)
-        fputc(0x80, raw);
+    for (int i = 0; i < 4000; i++) fputc(0x80, raw);
     fclose(raw);
     assert_int_equal(audio_file_read(&audio, file("raw.PCMU"), 8000), 0);
     assert_int_equal(audio.samples, 4000);
@@ -210,7 +226,8 @@ static void playlists_name_all_kinds_of_sources(void **state)
     assert_int_equal(playlist_open(&list, cache, "one", pcmu, directory), 0); /* no suffix, relative */
     assert_int_equal(list->count, 1);
     playlist_close(list);
-    snprintf(text, sizeof text, "file_string://%s!silence_stream://250!%s!%s!tone_stream://%%(100,0,440)", file("one.wav"), file("missing.wav"), file("two.wav"));
+    snprintf(text, sizeof text, "file_string://%s!silence_stream://250!%s!%s!tone_stream://%%(100,0,440)", file("one.wav"),
+             file("missing.wav"), file("two.wav"));
     assert_int_equal(playlist_open(&list, cache, text, pcmu, directory), 0);
     assert_int_equal(list->count, 4);
     assert_int_equal(list->samples, 8000 + 2000 + 4000 + 800);
@@ -243,8 +260,7 @@ static void stateful_codecs_have_one_frame_per_20_ms(void **state)
     prompt_cache_new(&cache, 1 << 20);
     assert_int_equal(prompt_get(cache, file("wide.wav"), codec_find("G722", 0), &prompt), 0);
     assert_int_equal(prompt->frames, 51);
-    for (uint32_t i = 0; i < 51; i++)
-        assert_int_equal(prompt_frame(prompt, i * 320, &bytes), 160);
+    for (uint32_t i = 0; i < 51; i++) assert_int_equal(prompt_frame(prompt, i * 320, &bytes), 160);
     assert_int_equal(prompt_frame(prompt, 51 * 320, &bytes), 0);
     prompt_release(prompt);
     assert_int_equal(prompt_get(cache, file("wide.wav"), codec_find("opus", 0), &prompt), 0);
@@ -260,11 +276,9 @@ static void record_frames(struct recorder *recorder, int frames, int rate)
     int16_t pcm[960];
     static int at;
     for (int frame = 0; frame < frames; frame++) {
-        for (int i = 0; i < rate / 50; i++)
-            pcm[i] = (int16_t)(8000 * sin(2 * M_PI * 500 * at++ / rate));
+        for (int i = 0; i < rate / 50; i++) pcm[i] = (int16_t)(8000 * sin(2 * M_PI * 500 * at++ / rate));
         assert_true(recorder_push(recorder, pcm, pcm, (size_t)rate / 50));
-        if (frame % 10 == 9)
-            recorder_work(recorder);
+        if (frame % 10 == 9) recorder_work(recorder);
     }
 }
 
@@ -282,7 +296,7 @@ static struct recorder_result record_one(const struct recorder_params *params, i
 
 static void a_recording_has_the_length_of_what_was_pushed(void **state)
 {
-    struct recorder_result result = record_one(&(struct recorder_params){ .path = file("r.wav"), .title = "a call" }, 500, 8000);
+    struct recorder_result result = record_one(&(struct recorder_params) { .path = file("r.wav"), .title = "a call" }, 500, 8000);
     struct audio audio;
     assert_int_equal(result.error, 0);
     assert_int_equal(result.samples, 80000);
@@ -296,30 +310,30 @@ static void each_suffix_makes_its_format(void **state)
 {
     static const char *const names[] = { "x.wav", "x.flac", "x.ogg", "x.PCMU", "x.PCMA", "x.raw", "x.au", "x.gsm", "x.mp3" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        struct recorder_result result = record_one(&(struct recorder_params){ .path = file(names[i]), .file_rate = 0 }, 50, 8000);
+        struct recorder_result result = record_one(&(struct recorder_params) { .path = file(names[i]), .file_rate = 0 }, 50, 8000);
         assert_int_equal(result.error, 0);
         assert_int_equal(result.samples, 8000);
         assert_true(result.bytes > 200);
     }
-    assert_int_equal(record_one(&(struct recorder_params){ .path = file("x.xyz") }, 5, 8000).error, -EINVAL);
-    assert_true(record_one(&(struct recorder_params){ .path = "/nowhere/x.wav" }, 5, 8000).error < 0);
+    assert_int_equal(record_one(&(struct recorder_params) { .path = file("x.xyz") }, 5, 8000).error, -EINVAL);
+    assert_true(record_one(&(struct recorder_params) { .path = "/nowhere/x.wav" }, 5, 8000).error < 0);
 }
 
 static void recordings_are_appended_resampled_deleted_and_cut(void **state)
 {
     struct recorder_result result;
-    record_one(&(struct recorder_params){ .path = file("a.wav") }, 50, 8000);
-    result = record_one(&(struct recorder_params){ .path = file("a.wav"), .append = true }, 50, 8000);
+    record_one(&(struct recorder_params) { .path = file("a.wav") }, 50, 8000);
+    result = record_one(&(struct recorder_params) { .path = file("a.wav"), .append = true }, 50, 8000);
     assert_int_equal(result.samples, 8000);
     assert_int_equal(result.bytes, 44 + 2 * 16000);
-    result = record_one(&(struct recorder_params){ .path = file("b.wav"), .file_rate = 16000, .stereo = true }, 50, 8000);
+    result = record_one(&(struct recorder_params) { .path = file("b.wav"), .file_rate = 16000, .stereo = true }, 50, 8000);
     assert_int_equal(result.rate, 16000);
     assert_in_range(result.samples, 15900, 16010);
-    result = record_one(&(struct recorder_params){ .path = file("c.wav"), .min_ms = 2000 }, 50, 8000);
+    result = record_one(&(struct recorder_params) { .path = file("c.wav"), .min_ms = 2000 }, 50, 8000);
     assert_true(result.deleted);
     assert_int_equal(access(file("c.wav"), F_OK), -1);
 
-    struct recorder *recorder = recorder_new(&(struct recorder_params){ .path = file("d.wav") });
+    struct recorder *recorder = recorder_new(&(struct recorder_params) { .path = file("d.wav") });
     recorder_begin(recorder, 8000);
     record_frames(recorder, 50, 8000);
     recorder_truncate(recorder);
@@ -332,12 +346,11 @@ static void recordings_are_appended_resampled_deleted_and_cut(void **state)
 
 static void a_slow_disk_loses_whole_frames_and_counts_them(void **state)
 {
-    struct recorder *recorder = recorder_new(&(struct recorder_params){ .path = file("slow.wav") });
+    struct recorder *recorder = recorder_new(&(struct recorder_params) { .path = file("slow.wav") });
     int16_t pcm[160] = { 0 };
     unsigned lost = 0;
     recorder_begin(recorder, 8000);
-    for (int i = 0; i < 1000; i++)
-        lost += !recorder_push(recorder, pcm, NULL, 160);
+    for (int i = 0; i < 1000; i++) lost += !recorder_push(recorder, pcm, NULL, 160);
     recorder_finish(recorder);
     assert_true(recorder_work(recorder));
     assert_true(lost > 700);
@@ -358,14 +371,12 @@ static void the_mixer_equals_the_plain_one_bit_for_bit(void **state)
     for (int round = 0; round < 50; round++) {
         int32_t sum[SAMPLES] = { 0 };
         for (int p = 0; p < PARTIES; p++) {
-            for (int i = 0; i < SAMPLES; i++)
-                in[p][i] = (int16_t)(round % 3 ? rand() : rand() % 2 ? 32767 : -32768);
+            for (int i = 0; i < SAMPLES; i++) in[p][i] = (int16_t)(round % 3 ? rand() : rand() % 2 ? 32767 : -32768);
             ins[p] = in[p];
             plains[p] = plain[p];
             mix_add(sum, in[p], SAMPLES);
         }
-        for (int p = 0; p < PARTIES; p++)
-            mix_minus(out[p], sum, in[p], SAMPLES);
+        for (int p = 0; p < PARTIES; p++) mix_minus(out[p], sum, in[p], SAMPLES);
         mix_reference(plains, ins, PARTIES, SAMPLES);
         assert_memory_equal(out, plain, sizeof out);
     }
@@ -395,8 +406,7 @@ static void digits_made_are_digits_heard(void **state)
     for (const char *digit = all; *digit; digit++) {
         int16_t pcm[160];
         assert_int_equal(dtmf_out_digit(out, *digit, 80, 60), 0);
-        while (dtmf_out_make(out, pcm, 160))
-            count += dtmf_in_hear(in, pcm, 160, heard + count, sizeof heard - count);
+        while (dtmf_out_make(out, pcm, 160)) count += dtmf_in_hear(in, pcm, 160, heard + count, sizeof heard - count);
     }
     assert_string_equal(heard, all);
     assert_int_equal(dtmf_out_digit(out, 'x', 80, 60), -EINVAL);
@@ -411,8 +421,7 @@ static bool tone_heard(const char *script, const uint32_t *hz, uint32_t count)
     unsigned heard = 0;
     assert_int_equal(tone_render(&tone, script, 8000), 0);
     tone_detect_init(&detect, 8000, hz, count, 5);
-    for (size_t at = 0; at + 160 <= tone.samples; at += 160)
-        heard += tone_detect_hear(&detect, tone.pcm + at, 160);
+    for (size_t at = 0; at + 160 <= tone.samples; at += 160) heard += tone_detect_hear(&detect, tone.pcm + at, 160);
     free(tone.pcm);
     assert_true(heard <= 1);
     return heard;
@@ -432,8 +441,7 @@ static void tones_are_told_apart(void **state)
 static void energy_is_counted_as_freeswitch_counts_it(void **state)
 {
     int16_t pcm[320];
-    for (int i = 0; i < 320; i++)
-        pcm[i] = (int16_t)(i % 2 ? 300 : -300);
+    for (int i = 0; i < 320; i++) pcm[i] = (int16_t)(i % 2 ? 300 : -300);
     assert_int_equal(energy_score(pcm, 160, 8000), 300);
     assert_int_equal(energy_score(pcm, 320, 16000), 600);
 }
@@ -443,8 +451,7 @@ static void resampling_keeps_length_and_frequency(void **state)
     static int16_t in[48000];
     int16_t *out;
     size_t count;
-    for (int i = 0; i < 48000; i++)
-        in[i] = (int16_t)(10000 * sin(2 * M_PI * 700 * i / 48000));
+    for (int i = 0; i < 48000; i++) in[i] = (int16_t)(10000 * sin(2 * M_PI * 700 * i / 48000));
     assert_int_equal(resample_all(in, 48000, 48000, 8000, &out, &count), 0);
     assert_int_equal(count, 8000);
     assert_true(fabs(frequency(out, 8000, 8000) - 700) < 1);
@@ -467,14 +474,24 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tone_lengths), cmocka_unit_test(a_tone_has_its_frequency_and_level), cmocka_unit_test(broken_tones_are_refused),
-        cmocka_unit_test(files_are_mixed_down_and_resampled), cmocka_unit_test(a_prompt_is_loaded_once_and_again_when_its_file_changed),
-        cmocka_unit_test(the_cache_is_bounded_and_keeps_what_is_used), cmocka_unit_test(playlists_name_all_kinds_of_sources),
-        cmocka_unit_test(stateful_codecs_have_one_frame_per_20_ms), cmocka_unit_test(a_recording_has_the_length_of_what_was_pushed),
-        cmocka_unit_test(each_suffix_makes_its_format), cmocka_unit_test(recordings_are_appended_resampled_deleted_and_cut),
-        cmocka_unit_test(a_slow_disk_loses_whole_frames_and_counts_them), cmocka_unit_test(the_mixer_equals_the_plain_one_bit_for_bit),
-        cmocka_unit_test(gain_steps_are_freeswitchs), cmocka_unit_test(digits_made_are_digits_heard), cmocka_unit_test(tones_are_told_apart),
-        cmocka_unit_test(energy_is_counted_as_freeswitch_counts_it), cmocka_unit_test(resampling_keeps_length_and_frequency),
+        cmocka_unit_test(tone_lengths),
+        cmocka_unit_test(a_tone_has_its_frequency_and_level),
+        cmocka_unit_test(broken_tones_are_refused),
+        cmocka_unit_test(files_are_mixed_down_and_resampled),
+        cmocka_unit_test(a_prompt_is_loaded_once_and_again_when_its_file_changed),
+        cmocka_unit_test(the_cache_is_bounded_and_keeps_what_is_used),
+        cmocka_unit_test(playlists_name_all_kinds_of_sources),
+        cmocka_unit_test(stateful_codecs_have_one_frame_per_20_ms),
+        cmocka_unit_test(a_recording_has_the_length_of_what_was_pushed),
+        cmocka_unit_test(each_suffix_makes_its_format),
+        cmocka_unit_test(recordings_are_appended_resampled_deleted_and_cut),
+        cmocka_unit_test(a_slow_disk_loses_whole_frames_and_counts_them),
+        cmocka_unit_test(the_mixer_equals_the_plain_one_bit_for_bit),
+        cmocka_unit_test(gain_steps_are_freeswitchs),
+        cmocka_unit_test(digits_made_are_digits_heard),
+        cmocka_unit_test(tones_are_told_apart),
+        cmocka_unit_test(energy_is_counted_as_freeswitch_counts_it),
+        cmocka_unit_test(resampling_keeps_length_and_frequency),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -26,8 +26,8 @@
 #include "media/rtp_event.h"
 #include "worker/media_port.h"
 
-#define SLOTS 32u
-#define PORT 46000
+#define SLOTS       32u
+#define PORT        46000
 #define EVENTS_KEPT 512
 
 static struct segment *segment;
@@ -40,8 +40,7 @@ static uint32_t generations[SLOTS];
 
 static void on_event(void *context, const struct media_event *event)
 {
-    if (kept_count < EVENTS_KEPT)
-        kept[kept_count++] = *event;
+    if (kept_count < EVENTS_KEPT) kept[kept_count++] = *event;
 }
 
 /* --- far end ------------------------------------------------------------------------------------------------------ */
@@ -88,7 +87,9 @@ static void far_free(struct far *far)
 static void far_send(struct far *far, uint8_t type, bool marker, uint32_t timestamp, const void *payload, size_t length)
 {
     uint8_t packet[1500];
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)(PORT + 2 * far->slot)), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons((uint16_t)(PORT + 2 * far->slot)),
+                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     rtp_header(packet, type, marker, far->sequence++, timestamp, far->ssrc);
     memcpy(packet + 12, payload, length);
     assert_int_equal(sendto(far->fd, packet, 12 + length, 0, (struct sockaddr *)&to, sizeof to), (ssize_t)(12 + length));
@@ -103,8 +104,7 @@ static void far_take(struct far *far)
         assert_int_equal(rtp_parse(&rtp, packet, (size_t)length), 0);
         if (far->received) {
             far->gaps += (uint16_t)(rtp.sequence - far->last.sequence) != 1;
-            if (rtp.payload_type == 0 && far->last.payload_type == 0)
-                far->odd_steps += rtp.timestamp - far->last.timestamp != 160;
+            if (rtp.payload_type == 0 && far->last.payload_type == 0) far->odd_steps += rtp.timestamp - far->last.timestamp != 160;
         } else {
             far->first = rtp;
             far->first_ns = clock_mono_ns();
@@ -133,8 +133,15 @@ static void broker_media(uint32_t slot, uint16_t far_port, const char *codec, ui
     slot_call_write_begin(at);
     at->call.generation = generations[slot];
     at->call.state = SLOT_MEDIA;
-    at->call.media = (struct slot_media){ .payload_type = type, .receive_payload_type = type, .event_payload_type = event_type, .ptime_ms = 20,
-                                          .clock_rate = 8000, .channels = 1, .send = true, .receive = true, .nat = nat };
+    at->call.media = (struct slot_media) { .payload_type = type,
+                                           .receive_payload_type = type,
+                                           .event_payload_type = event_type,
+                                           .ptime_ms = 20,
+                                           .clock_rate = 8000,
+                                           .channels = 1,
+                                           .send = true,
+                                           .receive = true,
+                                           .nat = nat };
     strcpy(at->call.media.codec, codec);
     struct sockaddr_in *remote = (struct sockaddr_in *)&at->call.media.remote;
     remote->sin_family = AF_INET;
@@ -148,13 +155,10 @@ static struct media_leg call_start(uint32_t slot, const struct far *far)
     generations[slot]++;
     broker_media(slot, far->port, "PCMU", 0, false, 101);
     broker_push(slot, RING_MEDIA_START);
-    return (struct media_leg){ slot, generations[slot] };
+    return (struct media_leg) { slot, generations[slot] };
 }
 
-static void step(int64_t ns)
-{
-    loop_step(loop, ns);
-}
+static void step(int64_t ns) { loop_step(loop, ns); }
 
 static const struct media_event *event_find(enum media_event_kind kind, uint64_t operation, uint32_t leg)
 {
@@ -165,16 +169,15 @@ static const struct media_event *event_find(enum media_event_kind kind, uint64_t
 }
 
 /* Runs the loop and the far ends until the event is there. */
-static const struct media_event *event_wait(enum media_event_kind kind, uint64_t operation, uint32_t leg, int ms, struct far *a, struct far *b)
+static const struct media_event *event_wait(enum media_event_kind kind, uint64_t operation, uint32_t leg, int ms, struct far *a,
+                                            struct far *b)
 {
     int64_t until = clock_mono_ns() + ms * NS_PER_MS;
     const struct media_event *event;
     while (!(event = event_find(kind, operation, leg)) && clock_mono_ns() < until) {
         step(2 * NS_PER_MS);
-        if (a)
-            far_take(a);
-        if (b)
-            far_take(b);
+        if (a) far_take(a);
+        if (b) far_take(b);
     }
     return event;
 }
@@ -184,10 +187,8 @@ static void run_ms(int ms, struct far *a, struct far *b)
     int64_t until = clock_mono_ns() + ms * NS_PER_MS;
     while (clock_mono_ns() < until) {
         step(2 * NS_PER_MS);
-        if (a)
-            far_take(a);
-        if (b)
-            far_take(b);
+        if (a) far_take(a);
+        if (b) far_take(b);
     }
 }
 
@@ -196,8 +197,7 @@ static void ring_taken(void)
 {
     struct ring_record record;
     int64_t until = clock_mono_ns() + 2 * NS_PER_S;
-    while (!ring_peek(segment_ring_up(segment, 0), &record) && clock_mono_ns() < until)
-        usleep(500);
+    while (!ring_peek(segment_ring_up(segment, 0), &record) && clock_mono_ns() < until) usleep(500);
     ring_pop(segment_ring_up(segment, 0));
 }
 
@@ -207,8 +207,7 @@ static void call_stop(struct media_leg leg, struct slot_totals *totals)
     int64_t until = clock_mono_ns() + 2 * NS_PER_S;
     broker_push(leg.number, RING_MEDIA_STOP);
     assert_non_null(event_wait(MEDIA_ENDED, 0, leg.number, 2000, NULL, NULL));
-    while (!ring_peek(segment_ring_up(segment, 0), &record) && clock_mono_ns() < until)
-        usleep(500);
+    while (!ring_peek(segment_ring_up(segment, 0), &record) && clock_mono_ns() < until) usleep(500);
     assert_int_equal(record.kind, RING_RELEASED);
     assert_int_equal(record.slot, leg.number);
     assert_int_equal(record.generation, leg.generation);
@@ -282,8 +281,7 @@ static void a_played_sine_arrives_with_its_frequency_and_reports_its_length(void
     assert_int_equal(far->gaps, 0);
     assert_int_equal(far->odd_steps, 0);
     unsigned from = 0;
-    while (from < far->heard_count && far->heard[from] == 0)
-        from++;
+    while (from < far->heard_count && far->heard[from] == 0) from++;
     assert_true(far->heard_count - from > 7500);
     assert_true(fabs(frequency(far->heard + from, 7500) - 440) < 1.0);
     call_stop(leg, &totals);
@@ -329,8 +327,7 @@ static void digits_come_in_once_and_go_out_with_three_ends(void **state)
     assert_int_equal(digit->duration, 480);
     run_ms(100, far, NULL);
     unsigned digits = 0;
-    for (unsigned i = 0; i < kept_count; i++)
-        digits += kept[i].kind == MEDIA_DIGIT;
+    for (unsigned i = 0; i < kept_count; i++) digits += kept[i].kind == MEDIA_DIGIT;
     assert_int_equal(digits, 1);
 
     media_send_digits(port, leg, 90, "1#", 100);
@@ -350,14 +347,12 @@ static void far_talks(struct far *far, struct far *other, int frames, double hz)
     int64_t next = clock_mono_ns();
     uint8_t payload[160];
     for (int frame = 0; frame < frames; frame++, next += 20 * NS_PER_MS) {
-        for (int i = 0; i < 160; i++)
-            payload[i] = g711_ulaw_encode((int16_t)(9000 * sin(2 * M_PI * hz * (frame * 160 + i) / 8000)));
+        for (int i = 0; i < 160; i++) payload[i] = g711_ulaw_encode((int16_t)(9000 * sin(2 * M_PI * hz * (frame * 160 + i) / 8000)));
         far_send(far, 0, frame == 0, far->timestamp += 160, payload, 160);
         while (clock_mono_ns() < next + 20 * NS_PER_MS) {
             step(2 * NS_PER_MS);
             far_take(far);
-            if (other)
-                far_take(other);
+            if (other) far_take(other);
         }
     }
 }
@@ -382,7 +377,7 @@ static void a_recording_holds_what_the_far_end_said(void **state)
     int channels;
     struct media_leg leg = call_start(5, far);
     snprintf(path, sizeof path, "%s/record.wav", directory);
-    media_record(port, leg, 91, &(struct record_params){ .path = path, .read = true });
+    media_record(port, leg, 91, &(struct record_params) { .path = path, .read = true });
     far_talks(far, NULL, 100, 700);
     media_stop(port, 91);
     const struct media_event *done = event_wait(MEDIA_DONE, 91, 5, 2000, far, NULL);
@@ -408,18 +403,18 @@ static void a_recording_ends_at_its_limit_and_on_silence(void **state)
     char path[96];
     struct media_leg leg = call_start(6, far);
     snprintf(path, sizeof path, "%s/limit.wav", directory);
-    media_record(port, leg, 92, &(struct record_params){ .path = path, .read = true, .limit_ms = 500 });
+    media_record(port, leg, 92, &(struct record_params) { .path = path, .read = true, .limit_ms = 500 });
     const struct media_event *done = event_wait(MEDIA_DONE, 92, 6, 2000, far, NULL);
     assert_non_null(done);
     assert_int_equal(done->reason, MEDIA_LIMIT);
     assert_int_equal(done->ms, 500);
     snprintf(path, sizeof path, "%s/silence.wav", directory);
-    media_record(port, leg, 93, &(struct record_params){ .path = path, .read = true, .silence_threshold = 200, .silence_ms = 600 });
+    media_record(port, leg, 93, &(struct record_params) { .path = path, .read = true, .silence_threshold = 200, .silence_ms = 600 });
     done = event_wait(MEDIA_DONE, 93, 6, 2000, far, NULL);
     assert_non_null(done);
     assert_int_equal(done->reason, MEDIA_SILENCE);
     assert_in_range(done->ms, 580, 640);
-    media_record(port, leg, 94, &(struct record_params){ .path = "/nowhere/x.wav", .read = true });
+    media_record(port, leg, 94, &(struct record_params) { .path = "/nowhere/x.wav", .read = true });
     done = event_wait(MEDIA_DONE, 94, 6, 2000, far, NULL);
     assert_non_null(done);
     assert_int_equal(done->reason, MEDIA_CANNOT_OPEN);
@@ -468,7 +463,7 @@ static void a_bridge_that_is_recorded_still_passes_audio_and_keeps_both_sides(vo
     snprintf(path, sizeof path, "%s/stereo.wav", directory);
     assert_non_null(event_wait(MEDIA_STARTED, 0, 19, 1000, a, b));
     media_bridge(port, left, right);
-    media_record(port, left, 95, &(struct record_params){ .path = path, .read = true, .write = true, .stereo = true });
+    media_record(port, left, 95, &(struct record_params) { .path = path, .read = true, .write = true, .stereo = true });
     run_ms(60, a, b);
     b->heard_count = 0;
     far_talks(a, b, 75, 600);
@@ -510,7 +505,7 @@ static void a_leg_that_ends_ends_its_operations_first(void **state)
     struct media_leg leg = call_start(10, far);
     snprintf(path, sizeof path, "%s/cut.wav", directory);
     media_play(port, leg, 97, "silence_stream://-1", 0, 0);
-    media_record(port, leg, 98, &(struct record_params){ .path = path, .read = true });
+    media_record(port, leg, 98, &(struct record_params) { .path = path, .read = true });
     run_ms(300, far, NULL);
     broker_push(10, RING_MEDIA_STOP);
     assert_non_null(event_wait(MEDIA_ENDED, 0, 10, 2000, far, NULL));
@@ -560,7 +555,7 @@ static void loopback_legs_hear_each_other_and_pass_digits(void **state)
     media_leg_open(port, &b);
     struct media_leg left = { a, 1 }, right = { b, 1 };
     media_leg_join(port, left, right);
-    media_record(port, right, 100, &(struct record_params){ .path = path, .read = true });
+    media_record(port, right, 100, &(struct record_params) { .path = path, .read = true });
     media_play(port, left, 101, sine, 0, 0);
     assert_non_null(event_wait(MEDIA_DONE, 101, a, 3000, NULL, NULL));
     media_send_digits(port, left, 102, "42", 100);
@@ -571,8 +566,7 @@ static void loopback_legs_hear_each_other_and_pass_digits(void **state)
     media_stop(port, 100);
     assert_non_null(event_wait(MEDIA_DONE, 100, b, 2000, NULL, NULL));
     unsigned count = recording_read(path, pcm, 8000 * 10, &channels), from = 0;
-    while (from < count && abs(pcm[from]) < 500)
-        from++;
+    while (from < count && abs(pcm[from]) < 500) from++;
     assert_true(fabs(frequency(pcm + from, 7000) - 440) < 2);
     media_leg_close(port, left);
     media_leg_close(port, right);
@@ -653,8 +647,7 @@ static void a_room_mixes_everybody_but_oneself(void **state)
     far_talks(a, b, 60, 500);
     assert_true(fabs(frequency(b->heard + 1600, 6000) - 500) < 2);
     int loud = 0;
-    for (unsigned i = 0; i < a->heard_count; i++)
-        loud += abs(a->heard[i]) > 200;
+    for (unsigned i = 0; i < a->heard_count; i++) loud += abs(a->heard[i]) > 200;
     assert_int_equal(loud, 0);
     call_stop(left, &totals);
     call_stop(right, &totals);
@@ -701,8 +694,8 @@ static void in_band_digits_are_sent_and_detected(void **state)
     media_leg_open(port, &b);
     struct media_leg left = { a, 1 }, right = { b, 1 };
     media_leg_join(port, left, right);
-    media_detect(port, right, 120, &(struct detect_params){ .what = DETECT_INBAND_DIGITS });
-    media_detect(port, right, 121, &(struct detect_params){ .what = DETECT_TONE, .hz = { 1004 }, .hits = 3 });
+    media_detect(port, right, 120, &(struct detect_params) { .what = DETECT_INBAND_DIGITS });
+    media_detect(port, right, 121, &(struct detect_params) { .what = DETECT_TONE, .hz = { 1004 }, .hits = 3 });
     media_play(port, left, 122, "tone_stream://8;%(500,200,1004)", 0, 0);
     assert_non_null(event_wait(MEDIA_DONE, 122, a, 3000, NULL, NULL));
     run_ms(100, NULL, NULL);
@@ -741,10 +734,15 @@ static int setup(void **state)
         fprintf(stderr, "%s\n", buf_text(&error));
         return -1;
     }
-    if (loop_new(&loop))
-        return -1;
-    struct media_params media = { .segment = segment, .worker = 0, .sounds_dir = directory, .addresses = addresses, .port_first = PORT,
-                                  .port_last = PORT + 2 * SLOTS - 1, .cpu = -1, .realtime = true };
+    if (loop_new(&loop)) return -1;
+    struct media_params media = { .segment = segment,
+                                  .worker = 0,
+                                  .sounds_dir = directory,
+                                  .addresses = addresses,
+                                  .port_first = PORT,
+                                  .port_last = PORT + 2 * SLOTS - 1,
+                                  .cpu = -1,
+                                  .realtime = true };
     return media_port_start(&port, &media, loop, on_event, NULL);
 }
 
