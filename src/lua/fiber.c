@@ -100,13 +100,11 @@ static void fiber_resume(struct engine *engine, struct fiber *fiber) {
     fiber->suspending = fiber->waiting = false;
     engine->running = fiber;
     engine->charged = fiber->script ? fiber->script->meter : &engine->meter;
-    engine->serial++;
     basetypes_switch(engine, fiber->script);
     if (fiber->killed || fiber->collected) preempt_arm(engine, 1);
     status = lua_resume(fiber->L, arguments);
     engine->charged = &engine->meter;
     engine->running = NULL;
-    engine->serial++;
     if (status != LUA_YIELD)
         fiber_over(fiber, status);
     else if (!fiber->waiting && !fiber->collecting)

@@ -1,8 +1,8 @@
 /* preempt.c: no script keeps the others waiting.
  *
  * A timer on the script thread's own CPU clock ticks every few milliseconds *of CPU*: an idle thread has no ticks, a resume costs
- * nothing. A tick that finds the same resume as the tick before arms a count hook (lua_sethook may be called from a signal handler,
- * as LuaJIT's own command line does); at the next instruction the hook yields, whatever the script is in the middle of. A script
+ * nothing. A tick arms a count hook (lua_sethook may be called from a signal handler, as LuaJIT's own command line does); at the next
+ * instruction the hook yields, whatever the script is in the middle of, and the others have their turn. A script
  * that used up its budget without waiting gets an error there instead, and again at each instruction until it is gone.
  *
  * The hook never yields in the engine's own Lua code: that may be in the middle of changing what fibers share. */
@@ -115,8 +115,7 @@ static void tick(int number, siginfo_t *info, void *context) {
     fiber = engine->running;
     if (!fiber) return;
     fiber->ticks++;
-    if (engine->serial == engine->tick_serial && !engine->hook_busy) lua_sethook(engine->L, hook, LUA_MASKCOUNT, 1);
-    engine->tick_serial = engine->serial;
+    if (!engine->hook_busy) lua_sethook(engine->L, hook, LUA_MASKCOUNT, 1);
 }
 
 bool preempt_exhausted(struct engine *engine) {

@@ -99,7 +99,6 @@ struct engine {
     /* preemption (preempt.c) */
     timer_t timer;
     bool ticking;
-    volatile uint64_t serial, tick_serial; /* number of resumes; at the last tick */
     volatile sig_atomic_t hook_busy;
     bool judge;             /* an account wants to be judged at the next instruction */
     uint32_t ticks_max;
