@@ -29,7 +29,8 @@ end)
 freeswitch.msleep = func("msleep", "i", 1, 1, function(ms)
   if ms < 0 then error("Error in msleep (arg 1): number must not be negative", 3) end
   local deadline = core.now() + ms
-  repeat wait.once(math.max(deadline - core.now(), 0)) until core.now() >= deadline
+  wait.breathe()
+  while core.now() < deadline do wait.once(deadline - core.now()) end
 end)
 
 freeswitch.bridge = func("bridge", "LL", 2, 2, function(a, b)

@@ -474,7 +474,7 @@ function originate.dial(text, o)
   o = o or {}
   o.timeout_s = o.timeout_s or TIMEOUT_S
   local aleg = o.aleg
-  wait.once(0) -- dialling lets others work, even where it succeeds or fails at once
+  wait.breathe() -- dialling lets others work, even where it succeeds or fails at once
   local ents, cause = dialstring.parse(text)
   local ch
   if ents then

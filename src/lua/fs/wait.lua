@@ -60,6 +60,9 @@ function wait.once(ms)
   return what, ch
 end
 
+-- Takes all that has happened so far, and lets the others work once: for whatever a script may do in a tight loop.
+function wait.breathe() while wait.once(0) do end end
+
 -- Waits for an operation alone, whatever else happens; nil if the time is over first.
 function wait.finish(op, ms)
   local deadline = ms and core.now() + ms
