@@ -74,20 +74,23 @@ local function preprocess(state, path, depth)
   local number = 0
   for line in gmatch(text .. "\n", "(.-)\r?\n") do
     number = number + 1
-    line = globals(line)
-    local before, tag, after = match(line, "^(.-)<[Xx]%-[Pp][Rr][Ee]%-[Pp][Rr][Oo][Cc][Ee][Ss][Ss]([^>]-)/?>(.*)$")
-    if not before then before, tag, after = match(line, "^(.-)<!%-%-#([^>]-)%-%->(.*)$") end
-    if tag then
-      local cmd, data = match(tag, 'cmd%s*=%s*"([^"]*)"'), match(tag, 'data%s*=%s*"([^"]*)"')
-      state.lines[#state.lines + 1] = before .. after
+    local function put(part)
+      state.lines[#state.lines + 1] = part
       state.from[#state.lines] = { path, number }
+    end
+    -- What a command brings stands where the command stood.
+    while true do
+      local before, tag, after = match(line, "^(.-)<[Xx]%-[Pp][Rr][Ee]%-[Pp][Rr][Oo][Cc][Ee][Ss][Ss]([^>]-)/?>(.*)$")
+      if not before then break end
+      put(globals(before))
+      tag = globals(tag)
+      local cmd, data = match(tag, 'cmd%s*=%s*"([^"]*)"'), match(tag, 'data%s*=%s*"([^"]*)"')
       local run = cmd and commands[lower(cmd)]
       if run and data then run(state, path, data, depth, number)
       else core.log(4, format("%s:%d: unknown preprocessor command '%s'", path, number, cmd or "")) end
-    else
-      state.lines[#state.lines + 1] = line
-      state.from[#state.lines] = { path, number }
+      line = gsub(after, "^%s*</[Xx]%-[Pp][Rr][Ee]%-[Pp][Rr][Oo][Cc][Ee][Ss][Ss]>", "")
     end
+    put(globals(line))
   end
 end
 
@@ -196,7 +199,20 @@ function xmlconf.reload()
   return #problems == 0 or nil, concat(problems, "\n")
 end
 
-local function ready() if not xmlconf.loaded then xmlconf.loaded = true xmlconf.reload() end return conf end
+-- What was read; the first one who asks reads it, others wait for that.
+local loading = false
+local function ready()
+  if not xmlconf.loaded then
+    if not loading then
+      loading = true
+      pcall(xmlconf.reload)
+      loading, xmlconf.loaded = false, true
+    elseif core.self() then
+      while loading and not xmlconf.loaded do fs.wait.once(5) end
+    end
+  end
+  return conf
+end
 
 function xmlconf.context(name) return ready().contexts[name] end
 function xmlconf.configuration(name) return ready().configurations[name] end

@@ -76,3 +76,39 @@ test("a broken file is an error with its name and line, and the old settings sta
   T.truth("kept", fs.xmlconf.context("far"))
   os.execute("rm -r " .. dir)
 end)
+
+test("the standard layout: freeswitch.xml with set, include with globs, env-set, and globals in later files", function()
+  local dir = os.tmpname()
+  os.remove(dir)
+  os.execute("mkdir -p " .. dir .. "/dialplan/default " .. dir .. "/sip_profiles/external")
+  local function file(name, text)
+    local f = assert(io.open(dir .. "/" .. name, "w"))
+    f:write(text)
+    f:close()
+  end
+  file("freeswitch.xml", [[<?xml version="1.0"?>
+<document type="freeswitch/xml">
+  <X-PRE-PROCESS cmd="include" data="vars.xml"/>
+  <section name="dialplan"><X-PRE-PROCESS cmd="include" data="dialplan/*.xml"/></section>
+  <section name="configuration"><configuration name="sofia.conf"><profiles>
+    <profile name="external"><gateways><X-PRE-PROCESS cmd="include" data="sip_profiles/external/*.xml"/></gateways></profile>
+  </profiles></configuration></section>
+</document>]])
+  file("vars.xml", '<include>\n<X-PRE-PROCESS cmd="set" data="layout_carrier=sip.example"/>\n<X-PRE-PROCESS cmd="env-set" data="layout_home=$HOME"/>\n</include>\n')
+  file("dialplan/default.xml", '<include>\n<context name="standard">\n<X-PRE-PROCESS cmd="include" data="default/*.xml"/>\n</context>\n</include>\n')
+  file("dialplan/default/01.xml", '<include><extension name="a"><condition field="destination_number" expression="^1$"><action application="set" data="home=$${layout_home}"/></condition></extension></include>')
+  file("sip_profiles/external/gw.xml", '<include><gateway name="std"><param name="proxy" value="$${layout_carrier}"/><param name="username" value="u"/></gateway></include>')
+  local before = core.config_values.freeswitch_dir
+  core.config_values.freeswitch_dir = dir
+  local ok, why = fs.xmlconf.reload()
+  T.equal("read: " .. tostring(why), ok, true)
+  local gateway, context = fs.xmlconf.gateway("std"), fs.xmlconf.context("standard")
+  T.equal("gateway", gateway and gateway.proxy, "sip.example")
+  T.equal("profile", gateway and gateway.profile, "external")
+  local home
+  fs.xmlconf.each(context, "extension", function(e) home = e[1][1].attr.data end)
+  T.equal("environment", home, "home=" .. os.getenv("HOME"))
+  core.config_values.freeswitch_dir = before
+  fs.xmlconf.reload()
+  os.execute("rm -r " .. dir)
+end)
