@@ -82,11 +82,19 @@ static void deliver(void *context)
     }
 }
 
+/* Most operations are results, which nobody waits for: they need no way back over the loop. */
 void ledger_complete(struct ledger *ledger, struct op_list *done)
 {
-    if (done->first)
-        CHECK(loop_post(ledger->loop, deliver, done->first) == 0);
-    *done = (struct op_list){ 0 };
+    struct op_list told = { 0 };
+    struct ledger_op *op;
+    while ((op = op_list_take(done))) {
+        if (op->kind == OP_JOB || (op->kind == OP_BEGIN && op->durable))
+            op_list_add(&told, op);
+        else
+            free(op);
+    }
+    if (told.first)
+        CHECK(loop_post(ledger->loop, deliver, told.first) == 0);
 }
 
 /* --- what the loop's thread calls ----------------------------------------------------------------------------- */

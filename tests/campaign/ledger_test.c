@@ -20,6 +20,14 @@ static struct ledger *open_ledger(void)
     return ledger;
 }
 
+/* And what it still had to say is said while those who asked are there. */
+static void close_ledger(struct ledger *ledger)
+{
+    ledger_close(ledger);
+    for (int i = 0; i < 5; i++)
+        loop_step(place.loop, 0);
+}
+
 struct answer {
     int count, error;
 };
@@ -75,7 +83,7 @@ static void an_attempt_is_in_the_database_when_durable_is_called(void **state)
     assert_true(run_until(place.loop, answered, &a, 5000));
     assert_int_equal(a.error, 0);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt WHERE state = 'claimed'"), 1);
-    ledger_close(ledger);
+    close_ledger(ledger);
 }
 
 static void a_result_closes_its_row_and_its_lead_once(void **state)
@@ -90,7 +98,7 @@ static void a_result_closes_its_row_and_its_lead_once(void **state)
     ledger_attempt_end(ledger, &e);
     ledger_attempt_begin(ledger, &b, durable, &a);
     ledger_attempt_end(ledger, &e);
-    ledger_close(ledger);
+    close_ledger(ledger);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt"), 1);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt WHERE state = 'done' AND digits = '1' AND mos > 4.4 AND billsec_ms = 1000 AND answer_us > invite_us"), 1);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM lead WHERE state = 'done' AND tries = 1 AND disposition = 'answered'"), 1);
@@ -107,7 +115,7 @@ static void times_never_run_backwards_in_a_row(void **state)
     e.end_us = b.claimed_us + 5;
     ledger_attempt_begin(ledger, &b, NULL, NULL);
     ledger_attempt_end(ledger, &e);
-    ledger_close(ledger);
+    close_ledger(ledger);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt WHERE claimed_us <= invite_us AND invite_us <= answer_us AND answer_us <= end_us AND ring_us IS NULL"), 1);
 }
 
@@ -120,7 +128,7 @@ static void a_refused_call_is_one_row_and_no_try(void **state)
     strcpy(next.lead_disposition, "refused");
     ledger_attempt_refused(ledger, &b, "country", "OUTGOING_CALL_BARRED");
     ledger_lead_next(ledger, &next);
-    ledger_close(ledger);
+    close_ledger(ledger);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt WHERE state = 'refused' AND refused = 'country' AND invite_us IS NULL"), 1);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM lead WHERE state = 'done' AND tries = 0 AND disposition = 'refused'"), 1);
 }
@@ -135,11 +143,11 @@ static void recovery_marks_open_attempts_and_gives_leads_back(void **state)
     struct attempt_begin dead = begin_of(1), adopted = begin_of(2);
     ledger_attempt_begin(ledger, &dead, NULL, NULL);
     ledger_attempt_begin(ledger, &adopted, NULL, NULL);
-    ledger_close(ledger);
+    close_ledger(ledger);
     ledger = open_ledger();
     assert_int_equal(ledger_recover_except(ledger, &adopted.id, 1), 1);
     assert_int_equal(ledger_recover_except(ledger, &adopted.id, 1), 0);
-    ledger_close(ledger);
+    close_ledger(ledger);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt WHERE state = 'interrupted' AND lead = 1"), 1);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM lead WHERE id = 1 AND state = 'pending' AND tries = 1 AND next_us > 1000"), 1);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM lead WHERE id = 2 AND state = 'dialling'"), 1);
@@ -173,7 +181,7 @@ static void a_job_sees_what_was_queued_before_it(void **state)
     ledger_submit(ledger, &job);
     assert_true(run_until(place.loop, answered, &a, 10000));
     assert_int_equal(job_ran, 1500);
-    ledger_close(ledger);
+    close_ledger(ledger);
 }
 
 static void a_spool_survives_a_torn_tail(void **state)
@@ -214,7 +222,7 @@ static void two_engines_do_not_share_a_spool(void **state)
     assert_int_not_equal(ledger_open(&second, &params, &error), 0);
     assert_non_null(strstr(buf_text(&error), "in use"));
     buf_free(&error);
-    ledger_close(first);
+    close_ledger(first);
 }
 
 static void a_locked_database_is_spooled_around_and_caught_up(void **state)
@@ -245,7 +253,7 @@ static void a_locked_database_is_spooled_around_and_caught_up(void **state)
     }
     assert_true(status.database_up);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt WHERE state = 'done'"), 1);
-    ledger_close(ledger);
+    close_ledger(ledger);
 }
 
 /* A disk that is full both for the database and the spool, by a limit on file sizes. */
@@ -285,7 +293,7 @@ static void with_nowhere_to_write_begins_fail_and_results_wait(void **state)
     ledger_attempt_begin(ledger, &lost, durable, &third);
     assert_true(run_until(place.loop, answered, &third, 10000));
     assert_int_equal(third.error, 0);
-    ledger_close(ledger);
+    close_ledger(ledger);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt WHERE state = 'done'"), 1);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt"), 2);
 }
