@@ -279,6 +279,10 @@ static int lua_child_drop(lua_State *L) {
 void child_free_all(struct engine *engine) {
     for (struct child *child = engine->children, *next; child; child = next) {
         next = child->next;
+        if (child->orphan) { /* the others go with their userdata */
+            child_free(child);
+            continue;
+        }
         io_close(child);
         if (child->end_watched) loop_watch_remove(engine->loop, &child->end);
         child->end_watched = false;

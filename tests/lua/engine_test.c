@@ -93,16 +93,30 @@ static void a_missing_module_reads_as_lua_says_it(void **state) {
     run_free(run);
 }
 
-static void handles_are_closed_in_reverse_order(void **state) {
+static void handles_are_closed_in_reverse_order_however_the_script_ended(void **state) {
     struct run *run = run_engine_code(&bench,
-        "local core, out = ...\n"
-        "core.base.test_handle = function(name) core.on_end(function() out('closed ' .. name) end) end\n"
+        "local core = ... core.closed = {}\n"
+        "core.base.test_handle = function(name)\n"
+        "  return core.on_end(function() core.closed[#core.closed + 1] = name if name == 'b' then error('in a handler') end end)\n"
+        "end\n"
+        "core.base.test_off = core.off_end\n"
         "core.base_set(core.base)\n");
     run_output(&bench, run);
     run_free(run);
-    run = run_start(&bench, "local c = 0 for _, n in ipairs{'a','b','c'} do test_handle(n) end error('x')");
+    run = run_start(&bench, "local off for _, n in ipairs{'a', 'b', 'off', 'c'} do local h = test_handle(n) if n == 'off' then off = h end end test_off(off) error('x')");
     run_wait(&bench, run, 1000);
     assert_false(run->ok);
+    run_free(run);
+    run = run_engine_code(&bench, "local core, out = ... out(table.concat(core.closed, ' '))");
+    assert_string_equal(run_output(&bench, run), "c b a\n");
+    run_free(run);
+    assert_true(bench_logged(&bench, "in a handler"));
+}
+
+static void programs_and_files_take_their_place_among_the_handles(void **state) {
+    check_output(&bench, "test_handle('1') p = io.popen('sleep 10') test_handle('2') f = io.open('/dev/null') test_handle('3')", "");
+    struct run *run = run_engine_code(&bench, "local core, out = ... out(table.concat(core.closed, ' '))");
+    assert_string_equal(run_output(&bench, run), "c b a 3 2 1\n");
     run_free(run);
 }
 
@@ -199,7 +213,8 @@ int main(void) {
         cmocka_unit_test(an_error_survives_debug_being_replaced),
         cmocka_unit_test(os_exit_is_logged_and_the_script_goes_on),
         cmocka_unit_test(a_missing_module_reads_as_lua_says_it),
-        cmocka_unit_test(handles_are_closed_in_reverse_order),
+        cmocka_unit_test(handles_are_closed_in_reverse_order_however_the_script_ended),
+        cmocka_unit_test(programs_and_files_take_their_place_among_the_handles),
         cmocka_unit_test(a_file_left_open_is_closed_at_the_end),
         cmocka_unit_test(events_of_a_call_reach_the_fiber_in_order),
         cmocka_unit_test(wait_times_out_and_a_token_is_waited_for_alone),
