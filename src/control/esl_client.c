@@ -126,6 +126,10 @@ void esl_client_run(struct esl_client *client)
 void esl_client_done(struct esl_client *client)
 {
     client->busy = false;
+    if (client->call_over_later) {
+        client->call_over_later = false;
+        esl_client_call_over(client);
+    }
     esl_client_run(client);
 }
 
@@ -301,6 +305,10 @@ void esl_client_call_over(struct esl_client *client)
 {
     if (client->call_over)
         return;
+    if (client->busy) {
+        client->call_over_later = true; /* the command that runs is answered first: it may be the one that hung up */
+        return;
+    }
     client->call_over = true;
     if (client->linger == ESL_LINGER_NONE) {
         esl_client_goodbye(client);

@@ -11,6 +11,8 @@
 #include "control/esl_own.h"
 
 #define HEARTBEAT_NS (20 * NS_PER_S)
+#define OWN_LOG_READ_BYTES (128u << 10)
+#define IDENTITY_NS (100 * NS_PER_MS) /* until a worker runs that can say who we are */
 
 const char *esl_event_get(struct esl_event *event, const char *name)
 {
@@ -101,6 +103,16 @@ int esl_event_make(struct esl *esl, struct kv *pairs, const char *name, const ch
     return rc == 0 && subclass != NULL ? kv_add(pairs, "Event-Subclass", subclass) : rc;
 }
 
+/* Control's own log is small and its events (outputs of jobs) may be big: it must not lap its reader before the next look. */
+static void own_log_read(struct esl *esl, size_t bytes)
+{
+    esl->own_bytes += bytes;
+    if (esl->own_bytes < OWN_LOG_READ_BYTES)
+        return;
+    esl->own_bytes = 0;
+    esl_reader_read(esl);
+}
+
 void esl_event_fire(struct esl *esl, uint16_t type, const struct kv *pairs)
 {
     struct event_head head = { .producer = BUS_CONTROL, .type = type, .utc_us = clock_utc_us() };
@@ -112,6 +124,7 @@ void esl_event_fire(struct esl *esl, uint16_t type, const struct kv *pairs)
         return;
     if (eventlog_publish(segment_eventlog(esl->segment, BUS_CONTROL), &head, kv_view(pairs)) == 0) {
         counter_add(counter_at(esl->segment, BUS_CONTROL, COUNTER_events_published), 1);
+        own_log_read(esl, kv_view(pairs).length);
         return;
     }
     /* A job's output may be 16 MB; scripts do not see it then, and it cannot be resumed. */
@@ -176,10 +189,10 @@ static void heartbeat_fired(struct loop_timer *timer)
 {
     struct esl *esl = timer->context;
     if (esl->core_uuid[0] == 0 && esl->asked == NULL)
-        esl->asked = esl_ask(esl, "", "global_getvar", "core_uuid", core_uuid_told, esl);
-    if (event_wanted(esl->segment, ESL_HEARTBEAT))
+        esl->asked = esl_ask(esl, "", "eval", "${core_uuid}", core_uuid_told, esl);
+    else if (event_wanted(esl->segment, ESL_HEARTBEAT))
         heartbeat_publish(esl);
-    loop_timer_set(esl->loop, timer, clock_mono_ns() + HEARTBEAT_NS);
+    loop_timer_set(esl->loop, timer, clock_mono_ns() + (esl->core_uuid[0] == 0 ? IDENTITY_NS : HEARTBEAT_NS));
 }
 
 void esl_heartbeat_start(struct esl *esl)
@@ -190,5 +203,5 @@ void esl_heartbeat_start(struct esl *esl)
     snprintf(esl->ipv4, sizeof esl->ipv4, "%s", config_str(globals, "local_ip_v4", "127.0.0.1"));
     snprintf(esl->ipv6, sizeof esl->ipv6, "%s", config_str(globals, "local_ip_v6", "::1"));
     esl->heartbeat = (struct loop_timer){ .fire = heartbeat_fired, .context = esl };
-    loop_timer_set(esl->loop, &esl->heartbeat, clock_mono_ns() + 2 * NS_PER_S);
+    loop_timer_set(esl->loop, &esl->heartbeat, clock_mono_ns());
 }

@@ -109,7 +109,7 @@ struct esl_client {
     struct esl_filters filters;
 
     /* The call that it is about: outbound, or by myevents. */
-    bool attached, mine, call_over;
+    bool attached, mine, call_over, call_over_later;
     struct uuid call;
     char call_text[UUID_TEXT_SIZE];
     bool outbound, full, async, connected; /* of the `socket` application */
@@ -179,6 +179,7 @@ struct esl {
     int64_t held_since_ns; /* an event of the future waits since then; 0 = none */
     struct esl_source sources[BUS_PROCESSES_MAX];
     uint64_t event_sequence;
+    size_t own_bytes; /* published by ourselves since the own log was read */
     struct esl_asked *asked; /* for core_uuid */
     char core_uuid[UUID_TEXT_SIZE], hostname[128], switchname[128], ipv4[64], ipv6[64];
 
@@ -239,6 +240,8 @@ void esl_reader_start(struct esl *esl);
 void esl_reader_stop(struct esl *esl);
 /* After any change of any client's subscription: what the engine's processes need publish for us. */
 void esl_reader_wish(struct esl *esl);
+/* Hands out what is in the logs now; how many events that were. */
+unsigned esl_reader_read(struct esl *esl);
 /* A client went: what it listened for is published and read for a while longer, so that it can come back and resume. */
 void esl_reader_keep(const struct esl_client *client);
 /* Makes source->head and ->pairs the next event if there is one. */

@@ -82,9 +82,10 @@ bool esl_source_fill(struct esl *esl, struct esl_source *source)
     struct eventlog *log = segment_eventlog(esl->segment, source->process);
     for (int tries = 0; !source->have && tries < 3; tries++) {
         int got = eventlog_read(log, &source->cursor, &source->head, &source->pairs, &missed);
-        if (got > 0)
+        if (got > 0) {
             source->have = true;
-        else if (got == -EOVERFLOW)
+            source->head.producer = source->process; /* whatever its writer thinks: positions are about logs */
+        } else if (got == -EOVERFLOW)
             source->missed += missed;
         else
             break;
@@ -178,17 +179,23 @@ static bool ripe(struct esl *esl, const struct esl_source *source, int64_t horiz
     return now - esl->held_since_ns > HELD_NS;
 }
 
-static void poll_fired(struct loop_timer *timer)
+static void fill_all(struct esl *esl)
 {
-    struct esl *esl = timer->context;
-    int64_t horizon_us = clock_utc_us();
-    unsigned count = 0;
     for (uint32_t i = 0; i < esl->processes; i++) {
         esl_source_fill(esl, &esl->sources[i]);
         if (esl->sources[i].missed > 0)
             lapped(esl, &esl->sources[i]);
     }
+}
+
+unsigned esl_reader_read(struct esl *esl)
+{
+    int64_t horizon_us = clock_utc_us();
     struct esl_source *source;
+    unsigned count = 0;
+    if (!esl->reading)
+        return 0;
+    fill_all(esl);
     while (count < ESL_POLL_EVENTS_MAX && (source = oldest(esl)) != NULL && ripe(esl, source, horizon_us)) {
         esl_distribute(esl, &source->head, kv_view(&source->pairs));
         source->last = source->head.sequence;
@@ -199,6 +206,13 @@ static void poll_fired(struct loop_timer *timer)
             lapped(esl, source);
         count++;
     }
+    return count;
+}
+
+static void poll_fired(struct loop_timer *timer)
+{
+    struct esl *esl = timer->context;
+    unsigned count = esl_reader_read(esl);
     for (struct esl_client *client = esl->clients; client != NULL; client = client->next)
         if (client->dirty)
             esl_client_flush(client);

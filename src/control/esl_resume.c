@@ -123,26 +123,35 @@ void esl_replay_go(struct esl_client *client)
         replay_over(client);
 }
 
+/* Digits at *at, at most 19 of them. */
+static int number_parse(const char **at, uint64_t *out)
+{
+    size_t digits = strspn(*at, "0123456789");
+    if (digits == 0 || digits > 19)
+        return -EINVAL;
+    *out = strtoull(*at, NULL, 10);
+    *at += digits;
+    return 0;
+}
+
 /* PRODUCER:SEQUENCE or PRODUCER:SEQUENCE-LAST. */
 static int part_parse(struct esl_client *client, const char *word, struct part *out)
 {
-    unsigned producer;
-    unsigned long long after, last = 0;
-    int length = 0, more = 0;
-    if (strspn(word, "0123456789:-") != strlen(word) || strlen(word) > 60 || sscanf(word, "%9u:%20llu%n", &producer, &after, &length) != 2 || length == 0)
+    uint64_t producer, after, last = UINT64_MAX;
+    if (number_parse(&word, &producer) < 0 || *word++ != ':' || number_parse(&word, &after) < 0)
         return -EINVAL;
-    if (word[length] != 0 && (sscanf(word + length, "-%20llu%n", &last, &more) != 1 || word[length + more] != 0))
+    if (*word != 0 && (*word++ != '-' || number_parse(&word, &last) < 0 || *word != 0))
         return -EINVAL;
     if (producer >= client->esl->processes)
         return -EINVAL;
     out->until = client->live_from[producer];
-    if (word[length] != 0 && last < out->until)
+    if (last < out->until)
         out->until = last;
-    out->source.process = producer;
+    out->source.process = (uint32_t)producer;
     out->source.last = after;
     if (after >= out->until)
         return 0; /* nothing was missed */
-    return eventlog_seek(segment_eventlog(client->esl->segment, producer), &out->source.cursor, after + 1);
+    return eventlog_seek(segment_eventlog(client->esl->segment, out->source.process), &out->source.cursor, after + 1);
 }
 
 void esl_resume(struct esl_client *client, char *words)

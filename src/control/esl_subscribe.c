@@ -115,6 +115,7 @@ void esl_event_command(struct esl_client *client, char *words)
         esl_resume(client, words);
         return;
     }
+    esl_reader_read(client->esl); /* what happened before is not for this subscription */
     if (word != NULL && esl_format_find(word) >= 0) {
         client->format = (enum esl_format)esl_format_find(word);
         word = esl_word(&words);
@@ -245,6 +246,7 @@ void esl_filter_command(struct esl_client *client, char *words)
 static void mine_begin(struct esl_client *client)
 {
     bool before = esl_client_subscribed(client);
+    esl_reader_read(client->esl);
     esl_set_mine(&client->types);
     client->mine = true;
     subscribed(client, before);

@@ -4,8 +4,8 @@ local core = ...
 local fs = core.fs
 local api, apps, channel, directory, event, headers, util, wait = fs.api, fs.apps, fs.channel, fs.directory, fs.event, fs.headers, fs.util, fs.wait
 
-local find, format, gmatch, gsub, lower, match, remove, tonumber = string.find, string.format, string.gmatch, string.gsub, string.lower,
-  string.match, table.remove, tonumber
+local find, format, gmatch, gsub, lower, match, tonumber = string.find, string.format, string.gmatch, string.gsub, string.lower,
+  string.match, tonumber
 
 local function command(name, f) api.commands[name] = { name = name, syntax = "", help = "", run = f } end
 
@@ -18,15 +18,41 @@ end
 
 -- --- messages ---
 
--- A message may carry the name of somebody who waits until it ran, as its last header: they are told.
+-- Beyond what messages.lua does:
+-- * `event-lock: true`: nothing that was sent later begins before this message has run (an application that waits serves the queue, and
+--   would run the next one within itself);
+-- * a message may carry the name of somebody who waits until it ran, as its last header: they are told.
 local DONE = "carillon-done"
 local waiting = {}
 local run_message = fs.messages.run
+
+local function is_locking(list)
+  for i = 1, #list do
+    if lower(list[i][1]) == "event-lock" then return util.truth(list[i][2]) end
+  end
+end
+
+local function run_locked(ch, list)
+  local data = ch:data()
+  data.event_lock = {}
+  run_message(ch, list)
+  local held = data.event_lock
+  data.event_lock = nil
+  -- What was held back goes before what came since.
+  for i = 1, data.commands and #data.commands or 0 do held[#held + 1] = data.commands[i] end
+  if #held > 0 then data.commands = held end
+end
+
 function fs.messages.run(ch, list)
+  local lock = ch:data().event_lock
+  if lock then
+    lock[#lock + 1] = list
+    return
+  end
   local last = list[#list]
   local name = last and last[1] == DONE and last[2]
   if name then list[#list] = nil end
-  run_message(ch, list)
+  if is_locking(list) then run_locked(ch, list) else run_message(ch, list) end
   local who = name and waiting[name]
   if who then core.wake(who.fiber, who.token, "done") end
 end
@@ -91,12 +117,18 @@ command("esl_channel", function(uuid)
   local ch = channel.find_any(uuid)
   if not ch then return "-ERR invalid session id\n" end
   local e, list = headers.snapshot(ch), {}
-  -- The caller's profile stands in it twice, as Channel-… and as Caller-….
+  -- The caller's profile stands in it twice, as Channel-… and then as Caller-….
+  local profile
   for i = 1, #e.list do
-    local rest = match(e.list[i][1], "^Caller(%-.+)$")
-    if rest then list[#list + 1] = { "Channel" .. rest, e.list[i][2] } end
+    if not profile and match(e.list[i][1], "^Caller%-") then
+      profile = true
+      for n = i, #e.list do
+        local rest = match(e.list[n][1], "^Caller(%-.+)$")
+        if rest then list[#list + 1] = { "Channel" .. rest, e.list[n][2] } end
+      end
+    end
+    list[#list + 1] = e.list[i]
   end
-  for i = 1, #e.list do list[#list + 1] = e.list[i] end
   e.list = list
   return (gsub(event.text(e), "\n\n$", "\n"))
 end)
