@@ -8,23 +8,34 @@
 
 static const int types[] = { LUA_TSTRING, LUA_TNUMBER, LUA_TBOOLEAN, LUA_TFUNCTION, LUA_TNIL, LUA_TTHREAD };
 
-static int no_operation(lua_State *L) {
-    return 0;
-}
+static int no_operation(lua_State *L) { return 0; }
 
-static void value_push(lua_State *L, int type) {
+static void value_push(lua_State *L, int type)
+{
     switch (type) {
-    case LUA_TSTRING: lua_pushliteral(L, ""); break;
-    case LUA_TNUMBER: lua_pushinteger(L, 0); break;
-    case LUA_TBOOLEAN: lua_pushboolean(L, 0); break;
-    case LUA_TFUNCTION: lua_pushcfunction(L, no_operation); break;
-    case LUA_TTHREAD: lua_pushthread(L); break;
-    default: lua_pushnil(L);
+    case LUA_TSTRING:
+        lua_pushliteral(L, "");
+        break;
+    case LUA_TNUMBER:
+        lua_pushinteger(L, 0);
+        break;
+    case LUA_TBOOLEAN:
+        lua_pushboolean(L, 0);
+        break;
+    case LUA_TFUNCTION:
+        lua_pushcfunction(L, no_operation);
+        break;
+    case LUA_TTHREAD:
+        lua_pushthread(L);
+        break;
+    default:
+        lua_pushnil(L);
     }
 }
 
 /* Sets all of them from the table at the top of L; a type that is absent there has none, strings the shared one. */
-static void own_install(struct engine *engine, lua_State *L) {
+static void own_install(struct engine *engine, lua_State *L)
+{
     int set = lua_gettop(L);
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
         value_push(L, types[i]);
@@ -39,11 +50,10 @@ static void own_install(struct engine *engine, lua_State *L) {
     }
 }
 
-static bool has_own(const struct script *script) {
-    return script && script->base_metatables != LUA_NOREF;
-}
+static bool has_own(const struct script *script) { return script && script->base_metatables != LUA_NOREF; }
 
-static void string_index_set(struct engine *engine, struct script *script) {
+static void string_index_set(struct engine *engine, struct script *script)
+{
     lua_State *L = engine->L;
     lua_rawgeti(L, LUA_REGISTRYINDEX, engine->string_metatable);
     lua_pushliteral(L, "__index");
@@ -57,7 +67,8 @@ static void string_index_set(struct engine *engine, struct script *script) {
     lua_pop(L, 1);
 }
 
-void basetypes_switch(struct engine *engine, struct script *script) {
+void basetypes_switch(struct engine *engine, struct script *script)
+{
     lua_State *L = engine->L;
     bool had = has_own(engine->strings);
     if (engine->strings == script) return;
@@ -77,7 +88,8 @@ void basetypes_switch(struct engine *engine, struct script *script) {
 }
 
 /* Pushes the script's set, made now if need be: from then on the script has its own metatable of strings. */
-static void own_set(lua_State *L, struct script *script) {
+static void own_set(lua_State *L, struct script *script)
+{
     if (!has_own(script)) {
         lua_newtable(L);
         lua_newtable(L);
@@ -93,7 +105,8 @@ static void own_set(lua_State *L, struct script *script) {
 }
 
 /* of_base(value) → its metatable, unprotected; for a string the script's own. */
-static int of_base(lua_State *L) {
+static int of_base(lua_State *L)
+{
     struct fiber *fiber = engine_of(L)->running;
     if (lua_type(L, 1) == LUA_TSTRING && fiber && fiber->script) {
         own_set(L, fiber->script);
@@ -105,7 +118,8 @@ static int of_base(lua_State *L) {
 }
 
 /* debug.setmetatable(value, metatable) for a script. */
-static int safe_debug_setmetatable(lua_State *L) {
+static int safe_debug_setmetatable(lua_State *L)
+{
     struct fiber *fiber = fiber_running(L);
     int type = lua_type(L, 1);
     luaL_checkany(L, 1);
@@ -127,7 +141,8 @@ static int safe_debug_setmetatable(lua_State *L) {
     return 1;
 }
 
-void basetypes_open(lua_State *L) {
+void basetypes_open(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     lua_pushliteral(L, "");
     CHECK(lua_getmetatable(L, -1));

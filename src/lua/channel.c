@@ -11,12 +11,15 @@
 
 #define CLASS "carillon.channel"
 
-static const char *const state_names[] = { "CS_NEW", "CS_INIT", "CS_ROUTING", "CS_SOFT_EXECUTE", "CS_EXECUTE", "CS_EXCHANGE_MEDIA", "CS_PARK",
-                                           "CS_CONSUME_MEDIA", "CS_HIBERNATE", "CS_RESET", "CS_HANGUP", "CS_REPORTING", "CS_DESTROY" };
+static const char *const state_names[] = { "CS_NEW",       "CS_INIT",           "CS_ROUTING", "CS_SOFT_EXECUTE",
+                                           "CS_EXECUTE",   "CS_EXCHANGE_MEDIA", "CS_PARK",    "CS_CONSUME_MEDIA",
+                                           "CS_HIBERNATE", "CS_RESET",          "CS_HANGUP",  "CS_REPORTING",
+                                           "CS_DESTROY" };
 
 /* --- identity ---------------------------------------------------------------------------------------------------------- */
 
-static void table_get(lua_State *L, int table, void *key) {
+static void table_get(lua_State *L, int table, void *key)
+{
     lua_rawgeti(L, LUA_REGISTRYINDEX, table);
     lua_pushlightuserdata(L, key);
     lua_rawget(L, -2);
@@ -24,7 +27,8 @@ static void table_get(lua_State *L, int table, void *key) {
 }
 
 /* Pops the value. */
-static void table_set(lua_State *L, int table, void *key) {
+static void table_set(lua_State *L, int table, void *key)
+{
     lua_rawgeti(L, LUA_REGISTRYINDEX, table);
     lua_pushlightuserdata(L, key);
     lua_pushvalue(L, -3);
@@ -32,7 +36,8 @@ static void table_set(lua_State *L, int table, void *key) {
     lua_pop(L, 2);
 }
 
-static void channel_object_new(lua_State *L, struct channel *channel) {
+static void channel_object_new(lua_State *L, struct channel *channel)
+{
     struct engine *engine = engine_of(L);
     struct channel **object = lua_newuserdata(L, sizeof(struct channel *));
     *object = channel_ref(channel);
@@ -47,7 +52,8 @@ static void channel_object_new(lua_State *L, struct channel *channel) {
     table_set(L, engine->living, channel);
 }
 
-void channel_push(lua_State *L, struct channel *channel) {
+void channel_push(lua_State *L, struct channel *channel)
+{
     struct engine *engine = engine_of(L);
     struct meter *charged = engine->charged;
     if (!channel) {
@@ -63,18 +69,21 @@ void channel_push(lua_State *L, struct channel *channel) {
     engine->charged = charged;
 }
 
-struct channel *channel_check(lua_State *L, int index) {
+struct channel *channel_check(lua_State *L, int index)
+{
     struct channel **object = luaL_checkudata(L, index, CLASS);
     return *object;
 }
 
-void channel_forget(struct engine *engine, struct channel *channel) {
+void channel_forget(struct engine *engine, struct channel *channel)
+{
     lua_pushnil(engine->L);
     table_set(engine->L, engine->living, channel);
 }
 
 /* The reference goes after the pass: the host is not called from within a collection. */
-static int object_gc(lua_State *L) {
+static int object_gc(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     struct channel **object = lua_touserdata(L, 1);
     if (engine->unref_count == engine->unref_size) {
@@ -86,36 +95,39 @@ static int object_gc(lua_State *L) {
     return 0;
 }
 
-void channel_unrefs(struct engine *engine) {
+void channel_unrefs(struct engine *engine)
+{
     while (engine->unref_count) channel_unref(engine->unrefs[--engine->unref_count]);
 }
 
 /* --- facts --------------------------------------------------------------------------------------------------------------- */
 
-static const struct channel_facts *facts_check(lua_State *L) {
-    return channel_facts(channel_check(L, 1));
-}
+static const struct channel_facts *facts_check(lua_State *L) { return channel_facts(channel_check(L, 1)); }
 
-static int m_uuid(lua_State *L) {
+static int m_uuid(lua_State *L)
+{
     lua_pushstring(L, facts_check(L)->uuid_text);
     return 1;
 }
 
-static int m_kind(lua_State *L) {
+static int m_kind(lua_State *L)
+{
     static const char *const names[] = { "sip", "null", "loopback" };
     lua_pushstring(L, names[facts_check(L)->kind]);
     return 1;
 }
 
-static int m_state(lua_State *L) {
+static int m_state(lua_State *L)
+{
     lua_pushstring(L, state_names[facts_check(L)->state]);
     return 1;
 }
 
-#define FLAG(name)                                   \
-    static int m_##name(lua_State *L) {              \
-        lua_pushboolean(L, facts_check(L)->name);    \
-        return 1;                                    \
+#define FLAG(name)                                                                                                                         \
+    static int m_##name(lua_State *L)                                                                                                      \
+    {                                                                                                                                      \
+        lua_pushboolean(L, facts_check(L)->name);                                                                                          \
+        return 1;                                                                                                                          \
     }
 FLAG(outbound)
 FLAG(answered)
@@ -126,22 +138,28 @@ FLAG(up)
 FLAG(transferring)
 FLAG(bridged)
 
-static int m_cause(lua_State *L) {
+static int m_cause(lua_State *L)
+{
     int cause = facts_check(L)->cause;
     lua_pushstring(L, cause ? cause_name(cause) : NULL);
     return 1;
 }
 
-static int m_sequence(lua_State *L) {
+static int m_sequence(lua_State *L)
+{
     lua_pushnumber(L, (double)facts_check(L)->sequence);
     return 1;
 }
 
-static int m_times(lua_State *L) {
+static int m_times(lua_State *L)
+{
     const struct channel_facts *f = facts_check(L);
-    const struct { const char *name; int64_t us; } times[] = {
-        { "created", f->created_us }, { "progress", f->progress_us }, { "progress_media", f->progress_media_us },
-        { "answered", f->answered_us }, { "bridged", f->bridged_us }, { "hangup", f->hangup_us },
+    const struct {
+        const char *name;
+        int64_t us;
+    } times[] = {
+        { "created", f->created_us },   { "progress", f->progress_us }, { "progress_media", f->progress_media_us },
+        { "answered", f->answered_us }, { "bridged", f->bridged_us },   { "hangup", f->hangup_us },
     };
     lua_createtable(L, 0, ARRAY_SIZE(times));
     for (size_t i = 0; i < ARRAY_SIZE(times); i++) {
@@ -153,17 +171,20 @@ static int m_times(lua_State *L) {
 
 /* --- variables, profile, data -------------------------------------------------------------------------------------------- */
 
-static int m_get(lua_State *L) {
+static int m_get(lua_State *L)
+{
     lua_pushstring(L, channel_variable(channel_check(L, 1), luaL_checkstring(L, 2)));
     return 1;
 }
 
-static int m_set(lua_State *L) {
+static int m_set(lua_State *L)
+{
     channel_variable_set(channel_check(L, 1), luaL_checkstring(L, 2), luaL_optstring(L, 3, NULL));
     return 0;
 }
 
-static int m_variables(lua_State *L) {
+static int m_variables(lua_State *L)
+{
     struct channel *channel = channel_check(L, 1);
     const char *name, *value;
     size_t at = 0;
@@ -180,17 +201,20 @@ static int m_variables(lua_State *L) {
     return 1;
 }
 
-static int m_profile(lua_State *L) {
+static int m_profile(lua_State *L)
+{
     lua_pushstring(L, channel_profile(channel_check(L, 1), luaL_checkstring(L, 2)));
     return 1;
 }
 
-static int m_profile_set(lua_State *L) {
+static int m_profile_set(lua_State *L)
+{
     channel_profile_set(channel_check(L, 1), luaL_checkstring(L, 2), luaL_optstring(L, 3, NULL));
     return 0;
 }
 
-static int m_data(lua_State *L) {
+static int m_data(lua_State *L)
+{
     channel_check(L, 1);
     lua_getfenv(L, 1);
     return 1;
@@ -198,7 +222,8 @@ static int m_data(lua_State *L) {
 
 /* --- what it can be asked -------------------------------------------------------------------------------------------------- */
 
-static int result(lua_State *L, int error) {
+static int result(lua_State *L, int error)
+{
     if (error) {
         lua_pushnil(L);
         lua_pushstring(L, error == -ENOTCONN ? "the call is over" : strerror(-error));
@@ -208,27 +233,25 @@ static int result(lua_State *L, int error) {
     return 1;
 }
 
-static int m_ring(lua_State *L) {
-    return result(L, channel_ring(channel_check(L, 1)));
-}
+static int m_ring(lua_State *L) { return result(L, channel_ring(channel_check(L, 1))); }
 
-static int m_early_media(lua_State *L) {
-    return result(L, channel_early(channel_check(L, 1)));
-}
+static int m_early_media(lua_State *L) { return result(L, channel_early(channel_check(L, 1))); }
 
-static int m_answer(lua_State *L) {
-    return result(L, channel_answer(channel_check(L, 1)));
-}
+static int m_answer(lua_State *L) { return result(L, channel_answer(channel_check(L, 1))); }
 
-static int m_hangup(lua_State *L) {
+static int m_hangup(lua_State *L)
+{
     return result(L, channel_hangup(channel_check(L, 1), cause_number(luaL_optstring(L, 2, "NORMAL_CLEARING"))));
 }
 
-static int m_respond(lua_State *L) {
-    return result(L, channel_respond(channel_check(L, 1), (int)luaL_checkinteger(L, 2), luaL_optstring(L, 3, NULL), luaL_optstring(L, 4, NULL)));
+static int m_respond(lua_State *L)
+{
+    return result(
+        L, channel_respond(channel_check(L, 1), (int)luaL_checkinteger(L, 2), luaL_optstring(L, 3, NULL), luaL_optstring(L, 4, NULL)));
 }
 
-static int m_state_set(lua_State *L) {
+static int m_state_set(lua_State *L)
+{
     const char *name = luaL_checkstring(L, 2);
     for (size_t i = 0; i < ARRAY_SIZE(state_names); i++)
         if (!strcasecmp(name, state_names[i]) || !strcasecmp(name, state_names[i] + 3))
@@ -236,31 +259,34 @@ static int m_state_set(lua_State *L) {
     return luaL_argerror(L, 2, "no such channel state");
 }
 
-static int m_transferring_set(lua_State *L) {
-    return result(L, channel_transferring_set(channel_check(L, 1), lua_toboolean(L, 2)));
-}
+static int m_transferring_set(lua_State *L) { return result(L, channel_transferring_set(channel_check(L, 1), lua_toboolean(L, 2))); }
 
-static int m_own(lua_State *L) {
+static int m_own(lua_State *L)
+{
     channel_owner_set(channel_check(L, 1), lua_isnoneornil(L, 2) ? NULL : fiber_check(L, 2));
     return 0;
 }
 
-static int m_owner(lua_State *L) {
+static int m_owner(lua_State *L)
+{
     fiber_push(L, channel_owner(channel_check(L, 1)));
     return 1;
 }
 
-static int m_watch(lua_State *L) {
+static int m_watch(lua_State *L)
+{
     channel_watch(channel_check(L, 1), fiber_check(L, 2), lua_toboolean(L, 3));
     return 0;
 }
 
-static int m_break_media(lua_State *L) {
+static int m_break_media(lua_State *L)
+{
     channel_break(channel_check(L, 1), lua_toboolean(L, 2));
     return 0;
 }
 
-static int m_queue_event(lua_State *L) {
+static int m_queue_event(lua_State *L)
+{
     struct channel *channel = channel_check(L, 1);
     struct kv pairs = KV_INIT;
     pairs_read(L, 2, &pairs);
@@ -269,7 +295,8 @@ static int m_queue_event(lua_State *L) {
     return 0;
 }
 
-static int object_tostring(lua_State *L) {
+static int object_tostring(lua_State *L)
+{
     lua_pushfstring(L, "channel %s", facts_check(L)->uuid_text);
     return 1;
 }
@@ -277,17 +304,17 @@ static int object_tostring(lua_State *L) {
 /* --- finding and making ------------------------------------------------------------------------------------------------------ */
 
 /* A reference of ours becomes the userdata's. */
-static int push_owned(lua_State *L, struct channel *channel) {
+static int push_owned(lua_State *L, struct channel *channel)
+{
     channel_push(L, channel);
     channel_unref(channel);
     return 1;
 }
 
-static int lua_channel(lua_State *L) {
-    return push_owned(L, channel_find(engine_of(L)->host, luaL_checkstring(L, 1)));
-}
+static int lua_channel(lua_State *L) { return push_owned(L, channel_find(engine_of(L)->host, luaL_checkstring(L, 1))); }
 
-static int lua_channels(lua_State *L) {
+static int lua_channels(lua_State *L)
+{
     struct channel *channel = NULL;
     int n = 0;
     lua_newtable(L);
@@ -298,18 +325,18 @@ static int lua_channels(lua_State *L) {
     return 1;
 }
 
-static int lua_new_null(lua_State *L) {
-    return push_owned(L, channel_new_null(engine_of(L)->host, luaL_optstring(L, 1, NULL)));
-}
+static int lua_new_null(lua_State *L) { return push_owned(L, channel_new_null(engine_of(L)->host, luaL_optstring(L, 1, NULL))); }
 
-static int lua_new_loopback(lua_State *L) {
+static int lua_new_loopback(lua_State *L)
+{
     struct channel *b = NULL, *a = channel_new_loopback(engine_of(L)->host, luaL_optstring(L, 1, NULL), &b);
     push_owned(L, a);
     channel_push(L, b); /* borrowed: the pair holds it */
     return 2;
 }
 
-static int lua_dial(lua_State *L) {
+static int lua_dial(lua_State *L)
+{
     struct fiber *fiber = fiber_running(L);
     const char *uuid = luaL_optstring(L, 1, NULL);
     struct kv pairs = KV_INIT;
@@ -319,23 +346,55 @@ static int lua_dial(lua_State *L) {
     return push_owned(L, channel);
 }
 
-static int lua_dial_cancel(lua_State *L) {
+static int lua_dial_cancel(lua_State *L)
+{
     channel_dial_cancel(channel_check(L, 1), luaL_optstring(L, 2, "ORIGINATOR_CANCEL"));
     return 0;
 }
 
-void channel_open(lua_State *L) {
-    static const luaL_Reg functions[] = { { "channel", lua_channel }, { "channels", lua_channels }, { "new_null", lua_new_null },
-                                          { "new_loopback", lua_new_loopback }, { "dial", lua_dial }, { "dial_cancel", lua_dial_cancel },
+void channel_open(lua_State *L)
+{
+    static const luaL_Reg functions[] = { { "channel", lua_channel },
+                                          { "channels", lua_channels },
+                                          { "new_null", lua_new_null },
+                                          { "new_loopback", lua_new_loopback },
+                                          { "dial", lua_dial },
+                                          { "dial_cancel", lua_dial_cancel },
                                           { NULL, NULL } };
     static const luaL_Reg methods[] = {
-        { "uuid", m_uuid }, { "kind", m_kind }, { "state", m_state }, { "outbound", m_outbound }, { "answered", m_answered },
-        { "early", m_early }, { "ringing", m_ringing }, { "media_ready", m_media_ready }, { "up", m_up },
-        { "transferring", m_transferring }, { "bridged", m_bridged }, { "cause", m_cause }, { "sequence", m_sequence }, { "times", m_times },
-        { "get", m_get }, { "set", m_set }, { "variables", m_variables }, { "profile", m_profile }, { "profile_set", m_profile_set },
-        { "data", m_data }, { "ring", m_ring }, { "early_media", m_early_media }, { "answer", m_answer }, { "hangup", m_hangup },
-        { "respond", m_respond }, { "state_set", m_state_set }, { "transferring_set", m_transferring_set }, { "own", m_own },
-        { "owner", m_owner }, { "watch", m_watch }, { "break_media", m_break_media }, { "queue_event", m_queue_event }, { NULL, NULL },
+        { "uuid", m_uuid },
+        { "kind", m_kind },
+        { "state", m_state },
+        { "outbound", m_outbound },
+        { "answered", m_answered },
+        { "early", m_early },
+        { "ringing", m_ringing },
+        { "media_ready", m_media_ready },
+        { "up", m_up },
+        { "transferring", m_transferring },
+        { "bridged", m_bridged },
+        { "cause", m_cause },
+        { "sequence", m_sequence },
+        { "times", m_times },
+        { "get", m_get },
+        { "set", m_set },
+        { "variables", m_variables },
+        { "profile", m_profile },
+        { "profile_set", m_profile_set },
+        { "data", m_data },
+        { "ring", m_ring },
+        { "early_media", m_early_media },
+        { "answer", m_answer },
+        { "hangup", m_hangup },
+        { "respond", m_respond },
+        { "state_set", m_state_set },
+        { "transferring_set", m_transferring_set },
+        { "own", m_own },
+        { "owner", m_owner },
+        { "watch", m_watch },
+        { "break_media", m_break_media },
+        { "queue_event", m_queue_event },
+        { NULL, NULL },
     };
     luaL_setfuncs(L, functions, 0);
     luaL_newmetatable(L, CLASS);

@@ -5,7 +5,8 @@
 #include "core/check.h"
 #include "lua/private.h"
 
-static int result(lua_State *L, int error) {
+static int result(lua_State *L, int error)
+{
     if (!error) {
         lua_pushboolean(L, true);
         return 1;
@@ -15,30 +16,32 @@ static int result(lua_State *L, int error) {
     return 2;
 }
 
-static uint64_t token_check(lua_State *L, int index) {
-    return (uint64_t)luaL_checknumber(L, index);
-}
+static uint64_t token_check(lua_State *L, int index) { return (uint64_t)luaL_checknumber(L, index); }
 
 /* ch:play(token, source, start_sample, loop) */
-static int m_play(lua_State *L) {
+static int m_play(lua_State *L)
+{
     struct channel *channel = channel_check(L, 1);
     uint64_t token = token_check(L, 2), start = (uint64_t)luaL_optnumber(L, 4, 0);
     return result(L, channel_play(channel, fiber_running(L), token, luaL_checkstring(L, 3), start, lua_toboolean(L, 5) ? PLAY_LOOP : 0));
 }
 
-static const char *text_field(lua_State *L, const char *name) {
+static const char *text_field(lua_State *L, const char *name)
+{
     lua_getfield(L, 3, name); /* stays on the stack: the text with it */
     return lua_tostring(L, -1);
 }
 
-static uint32_t number_field(lua_State *L, const char *name) {
+static uint32_t number_field(lua_State *L, const char *name)
+{
     lua_getfield(L, 3, name);
     double n = lua_tonumber(L, -1);
     lua_pop(L, 1);
     return n > 0 ? (uint32_t)n : 0;
 }
 
-static bool flag_field(lua_State *L, const char *name) {
+static bool flag_field(lua_State *L, const char *name)
+{
     lua_getfield(L, 3, name);
     bool yes = lua_toboolean(L, -1);
     lua_pop(L, 1);
@@ -46,7 +49,8 @@ static bool flag_field(lua_State *L, const char *name) {
 }
 
 /* ch:record(token, table): the fields of struct record_params by their names. */
-static int m_record(lua_State *L) {
+static int m_record(lua_State *L)
+{
     struct channel *channel = channel_check(L, 1);
     uint64_t token = token_check(L, 2);
     luaL_checktype(L, 3, LUA_TTABLE);
@@ -77,51 +81,51 @@ static int m_record(lua_State *L) {
     return result(L, channel_record(channel, fiber_running(L), token, &params));
 }
 
-static int m_send_digits(lua_State *L) {
+static int m_send_digits(lua_State *L)
+{
     struct channel *channel = channel_check(L, 1);
-    return result(L, channel_send_digits(channel, fiber_running(L), token_check(L, 2), luaL_checkstring(L, 3), (uint32_t)luaL_optnumber(L, 4, 0)));
+    return result(
+        L, channel_send_digits(channel, fiber_running(L), token_check(L, 2), luaL_checkstring(L, 3), (uint32_t)luaL_optnumber(L, 4, 0)));
 }
 
-static int m_control(lua_State *L) {
-    static const char *const words[] = { "pause_toggle", "restart", "speed", "speed_by", "volume", "volume_by", "seek_ms", "seek_by_ms",
-                                         "truncate", "mask", "unmask", "pause", "resume" };
+static int m_control(lua_State *L)
+{
+    static const char *const words[] = { "pause_toggle", "restart",  "speed", "speed_by", "volume", "volume_by", "seek_ms",
+                                         "seek_by_ms",   "truncate", "mask",  "unmask",   "pause",  "resume" };
     struct channel *channel = channel_check(L, 1);
     const char *word = luaL_checkstring(L, 3);
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        if (!strcmp(word, words[i])) return result(L, channel_operation_control(channel, token_check(L, 2), (int)i, (int64_t)luaL_optnumber(L, 4, 0)));
+        if (!strcmp(word, words[i]))
+            return result(L, channel_operation_control(channel, token_check(L, 2), (int)i, (int64_t)luaL_optnumber(L, 4, 0)));
     return luaL_argerror(L, 3, "no such control word");
 }
 
-static int m_stop(lua_State *L) {
-    return result(L, channel_operation_stop(channel_check(L, 1), token_check(L, 2)));
-}
+static int m_stop(lua_State *L) { return result(L, channel_operation_stop(channel_check(L, 1), token_check(L, 2))); }
 
-static int m_bridge(lua_State *L) {
-    return result(L, channel_bridge(channel_check(L, 1), channel_check(L, 2)));
-}
+static int m_bridge(lua_State *L) { return result(L, channel_bridge(channel_check(L, 1), channel_check(L, 2))); }
 
-static int m_unbridge(lua_State *L) {
-    return result(L, channel_unbridge(channel_check(L, 1)));
-}
+static int m_unbridge(lua_State *L) { return result(L, channel_unbridge(channel_check(L, 1))); }
 
-static int m_echo(lua_State *L) {
+static int m_echo(lua_State *L)
+{
     return result(L, channel_echo(channel_check(L, 1), lua_toboolean(L, 2), (uint32_t)luaL_optnumber(L, 3, 0)));
 }
 
-static int m_room_join(lua_State *L) {
+static int m_room_join(lua_State *L)
+{
     return result(L, channel_room_join(channel_check(L, 1), (uint32_t)luaL_checknumber(L, 2), lua_toboolean(L, 3), lua_toboolean(L, 4)));
 }
 
-static int m_room_leave(lua_State *L) {
-    return result(L, channel_room_leave(channel_check(L, 1)));
-}
+static int m_room_leave(lua_State *L) { return result(L, channel_room_leave(channel_check(L, 1))); }
 
-static int m_digits(lua_State *L) {
+static int m_digits(lua_State *L)
+{
     lua_pushinteger(L, (lua_Integer)channel_digits_waiting(channel_check(L, 1)));
     return 1;
 }
 
-static int m_take_digit(lua_State *L) {
+static int m_take_digit(lua_State *L)
+{
     char digit;
     uint32_t samples = 0;
     if (!channel_digit_take(channel_check(L, 1), &digit, &samples)) return 0;
@@ -130,21 +134,36 @@ static int m_take_digit(lua_State *L) {
     return 2;
 }
 
-static int m_flush_digits(lua_State *L) {
+static int m_flush_digits(lua_State *L)
+{
     channel_digits_flush(channel_check(L, 1));
     return 0;
 }
 
-static int m_queue_digit(lua_State *L) {
+static int m_queue_digit(lua_State *L)
+{
     channel_digit_queue(channel_check(L, 1), *luaL_checkstring(L, 2), (uint32_t)luaL_optnumber(L, 3, 800));
     return 0;
 }
 
-void channel_media_methods(lua_State *L) {
+void channel_media_methods(lua_State *L)
+{
     static const luaL_Reg methods[] = {
-        { "play", m_play }, { "record", m_record }, { "send_digits", m_send_digits }, { "control", m_control }, { "stop", m_stop },
-        { "bridge", m_bridge }, { "unbridge", m_unbridge }, { "echo", m_echo }, { "room_join", m_room_join }, { "room_leave", m_room_leave },
-        { "digits", m_digits }, { "take_digit", m_take_digit }, { "flush_digits", m_flush_digits }, { "queue_digit", m_queue_digit }, { NULL, NULL },
+        { "play", m_play },
+        { "record", m_record },
+        { "send_digits", m_send_digits },
+        { "control", m_control },
+        { "stop", m_stop },
+        { "bridge", m_bridge },
+        { "unbridge", m_unbridge },
+        { "echo", m_echo },
+        { "room_join", m_room_join },
+        { "room_leave", m_room_leave },
+        { "digits", m_digits },
+        { "take_digit", m_take_digit },
+        { "flush_digits", m_flush_digits },
+        { "queue_digit", m_queue_digit },
+        { NULL, NULL },
     };
     luaL_setfuncs(L, methods, 0);
 }

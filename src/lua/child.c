@@ -23,13 +23,13 @@ struct child {
     struct engine *engine;
     struct child *next, **here;
     pid_t pid;
-    int fd, pid_fd;          /* -1 when closed */
-    int status;              /* as waitpid gives it */
+    int fd, pid_fd; /* -1 when closed */
+    int status;     /* as waitpid gives it */
     bool over;
-    bool orphan;             /* nobody holds it any more: it is only reaped */
+    bool orphan; /* nobody holds it any more: it is only reaped */
     struct loop_watch io, end;
     bool io_watched, end_watched;
-    struct fiber *fiber;     /* who waits, for io or for the end */
+    struct fiber *fiber; /* who waits, for io or for the end */
     uint64_t io_token, end_token;
 };
 
@@ -42,7 +42,8 @@ struct spawn {
 /* --- on the helper --------------------------------------------------------------------------------------------------------- */
 
 /* The shell gets every core that the machine has and ordinary signals again; descriptors of the engine are close-on-exec. */
-static int shell_spawn(const char *command, int child_fd, int as, pid_t *pid) {
+static int shell_spawn(const char *command, int child_fd, int as, pid_t *pid)
+{
     char *argv[] = { "sh", "-c", (char *)command, NULL };
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -67,7 +68,8 @@ static int shell_spawn(const char *command, int child_fd, int as, pid_t *pid) {
     return 0;
 }
 
-static void spawn_run(struct lua_job *job) {
+static void spawn_run(struct lua_job *job)
+{
     struct spawn *spawn = job->own;
     int ends[2] = { -1, -1 };
     bool reads = spawn->mode == 'r';
@@ -89,28 +91,32 @@ static void spawn_run(struct lua_job *job) {
 
 /* --- on the script thread ----------------------------------------------------------------------------------------------------- */
 
-static void told(struct child *child, uint64_t *token) {
+static void told(struct child *child, uint64_t *token)
+{
     uint64_t t = *token;
     *token = 0;
     if (!t) return;
-    fiber_post(child->fiber, &(struct happening){ .kind = HAPPENING_JOB, .token = t, .value = child->status });
+    fiber_post(child->fiber, &(struct happening) { .kind = HAPPENING_JOB, .token = t, .value = child->status });
 }
 
-static void io_ready(struct loop_watch *watch, uint32_t events) {
+static void io_ready(struct loop_watch *watch, uint32_t events)
+{
     struct child *child = watch->context;
     loop_watch_remove(child->engine->loop, watch);
     child->io_watched = false;
     told(child, &child->io_token);
 }
 
-static void io_close(struct child *child) {
+static void io_close(struct child *child)
+{
     if (child->io_watched) loop_watch_remove(child->engine->loop, &child->io);
     child->io_watched = false;
     if (child->fd >= 0) close(child->fd);
     child->fd = -1;
 }
 
-static void child_free(struct child *child) {
+static void child_free(struct child *child)
+{
     io_close(child);
     if (child->end_watched) loop_watch_remove(child->engine->loop, &child->end);
     if (child->pid_fd >= 0) close(child->pid_fd);
@@ -120,7 +126,8 @@ static void child_free(struct child *child) {
     free(child);
 }
 
-static void end_ready(struct loop_watch *watch, uint32_t events) {
+static void end_ready(struct loop_watch *watch, uint32_t events)
+{
     struct child *child = watch->context;
     loop_watch_remove(child->engine->loop, watch);
     child->end_watched = false;
@@ -130,15 +137,16 @@ static void end_ready(struct loop_watch *watch, uint32_t events) {
     if (child->orphan) child_free(child);
 }
 
-static struct child *child_new(struct engine *engine, const struct spawn *spawn) {
+static struct child *child_new(struct engine *engine, const struct spawn *spawn)
+{
     struct child *child = calloc(1, sizeof *child);
     CHECK(child);
     child->engine = engine;
     child->pid = spawn->pid;
     child->fd = spawn->fd;
     child->pid_fd = pidfd_open(spawn->pid, 0);
-    child->io = (struct loop_watch){ .fd = spawn->fd, .ready = io_ready, .context = child };
-    child->end = (struct loop_watch){ .fd = child->pid_fd, .ready = end_ready, .context = child };
+    child->io = (struct loop_watch) { .fd = spawn->fd, .ready = io_ready, .context = child };
+    child->end = (struct loop_watch) { .fd = child->pid_fd, .ready = end_ready, .context = child };
     child->end_watched = child->pid_fd >= 0 && !loop_watch_add(engine->loop, &child->end, EPOLLIN);
     child->next = engine->children;
     child->here = &engine->children;
@@ -148,21 +156,24 @@ static struct child *child_new(struct engine *engine, const struct spawn *spawn)
 }
 
 /* Its holder is gone: the pipe is closed, the program is left to end by itself and reaped then. */
-static void child_drop(struct child *child) {
+static void child_drop(struct child *child)
+{
     io_close(child);
     child->io_token = child->end_token = 0;
     child->orphan = true;
     if (child->over || !child->end_watched) child_free(child);
 }
 
-static void spawn_clean(struct lua_job *job) {
+static void spawn_clean(struct lua_job *job)
+{
     struct spawn *spawn = job->own;
     /* Nobody took it: its script ended while it was being started. */
     if (!job->error && spawn->pid > 0) child_drop(child_new(job->fiber->engine, spawn));
     free(spawn);
 }
 
-static void spawn_push(struct lua_job *job, lua_State *L) {
+static void spawn_push(struct lua_job *job, lua_State *L)
+{
     struct spawn *spawn = job->own;
     if (job->error) {
         lua_pushfstring(L, "cannot start /bin/sh: %s", strerror(job->error));
@@ -175,7 +186,8 @@ static void spawn_push(struct lua_job *job, lua_State *L) {
     lua_setmetatable(L, -2);
 }
 
-static int lua_child_start(lua_State *L) {
+static int lua_child_start(lua_State *L)
+{
     size_t length;
     const char *command = luaL_checklstring(L, 1, &length), *mode = luaL_optstring(L, 2, "");
     struct lua_job *job;
@@ -193,20 +205,23 @@ static int lua_child_start(lua_State *L) {
     return lua_job_start(L, job);
 }
 
-static struct child *child_check(lua_State *L) {
+static struct child *child_check(lua_State *L)
+{
     struct child **object = luaL_checkudata(L, 1, CLASS);
     if (!*object) luaL_error(L, "attempt to use a closed file");
     return *object;
 }
 
-static void waiter_set(lua_State *L, struct child *child) {
+static void waiter_set(lua_State *L, struct child *child)
+{
     struct fiber *fiber = fiber_ref(fiber_running(L));
     fiber_unref(child->fiber);
     child->fiber = fiber;
 }
 
 /* child_read(child) → text, false at the end of file, or nil and a token: wait for it and try again. */
-static int lua_child_read(lua_State *L) {
+static int lua_child_read(lua_State *L)
+{
     struct child *child = child_check(L);
     char part[16384];
     ssize_t n = child->fd < 0 ? 0 : read(child->fd, part, sizeof part);
@@ -227,7 +242,8 @@ static int lua_child_read(lua_State *L) {
 }
 
 /* child_write(child, text, from) → position after what was written, or nil and an error; with a token if there is more to write. */
-static int lua_child_write(lua_State *L) {
+static int lua_child_write(lua_State *L)
+{
     struct child *child = child_check(L);
     size_t length, from = (size_t)luaL_optnumber(L, 3, 0);
     const char *text = luaL_checklstring(L, 2, &length);
@@ -255,7 +271,8 @@ static int lua_child_write(lua_State *L) {
 }
 
 /* child_wait(child) → status (as wait(2) has it) if it is over, or nil and a token. Closes the pipe. */
-static int lua_child_wait(lua_State *L) {
+static int lua_child_wait(lua_State *L)
+{
     struct child *child = child_check(L);
     io_close(child);
     if (child->over || !child->end_watched) {
@@ -269,14 +286,16 @@ static int lua_child_wait(lua_State *L) {
     return 2;
 }
 
-static int lua_child_drop(lua_State *L) {
+static int lua_child_drop(lua_State *L)
+{
     struct child **object = luaL_checkudata(L, 1, CLASS);
     if (*object) child_drop(*object);
     *object = NULL;
     return 0;
 }
 
-void child_free_all(struct engine *engine) {
+void child_free_all(struct engine *engine)
+{
     for (struct child *child = engine->children, *next; child; child = next) {
         next = child->next;
         if (child->orphan) { /* the others go with their userdata */
@@ -289,10 +308,11 @@ void child_free_all(struct engine *engine) {
     }
 }
 
-void child_open(lua_State *L) {
+void child_open(lua_State *L)
+{
     static const luaL_Reg functions[] = {
         { "child_start", lua_child_start }, { "child_read", lua_child_read }, { "child_write", lua_child_write },
-        { "child_wait", lua_child_wait }, { "child_drop", lua_child_drop }, { NULL, NULL },
+        { "child_wait", lua_child_wait },   { "child_drop", lua_child_drop }, { NULL, NULL },
     };
     signal(SIGPIPE, SIG_IGN); /* a program that ends early makes write() fail, nothing else */
     luaL_setfuncs(L, functions, 0);

@@ -11,13 +11,14 @@
 #include "core/buf.h"
 #include "lua/private.h"
 
-#define HEAD "return function(...) "
-#define TAIL "\nend"
-#define TEXT_MAX (64u << 20)
+#define HEAD       "return function(...) "
+#define TAIL       "\nend"
+#define TEXT_MAX   (64u << 20)
 #define INLINE_MAX 256 /* inline texts kept; then all are dropped */
 
 /* A UTF-8 mark is skipped; a first line that begins with # becomes empty. */
-static void text_begin(const char **text, size_t *length) {
+static void text_begin(const char **text, size_t *length)
+{
     if (*length >= 3 && !memcmp(*text, "\xEF\xBB\xBF", 3)) {
         *text += 3;
         *length -= 3;
@@ -30,7 +31,8 @@ static void text_begin(const char **text, size_t *length) {
 }
 
 /* Pushes a function that returns a new closure each time, or the message; returns Lua's status. Runs on the main state. */
-static int factory_compile(lua_State *L, const char *text, size_t length, const char *name) {
+static int factory_compile(lua_State *L, const char *text, size_t length, const char *name)
+{
     struct buf wrapped = BUF_INIT;
     int status;
     text_begin(&text, &length);
@@ -45,7 +47,8 @@ static int factory_compile(lua_State *L, const char *text, size_t length, const 
     return status;
 }
 
-static void entry_keep(lua_State *L, const char *key, size_t key_length, const char *stamp) {
+static void entry_keep(lua_State *L, const char *key, size_t key_length, const char *stamp)
+{
     struct engine *engine = engine_of(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, engine->chunks);
     lua_pushlstring(L, key, key_length);
@@ -59,7 +62,8 @@ static void entry_keep(lua_State *L, const char *key, size_t key_length, const c
 }
 
 /* Pushes the factory kept under that key if its stamp is the same. */
-static bool entry_find(lua_State *L, const char *key, size_t key_length, const char *stamp) {
+static bool entry_find(lua_State *L, const char *key, size_t key_length, const char *stamp)
+{
     struct engine *engine = engine_of(L);
     int top = lua_gettop(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, engine->chunks);
@@ -79,31 +83,36 @@ static bool entry_find(lua_State *L, const char *key, size_t key_length, const c
 }
 
 /* The factory at the top is replaced by a closure of its making. All blocks made by compiling are the engine's. */
-static int closure_make(lua_State *L) {
+static int closure_make(lua_State *L)
+{
     int status = lua_pcall(L, 0, 1, 0);
     return status;
 }
 
-static int failed(lua_State *L) {
+static int failed(lua_State *L)
+{
     lua_pushnil(L);
     lua_insert(L, -2);
     return 2;
 }
 
 /* Bytecode (string.dump) cannot be wrapped: it is loaded anew each time. */
-static int bytecode_load(lua_State *L, const char *text, size_t length, const char *name) {
+static int bytecode_load(lua_State *L, const char *text, size_t length, const char *name)
+{
     return luaL_loadbuffer(L, text, length, name) ? failed(L) : 1;
 }
 
 static int text_compile(lua_State *L, const char *text, size_t length, const char *name, const char *key, size_t key_length,
-                        const char *stamp) {
+                        const char *stamp)
+{
     if (length && text[0] == '\033') return bytecode_load(L, text, length, name);
     if (factory_compile(L, text, length, name)) return failed(L);
     entry_keep(L, key, key_length, stamp);
     return closure_make(L) ? failed(L) : 1;
 }
 
-static int file_read(FILE *file, struct buf *out) {
+static int file_read(FILE *file, struct buf *out)
+{
     char part[16384];
     size_t n;
     while ((n = fread(part, 1, sizeof part, file)) > 0)
@@ -111,7 +120,8 @@ static int file_read(FILE *file, struct buf *out) {
     return ferror(file) ? -errno : 0;
 }
 
-static int file_compile(lua_State *L, const char *path, const char *stamp) {
+static int file_compile(lua_State *L, const char *path, const char *stamp)
+{
     struct buf text = BUF_INIT;
     FILE *file = fopen(path, "re");
     int error = file ? file_read(file, &text) : -errno, results;
@@ -129,7 +139,8 @@ static int file_compile(lua_State *L, const char *path, const char *stamp) {
     return results;
 }
 
-int chunk_file(lua_State *L, const char *path) {
+int chunk_file(lua_State *L, const char *path)
+{
     struct stat st;
     char stamp[96];
     if (stat(path, &st)) {
@@ -148,7 +159,8 @@ int chunk_file(lua_State *L, const char *path) {
     return file_compile(L, path, stamp);
 }
 
-static void inline_bounded(lua_State *L) {
+static void inline_bounded(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     if (++engine->inline_chunks <= INLINE_MAX) return;
     engine->inline_chunks = 0;
@@ -156,7 +168,8 @@ static void inline_bounded(lua_State *L) {
     lua_rawseti(L, LUA_REGISTRYINDEX, engine->chunks);
 }
 
-int chunk_text(lua_State *L, const char *text, size_t length, const char *name) {
+int chunk_text(lua_State *L, const char *text, size_t length, const char *name)
+{
     struct buf key = BUF_INIT;
     int results;
     buf_puts(&key, "=");
@@ -174,7 +187,8 @@ int chunk_text(lua_State *L, const char *text, size_t length, const char *name) 
 }
 
 /* The new closure is made on the main state, paid by the engine, and given the caller's globals. */
-static int loaded(lua_State *L, int results) {
+static int loaded(lua_State *L, int results)
+{
     lua_State *main = engine_of(L)->L;
     lua_xmove(main, L, results);
     if (results != 1) return results;
@@ -183,7 +197,8 @@ static int loaded(lua_State *L, int results) {
     return 1;
 }
 
-static int lua_chunk_file(lua_State *L) {
+static int lua_chunk_file(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     const char *path = luaL_checkstring(L, 1);
     struct meter *charged = engine->charged;
@@ -193,7 +208,8 @@ static int lua_chunk_file(lua_State *L) {
     return loaded(L, results);
 }
 
-static int lua_chunk_text(lua_State *L) {
+static int lua_chunk_text(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
@@ -205,7 +221,8 @@ static int lua_chunk_text(lua_State *L) {
     return loaded(L, results);
 }
 
-void chunk_open(lua_State *L) {
+void chunk_open(lua_State *L)
+{
     lua_pushcfunction(L, lua_chunk_file);
     lua_setfield(L, -2, "chunk_file");
     lua_pushcfunction(L, lua_chunk_text);

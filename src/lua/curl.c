@@ -1,7 +1,7 @@
 /* curl.c: core.job("curl", request): one HTTP transfer on a helper thread.
  *
- * request: url, method, body, headers (list of "Name: value"), timeout_s, connect_timeout_s, insecure, follow (redirects), user (name:password),
- * proxy, max_bytes. Result: { code, body, headers, error, url }. */
+ * request: url, method, body, headers (list of "Name: value"), timeout_s, connect_timeout_s, insecure, follow (redirects), user
+ * (name:password), proxy, max_bytes. Result: { code, body, headers, error, url }. */
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -23,7 +23,8 @@ struct transfer {
     char error[CURL_ERROR_SIZE], *effective_url;
 };
 
-static void transfer_free(struct lua_job *job) {
+static void transfer_free(struct lua_job *job)
+{
     struct transfer *t = job->own;
     curl_slist_free_all(t->headers);
     free(t->url);
@@ -36,23 +37,24 @@ static void transfer_free(struct lua_job *job) {
     free(t);
 }
 
-static size_t body_came(char *data, size_t size, size_t count, void *context) {
+static size_t body_came(char *data, size_t size, size_t count, void *context)
+{
     struct lua_job *job = context;
     struct transfer *t = job->own;
     if (job->text.length + size * count > t->max_bytes) return 0;
     return buf_put(&job->text, data, size * count) ? 0 : size * count;
 }
 
-static size_t header_came(char *data, size_t size, size_t count, void *context) {
+static size_t header_came(char *data, size_t size, size_t count, void *context)
+{
     struct transfer *t = context;
     return t->out_headers.length > 256 * 1024 || buf_put(&t->out_headers, data, size * count) ? 0 : size * count;
 }
 
-static void global_begin(void) {
-    curl_global_init(CURL_GLOBAL_DEFAULT);
-}
+static void global_begin(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
 
-static void options_set(CURL *curl, struct lua_job *job, struct transfer *t) {
+static void options_set(CURL *curl, struct lua_job *job, struct transfer *t)
+{
     curl_easy_setopt(curl, CURLOPT_URL, t->url);
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -86,7 +88,8 @@ static void options_set(CURL *curl, struct lua_job *job, struct transfer *t) {
         curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, t->method);
 }
 
-static void transfer_run(struct lua_job *job) {
+static void transfer_run(struct lua_job *job)
+{
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct transfer *t = job->own;
     CURL *curl;
@@ -108,7 +111,8 @@ static void transfer_run(struct lua_job *job) {
     curl_easy_cleanup(curl);
 }
 
-static void transfer_push(struct lua_job *job, lua_State *L) {
+static void transfer_push(struct lua_job *job, lua_State *L)
+{
     struct transfer *t = job->own;
     lua_createtable(L, 0, 5);
     lua_pushinteger(L, t->code);
@@ -125,7 +129,8 @@ static void transfer_push(struct lua_job *job, lua_State *L) {
     }
 }
 
-static char *text_take(lua_State *L, const char *name, const char *otherwise) {
+static char *text_take(lua_State *L, const char *name, const char *otherwise)
+{
     char *copy = NULL;
     lua_getfield(L, 1, name);
     const char *text = lua_tostring(L, -1);
@@ -135,21 +140,24 @@ static char *text_take(lua_State *L, const char *name, const char *otherwise) {
     return copy;
 }
 
-static double number_take(lua_State *L, const char *name, double otherwise) {
+static double number_take(lua_State *L, const char *name, double otherwise)
+{
     lua_getfield(L, 1, name);
     double n = lua_isnumber(L, -1) ? lua_tonumber(L, -1) : otherwise;
     lua_pop(L, 1);
     return n;
 }
 
-static bool flag_take(lua_State *L, const char *name) {
+static bool flag_take(lua_State *L, const char *name)
+{
     lua_getfield(L, 1, name);
     bool yes = lua_toboolean(L, -1);
     lua_pop(L, 1);
     return yes;
 }
 
-static void body_take(lua_State *L, struct transfer *t) {
+static void body_take(lua_State *L, struct transfer *t)
+{
     size_t length;
     lua_getfield(L, 1, "body");
     const char *body = lua_tolstring(L, -1, &length);
@@ -162,7 +170,8 @@ static void body_take(lua_State *L, struct transfer *t) {
     lua_pop(L, 1);
 }
 
-static void headers_take(lua_State *L, struct transfer *t) {
+static void headers_take(lua_State *L, struct transfer *t)
+{
     lua_getfield(L, 1, "headers");
     for (int i = 1; lua_istable(L, -1); i++) {
         lua_rawgeti(L, -1, i);
@@ -174,7 +183,8 @@ static void headers_take(lua_State *L, struct transfer *t) {
     lua_pop(L, 1);
 }
 
-static int lua_curl(lua_State *L) {
+static int lua_curl(lua_State *L)
+{
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_getfield(L, 1, "url");
     luaL_argcheck(L, lua_isstring(L, -1), 1, "url is missing");
@@ -200,7 +210,8 @@ static int lua_curl(lua_State *L) {
     return lua_job_start(L, job);
 }
 
-void curl_open(lua_State *L) {
+void curl_open(lua_State *L)
+{
     lua_pushcfunction(L, lua_curl);
     lua_setfield(L, -2, "curl");
 }

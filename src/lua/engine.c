@@ -1,7 +1,7 @@
 /* engine.c: the engine as a whole: its state, its table of primitives, and the worker's doors. */
 #include <errno.h>
-#include <lualib.h>
 #include <luajit.h>
+#include <lualib.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,14 +15,16 @@
 
 /* --- the embedded sources ---------------------------------------------------------------------------------------------- */
 
-static const struct embedded_lua *embedded_find(const char *name) {
+static const struct embedded_lua *embedded_find(const char *name)
+{
     for (const struct embedded_lua *e = embedded_lua; e->name; e++)
         if (!strcmp(e->name, name)) return e;
     return NULL;
 }
 
 /* core.load(name) → what fs/NAME.lua returns, called with core; nil if there is no such file. */
-static int lua_load_embedded(lua_State *L) {
+static int lua_load_embedded(lua_State *L)
+{
     const char *name = luaL_checkstring(L, 1);
     const struct embedded_lua *source = embedded_find(name);
     if (!source) return 0;
@@ -36,7 +38,8 @@ static int lua_load_embedded(lua_State *L) {
 
 /* --- making and ending --------------------------------------------------------------------------------------------------- */
 
-static int weak_table(lua_State *L, const char *mode) {
+static int weak_table(lua_State *L, const char *mode)
+{
     lua_newtable(L);
     if (mode) {
         lua_newtable(L);
@@ -47,7 +50,8 @@ static int weak_table(lua_State *L, const char *mode) {
     return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-static void registry_open(struct engine *engine) {
+static void registry_open(struct engine *engine)
+{
     lua_State *L = engine->L;
     engine->core = weak_table(L, NULL);
     engine->layer = weak_table(L, NULL);
@@ -61,11 +65,12 @@ static void registry_open(struct engine *engine) {
     engine->living = weak_table(L, NULL);
 }
 
-static void core_open(lua_State *L) {
+static void core_open(lua_State *L)
+{
     void (*const parts[])(lua_State *) = {
-        fiber_open, preempt_open, collect_open, script_open, isolate_open, basetypes_open, environment_open, chunk_open, object_open, hostlib_open, subscribe_open,
-        channel_open, job_open, curl_open, child_open, regex_open, xml_open, tools_open, pattern_open, random_open,
-        dbh_open,
+        fiber_open, preempt_open, collect_open, script_open,    isolate_open, basetypes_open, environment_open,
+        chunk_open, object_open,  hostlib_open, subscribe_open, channel_open, job_open,       curl_open,
+        child_open, regex_open,   xml_open,     tools_open,     pattern_open, random_open,    dbh_open,
     };
     lua_rawgeti(L, LUA_REGISTRYINDEX, engine_of(L)->core);
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) parts[i](L);
@@ -74,12 +79,14 @@ static void core_open(lua_State *L) {
     lua_pop(L, 1);
 }
 
-static int traceback(lua_State *L) {
+static int traceback(lua_State *L)
+{
     luaL_traceback(L, L, lua_tostring(L, 1), 1);
     return 1;
 }
 
-static int open_all(lua_State *L) {
+static int open_all(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     luaL_openlibs(L);
     luaJIT_setmode(L, 0, LUAJIT_MODE_ENGINE | LUAJIT_MODE_OFF); /* a hook waits for the end of a compiled loop */
@@ -93,21 +100,19 @@ static int open_all(lua_State *L) {
     return 0;
 }
 
-static void pass(struct loop_hook *hook) {
-    fiber_run_all(hook->context);
-}
+static void pass(struct loop_hook *hook) { fiber_run_all(hook->context); }
 
-static void wake_fired(struct loop_timer *timer) {
-    fiber_run_all(timer->context);
-}
+static void wake_fired(struct loop_timer *timer) { fiber_run_all(timer->context); }
 
-static void settings_read(struct engine *engine) {
+static void settings_read(struct engine *engine)
+{
     const struct config_node *config = host_config(engine->host);
     engine->memory_limit = (size_t)config_int(config, "scripts.memory_mb", 64) << 20;
     engine->script_dir = strdup(config_str(config, "scripts.dir", "scripts"));
 }
 
-int engine_new(struct engine **out, struct host *host) {
+int engine_new(struct engine **out, struct host *host)
+{
     struct engine *engine = calloc(1, sizeof *engine);
     int status;
     if (!engine) return -ENOMEM;
@@ -115,7 +120,7 @@ int engine_new(struct engine **out, struct host *host) {
     engine->loop = host_loop(host);
     engine->ready_end = &engine->ready;
     engine->charged = &engine->meter;
-    engine->wake = (struct loop_timer){ .fire = wake_fired, .context = engine };
+    engine->wake = (struct loop_timer) { .fire = wake_fired, .context = engine };
     settings_read(engine);
     engine->L = lua_newstate(meter_allocate, engine);
     if (!engine->L) {
@@ -133,14 +138,15 @@ int engine_new(struct engine **out, struct host *host) {
         return -EINVAL;
     }
     lua_settop(engine->L, 0);
-    engine->hook = (struct loop_hook){ .run = pass, .context = engine };
+    engine->hook = (struct loop_hook) { .run = pass, .context = engine };
     loop_hook_add(engine->loop, &engine->hook);
     *out = engine;
     return 0;
 }
 
 /* The loop has no way to remove a hook: the engine goes when its loop has stopped. */
-void engine_free(struct engine *engine) {
+void engine_free(struct engine *engine)
+{
     if (!engine) return;
     fiber_free_all(engine);
     subscribe_free_all(engine);
@@ -155,18 +161,15 @@ void engine_free(struct engine *engine) {
     free(engine);
 }
 
-size_t engine_scripts(const struct engine *engine) {
-    return engine->scripts;
-}
+size_t engine_scripts(const struct engine *engine) { return engine->scripts; }
 
-size_t engine_memory(const struct engine *engine) {
-    return engine->memory;
-}
+size_t engine_memory(const struct engine *engine) { return engine->memory; }
 
 /* --- the worker's doors ---------------------------------------------------------------------------------------------------- */
 
 /* A new fiber with the layer's function on its stack; NULL if the layer has none of that name. */
-static struct fiber *door_open(struct engine *engine, const char *name) {
+static struct fiber *door_open(struct engine *engine, const char *name)
+{
     struct fiber *fiber;
     lua_rawgeti(engine->L, LUA_REGISTRYINDEX, engine->layer);
     lua_getfield(engine->L, -1, name);
@@ -181,13 +184,15 @@ static struct fiber *door_open(struct engine *engine, const char *name) {
     return fiber;
 }
 
-static void report_if_failed(struct fiber *fiber, int status, void *context) {
+static void report_if_failed(struct fiber *fiber, int status, void *context)
+{
     struct channel *channel = context;
     if (status) script_report(fiber, channel ? channel_facts(channel)->uuid_text : NULL);
     channel_unref(channel);
 }
 
-void engine_channel_start(struct engine *engine, struct channel *channel) {
+void engine_channel_start(struct engine *engine, struct channel *channel)
+{
     struct fiber *fiber = door_open(engine, "channel_start");
     if (!fiber) return;
     channel_push(fiber->L, channel);
@@ -197,7 +202,8 @@ void engine_channel_start(struct engine *engine, struct channel *channel) {
 }
 
 /* channel_run returned ok, error: the broker hears of it. */
-static void run_over(struct fiber *fiber, int status, void *context) {
+static void run_over(struct fiber *fiber, int status, void *context)
+{
     struct channel *channel = context;
     lua_State *L = fiber->L;
     struct kv pairs = KV_INIT;
@@ -214,7 +220,8 @@ static void run_over(struct fiber *fiber, int status, void *context) {
     report_if_failed(fiber, status, channel);
 }
 
-void engine_channel_run(struct engine *engine, struct channel *channel, const char *script, const char *arguments) {
+void engine_channel_run(struct engine *engine, struct channel *channel, const char *script, const char *arguments)
+{
     struct fiber *fiber = door_open(engine, "channel_run");
     if (!fiber) return;
     channel_push(fiber->L, channel);
@@ -225,12 +232,14 @@ void engine_channel_run(struct engine *engine, struct channel *channel, const ch
     fiber_start(fiber, 3);
 }
 
-static void over_over(struct fiber *fiber, int status, void *context) {
+static void over_over(struct fiber *fiber, int status, void *context)
+{
     channel_forget(fiber->engine, context);
     report_if_failed(fiber, status, context);
 }
 
-void engine_channel_over(struct engine *engine, struct channel *channel) {
+void engine_channel_over(struct engine *engine, struct channel *channel)
+{
     struct fiber *fiber = door_open(engine, "channel_over");
     if (!fiber) {
         channel_forget(engine, channel);
@@ -247,7 +256,8 @@ struct api_call {
     void *context;
 };
 
-static void api_over(struct fiber *fiber, int status, void *context) {
+static void api_over(struct fiber *fiber, int status, void *context)
+{
     struct api_call *call = context;
     size_t length = 0;
     const char *text = !status && lua_gettop(fiber->L) ? lua_tolstring(fiber->L, 1, &length) : NULL;
@@ -261,7 +271,8 @@ static void api_over(struct fiber *fiber, int status, void *context) {
 }
 
 void engine_api(struct engine *engine, const char *command, const char *arguments,
-                void (*reply)(void *context, const char *text, size_t length), void *context) {
+                void (*reply)(void *context, const char *text, size_t length), void *context)
+{
     struct fiber *fiber = door_open(engine, "api");
     struct api_call *call = malloc(sizeof *call);
     CHECK(call);
@@ -270,7 +281,7 @@ void engine_api(struct engine *engine, const char *command, const char *argument
         reply(context, "-ERR no commands here\n", 22);
         return;
     }
-    *call = (struct api_call){ reply, context };
+    *call = (struct api_call) { reply, context };
     lua_pushstring(fiber->L, command);
     lua_pushstring(fiber->L, arguments);
     fiber->over = api_over;

@@ -1,7 +1,8 @@
 /* environment.c: getfenv, setfenv and what of `debug` could reach into the engine or another script. */
 #include "lua/private.h"
 
-static void push_script_globals(lua_State *L) {
+static void push_script_globals(lua_State *L)
+{
     struct fiber *fiber = engine_of(L)->running;
     if (fiber && fiber->script)
         lua_rawgeti(L, LUA_REGISTRYINDEX, fiber->script->globals);
@@ -10,7 +11,8 @@ static void push_script_globals(lua_State *L) {
 }
 
 /* Pushes the function that argument 1 names: a function or a level (1 = who called us). */
-static void push_function(lua_State *L, int otherwise) {
+static void push_function(lua_State *L, int otherwise)
+{
     lua_Debug ar;
     if (lua_isfunction(L, 1)) {
         lua_pushvalue(L, 1);
@@ -23,7 +25,8 @@ static void push_function(lua_State *L, int otherwise) {
     if (lua_isnil(L, -1)) luaL_error(L, "no function environment for tail call at level %d", level);
 }
 
-static int safe_getfenv(lua_State *L) {
+static int safe_getfenv(lua_State *L)
+{
     if (lua_isnumber(L, 1) && lua_tointeger(L, 1) == 0) {
         lua_pushvalue(L, LUA_GLOBALSINDEX); /* the thread's */
         return 1;
@@ -36,7 +39,8 @@ static int safe_getfenv(lua_State *L) {
     return 1;
 }
 
-static int safe_setfenv(lua_State *L) {
+static int safe_setfenv(lua_State *L)
+{
     luaL_checktype(L, 2, LUA_TTABLE);
     if (lua_isnumber(L, 1) && lua_tointeger(L, 1) == 0) {
         lua_pushvalue(L, 2);
@@ -51,7 +55,8 @@ static int safe_setfenv(lua_State *L) {
 }
 
 /* debug.getfenv(object) */
-static int safe_debug_getfenv(lua_State *L) {
+static int safe_debug_getfenv(lua_State *L)
+{
     luaL_checkany(L, 1);
     if (lua_isuserdata(L, 1) || (lua_isfunction(L, 1) && isolate_trusted(L, 1)))
         push_script_globals(L);
@@ -60,7 +65,8 @@ static int safe_debug_getfenv(lua_State *L) {
     return 1;
 }
 
-static int safe_debug_setfenv(lua_State *L) {
+static int safe_debug_setfenv(lua_State *L)
+{
     luaL_checktype(L, 2, LUA_TTABLE);
     if (lua_isuserdata(L, 1) || (lua_isfunction(L, 1) && isolate_trusted(L, 1)))
         return luaL_error(L, "'setfenv' cannot change environment of given object");
@@ -70,13 +76,15 @@ static int safe_debug_setfenv(lua_State *L) {
 }
 
 /* core.trusted(function): is it the engine's own? */
-static int trusted(lua_State *L) {
+static int trusted(lua_State *L)
+{
     lua_pushboolean(L, lua_isfunction(L, 1) && isolate_trusted(L, 1));
     return 1;
 }
 
 /* core.level_trusted(thread | nil, level): is the function at that level the engine's own? Level 0 is ourselves, 1 our caller. */
-static int level_trusted(lua_State *L) {
+static int level_trusted(lua_State *L)
+{
     lua_State *of = lua_isthread(L, 1) ? lua_tothread(L, 1) : L;
     int level = (int)luaL_checkinteger(L, 2);
     lua_Debug ar;
@@ -91,17 +99,25 @@ static int level_trusted(lua_State *L) {
 }
 
 /* core.raw(table, key): past every metatable. */
-static int raw(lua_State *L) {
+static int raw(lua_State *L)
+{
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 2);
     lua_rawget(L, 1);
     return 1;
 }
 
-void environment_open(lua_State *L) {
+void environment_open(lua_State *L)
+{
     static const luaL_Reg functions[] = {
-        { "safe_getfenv", safe_getfenv }, { "safe_setfenv", safe_setfenv }, { "safe_debug_getfenv", safe_debug_getfenv },
-        { "safe_debug_setfenv", safe_debug_setfenv }, { "trusted", trusted }, { "level_trusted", level_trusted }, { "raw", raw }, { NULL, NULL },
+        { "safe_getfenv", safe_getfenv },
+        { "safe_setfenv", safe_setfenv },
+        { "safe_debug_getfenv", safe_debug_getfenv },
+        { "safe_debug_setfenv", safe_debug_setfenv },
+        { "trusted", trusted },
+        { "level_trusted", level_trusted },
+        { "raw", raw },
+        { NULL, NULL },
     };
     luaL_setfuncs(L, functions, 0);
 }

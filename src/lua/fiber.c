@@ -13,12 +13,14 @@
 
 #define PASS_NS (8 * NS_PER_MS) /* of scripts in one turn of the loop; then timers and sockets have theirs */
 
-struct fiber *fiber_ref(struct fiber *fiber) {
+struct fiber *fiber_ref(struct fiber *fiber)
+{
     if (fiber) fiber->references++;
     return fiber;
 }
 
-void fiber_unref(struct fiber *fiber) {
+void fiber_unref(struct fiber *fiber)
+{
     if (!fiber || --fiber->references) return;
     CHECK(!fiber->L);
     free(fiber->name);
@@ -26,13 +28,15 @@ void fiber_unref(struct fiber *fiber) {
     free(fiber);
 }
 
-static void timer_fired(struct loop_timer *timer) {
+static void timer_fired(struct loop_timer *timer)
+{
     struct fiber *fiber = timer->context;
     fiber->timed_out = true;
     fiber_ready(fiber);
 }
 
-struct fiber *fiber_new(struct engine *engine, const char *name) {
+struct fiber *fiber_new(struct engine *engine, const char *name)
+{
     struct fiber *fiber = calloc(1, sizeof *fiber);
     CHECK(fiber);
     fiber->engine = engine;
@@ -40,7 +44,7 @@ struct fiber *fiber_new(struct engine *engine, const char *name) {
     fiber->name = strdup(name ? name : "?");
     fiber->last = &fiber->first;
     fiber->handle = LUA_NOREF;
-    fiber->timer = (struct loop_timer){ .fire = timer_fired, .context = fiber };
+    fiber->timer = (struct loop_timer) { .fire = timer_fired, .context = fiber };
     fiber->L = lua_newthread(engine->L);
     fiber->thread = luaL_ref(engine->L, LUA_REGISTRYINDEX);
     fiber->next = engine->all;
@@ -51,11 +55,13 @@ struct fiber *fiber_new(struct engine *engine, const char *name) {
     return fiber;
 }
 
-static void wake_loop(struct engine *engine) {
+static void wake_loop(struct engine *engine)
+{
     if (!engine->in_pass && !engine->wake.heap_index) loop_timer_set(engine->loop, &engine->wake, loop_now_ns(engine->loop));
 }
 
-void fiber_ready(struct fiber *fiber) {
+void fiber_ready(struct fiber *fiber)
+{
     struct engine *engine = fiber->engine;
     if (fiber->ready || !fiber->L) return;
     fiber->ready = true;
@@ -65,12 +71,14 @@ void fiber_ready(struct fiber *fiber) {
     wake_loop(engine);
 }
 
-void fiber_start(struct fiber *fiber, int arguments) {
+void fiber_start(struct fiber *fiber, int arguments)
+{
     fiber->arguments = arguments;
     fiber_ready(fiber);
 }
 
-void fiber_kill(struct fiber *fiber, const char *reason) {
+void fiber_kill(struct fiber *fiber, const char *reason)
+{
     if (!fiber->L || fiber->killed) return;
     fiber->killed = true;
     fiber->kill_reason = strdup(reason ? reason : "killed");
@@ -78,7 +86,8 @@ void fiber_kill(struct fiber *fiber, const char *reason) {
 }
 
 /* The Lua side goes at once, the struct with its last reference. */
-static void fiber_over(struct fiber *fiber, int status) {
+static void fiber_over(struct fiber *fiber, int status)
+{
     struct engine *engine = fiber->engine;
     loop_timer_clear(engine->loop, &fiber->timer);
     if (fiber->script) script_over(fiber, status);
@@ -94,7 +103,8 @@ static void fiber_over(struct fiber *fiber, int status) {
 }
 
 /* The single resume site. */
-static void fiber_resume(struct engine *engine, struct fiber *fiber) {
+static void fiber_resume(struct engine *engine, struct fiber *fiber)
+{
     int arguments = fiber->arguments, status;
     fiber->arguments = 0;
     fiber->suspending = fiber->waiting = false;
@@ -111,7 +121,8 @@ static void fiber_resume(struct engine *engine, struct fiber *fiber) {
         fiber_ready(fiber); /* preempted: the others first */
 }
 
-static struct fiber *ready_take(struct engine *engine) {
+static struct fiber *ready_take(struct engine *engine)
+{
     struct fiber *fiber = engine->ready;
     if (!fiber) return NULL;
     engine->ready = fiber->next_ready;
@@ -120,7 +131,8 @@ static struct fiber *ready_take(struct engine *engine) {
     return fiber;
 }
 
-void fiber_run_all(struct engine *engine) {
+void fiber_run_all(struct engine *engine)
+{
     struct fiber *fiber;
     int64_t until;
     if (engine->in_pass || (!engine->ready && !engine->cycles)) return;
@@ -135,7 +147,8 @@ void fiber_run_all(struct engine *engine) {
     if (engine->ready || engine->cycles) wake_loop(engine);
 }
 
-void fiber_free_all(struct engine *engine) {
+void fiber_free_all(struct engine *engine)
+{
     engine->in_pass = true; /* nothing is to run any more but what ends */
     while (engine->all) {
         struct fiber *fiber = engine->all;
@@ -150,20 +163,23 @@ void fiber_free_all(struct engine *engine) {
 
 /* --- for Lua --------------------------------------------------------------------------------------------------------- */
 
-struct fiber *fiber_running(lua_State *L) {
+struct fiber *fiber_running(lua_State *L)
+{
     struct fiber *fiber = engine_of(L)->running;
     if (!fiber) luaL_error(L, "this can be used within a fiber only");
     return fiber;
 }
 
-static int handle_gc(lua_State *L) {
+static int handle_gc(lua_State *L)
+{
     struct fiber **handle = lua_touserdata(L, 1);
     fiber_unref(*handle);
     *handle = NULL;
     return 0;
 }
 
-void fiber_push(lua_State *L, struct fiber *fiber) {
+void fiber_push(lua_State *L, struct fiber *fiber)
+{
     if (!fiber) {
         lua_pushnil(L);
         return;
@@ -181,22 +197,26 @@ void fiber_push(lua_State *L, struct fiber *fiber) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, fiber->handle);
 }
 
-struct fiber *fiber_check(lua_State *L, int index) {
+struct fiber *fiber_check(lua_State *L, int index)
+{
     struct fiber **handle = luaL_checkudata(L, index, "carillon.fiber");
     return *handle;
 }
 
-static int killed_error(lua_State *L, struct fiber *fiber) {
+static int killed_error(lua_State *L, struct fiber *fiber)
+{
     preempt_arm(fiber->engine, 1); /* and again at each instruction of the script that catches it */
     return luaL_error(L, "%s", fiber->kill_reason);
 }
 
 /* arm(ms | nil, token | nil) → true: now yield. False: something is there already. */
-static int lua_arm(lua_State *L) {
+static int lua_arm(lua_State *L)
+{
     struct fiber *fiber = fiber_running(L);
     double ms = luaL_optnumber(L, 1, -1);
     if (fiber->killed) return killed_error(L, fiber);
-    if (!lua_isyieldable(L)) return luaL_error(L, "cannot wait here: called from within a C function, a finaliser, an error handler or a handler of the end");
+    if (!lua_isyieldable(L))
+        return luaL_error(L, "cannot wait here: called from within a C function, a finaliser, an error handler or a handler of the end");
     fiber->filter = (uint64_t)luaL_optnumber(L, 2, 0);
     fiber->timed_out = false;
     if (mailbox_has(fiber)) {
@@ -218,7 +238,8 @@ static int lua_arm(lua_State *L) {
     return 1;
 }
 
-static int lua_take(lua_State *L) {
+static int lua_take(lua_State *L)
+{
     struct fiber *fiber = fiber_running(L);
     int n;
     loop_timer_clear(fiber->engine->loop, &fiber->timer);
@@ -231,49 +252,57 @@ static int lua_take(lua_State *L) {
     return 1;
 }
 
-static int lua_suspending(lua_State *L) {
+static int lua_suspending(lua_State *L)
+{
     struct fiber *fiber = engine_of(L)->running;
     lua_pushboolean(L, fiber && fiber->suspending);
     return 1;
 }
 
 /* Is this the script's main coroutine, so that its own coroutine.yield has nobody to yield to? */
-static int lua_at_bottom(lua_State *L) {
+static int lua_at_bottom(lua_State *L)
+{
     struct fiber *fiber = engine_of(L)->running;
     lua_pushboolean(L, !fiber || fiber->L == L);
     return 1;
 }
 
 /* Could arm() suspend here? */
-static int lua_can_wait(lua_State *L) {
+static int lua_can_wait(lua_State *L)
+{
     struct fiber *fiber = engine_of(L)->running;
     lua_pushboolean(L, fiber && !fiber->killed && lua_isyieldable(L));
     return 1;
 }
 
 /* Is this error what a killed fiber is ended with? Whoever catches errors lets it pass. */
-static int lua_is_kill(lua_State *L) {
+static int lua_is_kill(lua_State *L)
+{
     struct fiber *fiber = engine_of(L)->running;
     lua_pushboolean(L, fiber && fiber->killed);
     return 1;
 }
 
-static int lua_self(lua_State *L) {
+static int lua_self(lua_State *L)
+{
     fiber_push(L, engine_of(L)->running);
     return 1;
 }
 
-static int lua_alive(lua_State *L) {
+static int lua_alive(lua_State *L)
+{
     lua_pushboolean(L, fiber_check(L, 1)->L != NULL);
     return 1;
 }
 
-static int lua_kill(lua_State *L) {
+static int lua_kill(lua_State *L)
+{
     fiber_kill(fiber_check(L, 1), luaL_optstring(L, 2, NULL));
     return 0;
 }
 
-static int lua_wake(lua_State *L) {
+static int lua_wake(lua_State *L)
+{
     struct fiber *fiber = fiber_check(L, 1);
     uint64_t token = (uint64_t)luaL_optnumber(L, 2, 0);
     lua_settop(L, 3);
@@ -282,11 +311,13 @@ static int lua_wake(lua_State *L) {
     return 0;
 }
 
-static void spawned_over(struct fiber *fiber, int status, void *context) {
+static void spawned_over(struct fiber *fiber, int status, void *context)
+{
     if (status) script_report(fiber, NULL);
 }
 
-static int lua_spawn(lua_State *L) {
+static int lua_spawn(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     const char *name = luaL_checkstring(L, 1);
     struct meter *charged = engine->charged;
@@ -303,16 +334,28 @@ static int lua_spawn(lua_State *L) {
     return 1;
 }
 
-static int lua_token(lua_State *L) {
+static int lua_token(lua_State *L)
+{
     lua_pushnumber(L, (double)++engine_of(L)->token);
     return 1;
 }
 
-void fiber_open(lua_State *L) {
+void fiber_open(lua_State *L)
+{
     static const luaL_Reg functions[] = {
-        { "arm", lua_arm }, { "take", lua_take }, { "suspending", lua_suspending }, { "at_bottom", lua_at_bottom },
-        { "self", lua_self }, { "fiber_alive", lua_alive }, { "kill", lua_kill }, { "wake", lua_wake }, { "spawn", lua_spawn },
-        { "token", lua_token }, { "can_wait", lua_can_wait }, { "is_kill", lua_is_kill }, { NULL, NULL },
+        { "arm", lua_arm },
+        { "take", lua_take },
+        { "suspending", lua_suspending },
+        { "at_bottom", lua_at_bottom },
+        { "self", lua_self },
+        { "fiber_alive", lua_alive },
+        { "kill", lua_kill },
+        { "wake", lua_wake },
+        { "spawn", lua_spawn },
+        { "token", lua_token },
+        { "can_wait", lua_can_wait },
+        { "is_kill", lua_is_kill },
+        { NULL, NULL },
     };
     luaL_newmetatable(L, "carillon.fiber");
     lua_pushcfunction(L, handle_gc);

@@ -14,7 +14,8 @@
 
 /* --- pairs ------------------------------------------------------------------------------------------------------------- */
 
-void pairs_push_map(lua_State *L, struct kv_view view) {
+void pairs_push_map(lua_State *L, struct kv_view view)
+{
     struct kv_pair pair;
     size_t at = 0;
     lua_newtable(L);
@@ -24,7 +25,8 @@ void pairs_push_map(lua_State *L, struct kv_view view) {
     }
 }
 
-void pairs_push_list(lua_State *L, struct kv_view view) {
+void pairs_push_list(lua_State *L, struct kv_view view)
+{
     struct kv_pair pair;
     size_t at = 0;
     int n = 0;
@@ -40,7 +42,8 @@ void pairs_push_list(lua_State *L, struct kv_view view) {
 }
 
 /* A pair whose value is at the top; numbers and booleans become text. */
-static int pair_add(lua_State *L, struct kv *out, const char *name) {
+static int pair_add(lua_State *L, struct kv *out, const char *name)
+{
     size_t length;
     const char *value;
     if (lua_isnil(L, -1)) return 0;
@@ -50,7 +53,8 @@ static int pair_add(lua_State *L, struct kv *out, const char *name) {
     return kv_add_bytes(out, name, value, length);
 }
 
-static int list_read(lua_State *L, int index, struct kv *out) {
+static int list_read(lua_State *L, int index, struct kv *out)
+{
     int error = 0;
     for (int i = 1; !error; i++) {
         lua_rawgeti(L, index, i);
@@ -64,7 +68,8 @@ static int list_read(lua_State *L, int index, struct kv *out) {
     return error;
 }
 
-static int map_read(lua_State *L, int index, struct kv *out) {
+static int map_read(lua_State *L, int index, struct kv *out)
+{
     int error = 0;
     for (lua_pushnil(L); !error && lua_next(L, index); lua_pop(L, 1))
         error = lua_type(L, -2) == LUA_TSTRING && *lua_tostring(L, -2) ? pair_add(L, out, lua_tostring(L, -2)) : -EINVAL;
@@ -72,7 +77,8 @@ static int map_read(lua_State *L, int index, struct kv *out) {
     return error;
 }
 
-void pairs_read(lua_State *L, int index, struct kv *out) {
+void pairs_read(lua_State *L, int index, struct kv *out)
+{
     int error;
     if (lua_isnoneornil(L, index)) return;
     luaL_checktype(L, index, LUA_TTABLE);
@@ -87,17 +93,20 @@ void pairs_read(lua_State *L, int index, struct kv *out) {
 
 /* --- globals and configuration --------------------------------------------------------------------------------------------- */
 
-static int lua_global_get(lua_State *L) {
+static int lua_global_get(lua_State *L)
+{
     lua_pushstring(L, host_global_get(engine_of(L)->host, luaL_checkstring(L, 1)));
     return 1;
 }
 
-static int lua_global_set(lua_State *L) {
+static int lua_global_set(lua_State *L)
+{
     host_global_set(engine_of(L)->host, luaL_checkstring(L, 1), luaL_optstring(L, 2, NULL));
     return 0;
 }
 
-static int lua_globals(lua_State *L) {
+static int lua_globals(lua_State *L)
+{
     const char *name, *value;
     size_t at = 0;
     lua_newtable(L);
@@ -108,7 +117,8 @@ static int lua_globals(lua_State *L) {
     return 1;
 }
 
-static void push_config(lua_State *L, const struct config_node *node) {
+static void push_config(lua_State *L, const struct config_node *node)
+{
     size_t count = config_count(node);
     if (!count) {
         lua_pushstring(L, config_text(node));
@@ -130,21 +140,24 @@ static void push_config(lua_State *L, const struct config_node *node) {
 }
 
 /* config(path[, default]) → text of a value, table of a table (lists are lists). */
-static int lua_config(lua_State *L) {
+static int lua_config(lua_State *L)
+{
     const struct config_node *node = config_get(host_config(engine_of(L)->host), luaL_checkstring(L, 1));
     lua_settop(L, 2);
     if (node) push_config(L, node);
     return 1;
 }
 
-static int lua_worker(lua_State *L) {
+static int lua_worker(lua_State *L)
+{
     lua_pushinteger(L, host_worker(engine_of(L)->host));
     return 1;
 }
 
 /* --- other processes --------------------------------------------------------------------------------------------------------- */
 
-static uint32_t process_check(lua_State *L, int index) {
+static uint32_t process_check(lua_State *L, int index)
+{
     if (lua_type(L, index) == LUA_TNUMBER) return (uint32_t)lua_tointeger(L, index);
     const char *name = luaL_checkstring(L, index);
     if (!strcmp(name, "broker")) return BUS_BROKER;
@@ -153,11 +166,22 @@ static uint32_t process_check(lua_State *L, int index) {
     return (uint32_t)luaL_argerror(L, index, "broker, control or a process number expected");
 }
 
-static int kind_check(lua_State *L, int index) {
-    static const struct { const char *name; int kind; } kinds[] = {
-        { "DIAL", MSG_DIAL }, { "DIAL_CANCEL", MSG_DIAL_CANCEL }, { "CALL_HANGUP", MSG_CALL_HANGUP }, { "CALL_SCRIPT_DONE", MSG_CALL_SCRIPT_DONE },
-        { "API", MSG_API }, { "ENGINE", MSG_ENGINE }, { "GLOBAL_SET", MSG_GLOBAL_SET }, { "TABLE", MSG_TABLE },
-        { "CALL_METHOD", MSG_CALL_METHOD }, { "CALL_REINVITE", MSG_CALL_REINVITE },
+static int kind_check(lua_State *L, int index)
+{
+    static const struct {
+        const char *name;
+        int kind;
+    } kinds[] = {
+        { "DIAL", MSG_DIAL },
+        { "DIAL_CANCEL", MSG_DIAL_CANCEL },
+        { "CALL_HANGUP", MSG_CALL_HANGUP },
+        { "CALL_SCRIPT_DONE", MSG_CALL_SCRIPT_DONE },
+        { "API", MSG_API },
+        { "ENGINE", MSG_ENGINE },
+        { "GLOBAL_SET", MSG_GLOBAL_SET },
+        { "TABLE", MSG_TABLE },
+        { "CALL_METHOD", MSG_CALL_METHOD },
+        { "CALL_REINVITE", MSG_CALL_REINVITE },
     };
     if (lua_type(L, index) == LUA_TNUMBER) return (int)lua_tointeger(L, index);
     const char *name = luaL_checkstring(L, index);
@@ -167,7 +191,8 @@ static int kind_check(lua_State *L, int index) {
 }
 
 /* request(to, kind, pairs, timeout_ms) → token. What cannot be sent is answered as well: status < 0. */
-static int lua_request(lua_State *L) {
+static int lua_request(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     struct fiber *fiber = fiber_running(L);
     uint32_t to = process_check(L, 1);
@@ -178,12 +203,13 @@ static int lua_request(lua_State *L) {
     pairs_read(L, 3, &pairs);
     error = host_request(engine->host, fiber, token, to, kind, &pairs, (int64_t)(timeout_ms * NS_PER_MS));
     kv_free(&pairs);
-    if (error) fiber_post(fiber, &(struct happening){ .kind = HAPPENING_REPLY, .token = token, .status = error });
+    if (error) fiber_post(fiber, &(struct happening) { .kind = HAPPENING_REPLY, .token = token, .status = error });
     lua_pushnumber(L, (double)token);
     return 1;
 }
 
-static int lua_note(lua_State *L) {
+static int lua_note(lua_State *L)
+{
     struct kv pairs = KV_INIT;
     uint32_t to = process_check(L, 1);
     int kind = kind_check(L, 2), error;
@@ -198,7 +224,8 @@ static int lua_note(lua_State *L) {
 
 /* --- events out, the log ------------------------------------------------------------------------------------------------------- */
 
-static int lua_publish(lua_State *L) {
+static int lua_publish(lua_State *L)
+{
     uint16_t type = (uint16_t)luaL_checkinteger(L, 1);
     struct channel *channel = lua_isnoneornil(L, 2) ? NULL : channel_check(L, 2);
     struct kv pairs = KV_INIT;
@@ -208,13 +235,15 @@ static int lua_publish(lua_State *L) {
     return 0;
 }
 
-static int lua_event_wanted(lua_State *L) {
+static int lua_event_wanted(lua_State *L)
+{
     lua_pushboolean(L, host_event_wanted(engine_of(L)->host, (uint16_t)luaL_checkinteger(L, 1)));
     return 1;
 }
 
 /* Scripts' lines: their level by number, the uuid, and no rate limit by source other than the log's own. */
-static int lua_log(lua_State *L) {
+static int lua_log(lua_State *L)
+{
     int level = (int)luaL_checkinteger(L, 1);
     const char *text = luaL_checkstring(L, 2), *uuid = luaL_optstring(L, 3, NULL);
     if (level < LOG_CONSOLE || level > LOG_DEBUG) level = LOG_DEBUG;
@@ -222,27 +251,32 @@ static int lua_log(lua_State *L) {
     return 0;
 }
 
-static int lua_log_raw(lua_State *L) {
+static int lua_log_raw(lua_State *L)
+{
     log_at(LOG_DEBUG, NULL, "%s", luaL_checkstring(L, 1));
     return 0;
 }
 
-static int lua_now(lua_State *L) {
+static int lua_now(lua_State *L)
+{
     lua_pushnumber(L, (double)clock_mono_ns() / NS_PER_MS);
     return 1;
 }
 
-static int lua_utc_us(lua_State *L) {
+static int lua_utc_us(lua_State *L)
+{
     lua_pushnumber(L, (double)clock_utc_us());
     return 1;
 }
 
-static int lua_script_dir(lua_State *L) {
+static int lua_script_dir(lua_State *L)
+{
     lua_pushstring(L, engine_of(L)->script_dir);
     return 1;
 }
 
-static int lua_figures(lua_State *L) {
+static int lua_figures(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     lua_pushnumber(L, (double)engine->scripts);
     lua_pushnumber(L, (double)engine->fibers);
@@ -250,12 +284,25 @@ static int lua_figures(lua_State *L) {
     return 3;
 }
 
-void hostlib_open(lua_State *L) {
+void hostlib_open(lua_State *L)
+{
     static const luaL_Reg functions[] = {
-        { "global_get", lua_global_get }, { "global_set", lua_global_set }, { "globals", lua_globals }, { "config", lua_config },
-        { "worker", lua_worker }, { "request", lua_request }, { "note", lua_note }, { "publish", lua_publish },
-        { "event_wanted", lua_event_wanted }, { "log", lua_log }, { "log_raw", lua_log_raw }, { "now", lua_now }, { "utc_us", lua_utc_us },
-        { "script_dir", lua_script_dir }, { "figures", lua_figures }, { NULL, NULL },
+        { "global_get", lua_global_get },
+        { "global_set", lua_global_set },
+        { "globals", lua_globals },
+        { "config", lua_config },
+        { "worker", lua_worker },
+        { "request", lua_request },
+        { "note", lua_note },
+        { "publish", lua_publish },
+        { "event_wanted", lua_event_wanted },
+        { "log", lua_log },
+        { "log_raw", lua_log_raw },
+        { "now", lua_now },
+        { "utc_us", lua_utc_us },
+        { "script_dir", lua_script_dir },
+        { "figures", lua_figures },
+        { NULL, NULL },
     };
     luaL_setfuncs(L, functions, 0);
 }

@@ -10,7 +10,8 @@
 
 #include "lua/private.h"
 
-static void registry_get(lua_State *L, int table, int key) {
+static void registry_get(lua_State *L, int table, int key)
+{
     key = key < 0 ? lua_gettop(L) + 1 + key : key;
     lua_rawgeti(L, LUA_REGISTRYINDEX, table);
     lua_pushvalue(L, key);
@@ -19,7 +20,8 @@ static void registry_get(lua_State *L, int table, int key) {
 }
 
 /* registry table[key at index] = value at the top, which is popped. */
-static void registry_set(lua_State *L, int table, int key) {
+static void registry_set(lua_State *L, int table, int key)
+{
     key = key < 0 ? lua_gettop(L) + 1 + key : key;
     lua_rawgeti(L, LUA_REGISTRYINDEX, table);
     lua_pushvalue(L, key);
@@ -33,7 +35,8 @@ static void registry_set(lua_State *L, int table, int key) {
 static void proxy_new(lua_State *L, int shared);
 
 /* __index of a read-through table whose shared one holds tables itself (freeswitch.Session): those are read through as well. */
-static int index_deep(lua_State *L) {
+static int index_deep(lua_State *L)
+{
     lua_pushvalue(L, 2);
     lua_rawget(L, lua_upvalueindex(1));
     if (lua_istable(L, -1)) {
@@ -51,7 +54,8 @@ static int index_deep(lua_State *L) {
 }
 
 /* __newindex: what a script takes away must not show through again. */
-static int newindex_own(lua_State *L) {
+static int newindex_own(lua_State *L)
+{
     lua_settop(L, 3);
     if (lua_isnil(L, 3)) isolate_materialise(L, 1);
     lua_rawset(L, 1);
@@ -59,7 +63,8 @@ static int newindex_own(lua_State *L) {
 }
 
 /* __index of a table that is filled per script at its first use (package). */
-static int index_lazy(lua_State *L) {
+static int index_lazy(lua_State *L)
+{
     lua_settop(L, 2);
     isolate_materialise(L, 1);
     lua_pushvalue(L, 2);
@@ -67,14 +72,16 @@ static int index_lazy(lua_State *L) {
     return 1;
 }
 
-static int newindex_lazy(lua_State *L) {
+static int newindex_lazy(lua_State *L)
+{
     lua_settop(L, 3);
     isolate_materialise(L, 1); /* or filling it would undo this */
     lua_rawset(L, 1);
     return 0;
 }
 
-static bool holds_tables(lua_State *L, int shared) {
+static bool holds_tables(lua_State *L, int shared)
+{
     bool found = lua_getmetatable(L, shared);
     if (found) {
         lua_pop(L, 1);
@@ -89,7 +96,8 @@ static bool holds_tables(lua_State *L, int shared) {
 }
 
 /* Pushes the copy of the shared table's own metatable, but for __index; nil if it has none. */
-static void metatable_rest(lua_State *L, int shared) {
+static void metatable_rest(lua_State *L, int shared)
+{
     if (!lua_getmetatable(L, shared)) {
         lua_newtable(L);
         return;
@@ -105,7 +113,8 @@ static void metatable_rest(lua_State *L, int shared) {
 }
 
 /* Pushes the metatable for read-through tables of the table at `shared`; made once. */
-static void proxy_metatable(lua_State *L, int shared) {
+static void proxy_metatable(lua_State *L, int shared)
+{
     struct engine *engine = engine_of(L);
     registry_get(L, engine->proxies, shared);
     if (lua_istable(L, -1)) return;
@@ -135,7 +144,8 @@ static void proxy_metatable(lua_State *L, int shared) {
     registry_set(L, engine->proxies, -2);
 }
 
-static void proxy_new(lua_State *L, int shared) {
+static void proxy_new(lua_State *L, int shared)
+{
     struct engine *engine = engine_of(L);
     struct meter *charged = engine->charged;
     lua_newtable(L);
@@ -146,7 +156,8 @@ static void proxy_new(lua_State *L, int shared) {
 }
 
 /* Pushes the shared table that the table at index reads through to; false and nothing if it is an ordinary one. */
-static bool proxy_shared(lua_State *L, int index) {
+static bool proxy_shared(lua_State *L, int index)
+{
     if (lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index)) return false;
     registry_get(L, engine_of(L)->proxies, -1);
     lua_remove(L, -2);
@@ -155,7 +166,8 @@ static bool proxy_shared(lua_State *L, int index) {
     return false;
 }
 
-static void proxy_fill(lua_State *L, int own, int shared) {
+static void proxy_fill(lua_State *L, int own, int shared)
+{
     for (lua_pushnil(L); lua_next(L, shared); lua_pop(L, 1)) {
         lua_pushvalue(L, -2);
         lua_rawget(L, own);
@@ -171,7 +183,8 @@ static void proxy_fill(lua_State *L, int own, int shared) {
     }
 }
 
-bool isolate_materialise(lua_State *L, int index) {
+bool isolate_materialise(lua_State *L, int index)
+{
     struct engine *engine = engine_of(L);
     if (!proxy_shared(L, index)) return false;
     int shared = lua_gettop(L);
@@ -193,7 +206,8 @@ bool isolate_materialise(lua_State *L, int index) {
 
 /* --- globals --------------------------------------------------------------------------------------------------------- */
 
-static int globals_new(lua_State *L) {
+static int globals_new(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     struct script *script = lua_touserdata(L, 1);
     lua_createtable(L, 0, engine->base_count + 8);
@@ -217,14 +231,16 @@ static int globals_new(lua_State *L) {
     return 1;
 }
 
-void isolate_globals(lua_State *L, struct script *script) {
+void isolate_globals(lua_State *L, struct script *script)
+{
     lua_pushcfunction(L, globals_new);
     lua_pushlightuserdata(L, script);
     lua_call(L, 1, 1);
 }
 
 /* core.base_set(table): from now on each script begins with a flat copy of this. */
-static int base_set(lua_State *L) {
+static int base_set(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     luaL_checktype(L, 1, LUA_TTABLE);
     engine->base_count = 0;
@@ -235,7 +251,8 @@ static int base_set(lua_State *L) {
 }
 
 /* core.lazy_table(fill) → a table for base: each script's own is filled by fill(own) when it is first used. */
-static int lazy_table(lua_State *L) {
+static int lazy_table(lua_State *L)
+{
     luaL_checktype(L, 1, LUA_TFUNCTION);
     lua_newtable(L);
     lua_pushvalue(L, 1);
@@ -245,14 +262,16 @@ static int lazy_table(lua_State *L) {
 
 /* --- metatables that objects share ----------------------------------------------------------------------------------- */
 
-bool isolate_guarded(lua_State *L, int index) {
+bool isolate_guarded(lua_State *L, int index)
+{
     registry_get(L, engine_of(L)->guarded, index);
     bool yes = lua_toboolean(L, -1);
     lua_pop(L, 1);
     return yes;
 }
 
-static int guard(lua_State *L) {
+static int guard(lua_State *L)
+{
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_pushboolean(L, 1);
     registry_set(L, engine_of(L)->guarded, 1);
@@ -260,7 +279,8 @@ static int guard(lua_State *L) {
 }
 
 /* Two levels, which is what class metatables have (.fn, .get, .set, __index). */
-static void copy_table(lua_State *L, int from, int depth) {
+static void copy_table(lua_State *L, int from, int depth)
+{
     luaL_checkstack(L, 8, "metatable");
     lua_newtable(L);
     int to = lua_gettop(L);
@@ -278,7 +298,8 @@ static void copy_table(lua_State *L, int from, int depth) {
 }
 
 /* Of one of our objects the layer gives a view (its own copies of the methods, which calls find again); of others it is a plain copy. */
-static void copy_new(lua_State *L, int metatable, int object) {
+static void copy_new(lua_State *L, int metatable, int object)
+{
     if (object) {
         lua_getfield(L, lua_upvalueindex(1), "object_view");
         lua_pushvalue(L, object);
@@ -290,7 +311,8 @@ static void copy_new(lua_State *L, int metatable, int object) {
 }
 
 /* Pushes the script's own copy of the metatable at index, which is `object`'s (0: of nothing of ours). */
-static void metatable_copy(lua_State *L, int index, int object) {
+static void metatable_copy(lua_State *L, int index, int object)
+{
     struct fiber *fiber = fiber_running(L);
     index = index < 0 ? lua_gettop(L) + 1 + index : index;
     script_data(L, fiber->script);
@@ -316,7 +338,8 @@ static void metatable_copy(lua_State *L, int index, int object) {
 
 /* --- what scripts call ----------------------------------------------------------------------------------------------- */
 
-static int safe_next(lua_State *L) {
+static int safe_next(lua_State *L)
+{
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 2);
     if (lua_isnil(L, 2)) isolate_materialise(L, 1);
@@ -326,7 +349,8 @@ static int safe_next(lua_State *L) {
 }
 
 /* Returns LuaJIT's own next, which its loops know. */
-static int safe_pairs(lua_State *L) {
+static int safe_pairs(lua_State *L)
+{
     luaL_checkany(L, 1);
     if (lua_type(L, 1) == LUA_TTABLE) isolate_materialise(L, 1);
     if (luaL_getmetafield(L, 1, "__pairs")) { /* Lua 5.2 */
@@ -341,7 +365,8 @@ static int safe_pairs(lua_State *L) {
     return 3;
 }
 
-static int safe_rawget(lua_State *L) {
+static int safe_rawget(lua_State *L)
+{
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_checkany(L, 2);
     lua_settop(L, 2);
@@ -350,7 +375,8 @@ static int safe_rawget(lua_State *L) {
     return 1;
 }
 
-static int safe_setmetatable(lua_State *L) {
+static int safe_setmetatable(lua_State *L)
+{
     int type = lua_type(L, 2);
     luaL_checktype(L, 1, LUA_TTABLE);
     luaL_argcheck(L, type == LUA_TNIL || type == LUA_TTABLE, 2, "nil or table expected");
@@ -360,7 +386,8 @@ static int safe_setmetatable(lua_State *L) {
     return 1;
 }
 
-static int safe_getmetatable(lua_State *L) {
+static int safe_getmetatable(lua_State *L)
+{
     luaL_checkany(L, 1);
     lua_settop(L, 1);
     if (lua_type(L, 1) == LUA_TTABLE && proxy_shared(L, 1)) {
@@ -383,7 +410,8 @@ static int safe_getmetatable(lua_State *L) {
     return 1;
 }
 
-bool isolate_trusted(lua_State *L, int index) {
+bool isolate_trusted(lua_State *L, int index)
+{
     bool same;
     lua_getfenv(L, index);
     lua_pushvalue(L, LUA_REGISTRYINDEX);
@@ -394,10 +422,15 @@ bool isolate_trusted(lua_State *L, int index) {
     return same;
 }
 
-void isolate_open(lua_State *L) {
-    static const luaL_Reg engine_functions[] = { { "base_set", base_set }, { "lazy_table", lazy_table }, { "guard", guard },
-                                                 { "safe_next", safe_next }, { "safe_rawget", safe_rawget },
-                                                 { "safe_setmetatable", safe_setmetatable }, { NULL, NULL } };
+void isolate_open(lua_State *L)
+{
+    static const luaL_Reg engine_functions[] = { { "base_set", base_set },
+                                                 { "lazy_table", lazy_table },
+                                                 { "guard", guard },
+                                                 { "safe_next", safe_next },
+                                                 { "safe_rawget", safe_rawget },
+                                                 { "safe_setmetatable", safe_setmetatable },
+                                                 { NULL, NULL } };
     luaL_setfuncs(L, engine_functions, 0);
     lua_getglobal(L, "next");
     lua_pushcclosure(L, safe_pairs, 1);

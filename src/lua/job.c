@@ -14,13 +14,15 @@
 
 #define FILE_MAX (256u << 20)
 
-struct lua_job *lua_job_new(void) {
+struct lua_job *lua_job_new(void)
+{
     struct lua_job *job = calloc(1, sizeof *job);
     CHECK(job);
     return job;
 }
 
-static void job_free(struct lua_job *job) {
+static void job_free(struct lua_job *job)
+{
     if (job->clean) job->clean(job);
     fiber_unref(job->fiber);
     free(job->a);
@@ -29,12 +31,14 @@ static void job_free(struct lua_job *job) {
     free(job);
 }
 
-static void job_run(struct job *base) {
+static void job_run(struct job *base)
+{
     struct lua_job *job = base->context;
     job->run(job);
 }
 
-static void job_done(struct job *base) {
+static void job_done(struct job *base)
+{
     struct lua_job *job = base->context;
     if (job->fiber->L) {
         job->push(job, job->fiber->engine->L);
@@ -43,12 +47,13 @@ static void job_done(struct job *base) {
     job_free(job);
 }
 
-int lua_job_start(lua_State *L, struct lua_job *job) {
+int lua_job_start(lua_State *L, struct lua_job *job)
+{
     struct engine *engine = engine_of(L);
     int error;
     job->fiber = fiber_ref(fiber_running(L));
     job->token = ++engine->token;
-    job->job = (struct job){ .run = job_run, .done = job_done, .context = job };
+    job->job = (struct job) { .run = job_run, .done = job_done, .context = job };
     uint64_t token = job->token;
     error = jobs_submit(host_jobs(engine->host), &job->job);
     if (error) {
@@ -62,7 +67,8 @@ int lua_job_start(lua_State *L, struct lua_job *job) {
 /* --- results ------------------------------------------------------------------------------------------------------------ */
 
 /* true, or { error = text, errno = number } */
-static void push_ok(struct lua_job *job, lua_State *L) {
+static void push_ok(struct lua_job *job, lua_State *L)
+{
     if (!job->error) {
         lua_pushboolean(L, true);
         return;
@@ -74,20 +80,20 @@ static void push_ok(struct lua_job *job, lua_State *L) {
     lua_setfield(L, -2, "errno");
 }
 
-static void push_text(struct lua_job *job, lua_State *L) {
+static void push_text(struct lua_job *job, lua_State *L)
+{
     if (job->error)
         push_ok(job, L);
     else
         lua_pushlstring(L, buf_text(&job->text), job->text.length);
 }
 
-static void push_number(struct lua_job *job, lua_State *L) {
-    lua_pushnumber(L, (double)job->number);
-}
+static void push_number(struct lua_job *job, lua_State *L) { lua_pushnumber(L, (double)job->number); }
 
 /* --- files ---------------------------------------------------------------------------------------------------------------- */
 
-static int descriptor_read(int fd, struct buf *out) {
+static int descriptor_read(int fd, struct buf *out)
+{
     char part[65536];
     ssize_t n;
     while ((n = read(fd, part, sizeof part)) != 0) {
@@ -99,7 +105,8 @@ static int descriptor_read(int fd, struct buf *out) {
     return 0;
 }
 
-static void run_read(struct lua_job *job) {
+static void run_read(struct lua_job *job)
+{
     int fd = open(job->a, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         job->error = errno;
@@ -109,7 +116,8 @@ static void run_read(struct lua_job *job) {
     close(fd);
 }
 
-static int descriptor_write(int fd, const char *data, size_t length) {
+static int descriptor_write(int fd, const char *data, size_t length)
+{
     while (length) {
         ssize_t n = write(fd, data, length);
         if (n < 0 && errno == EINTR) continue;
@@ -120,7 +128,8 @@ static int descriptor_write(int fd, const char *data, size_t length) {
     return 0;
 }
 
-static int file_write(const char *path, int flags, const char *data, size_t length) {
+static int file_write(const char *path, int flags, const char *data, size_t length)
+{
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0644), error;
     if (fd < 0) return errno;
     error = descriptor_write(fd, data, length);
@@ -128,26 +137,28 @@ static int file_write(const char *path, int flags, const char *data, size_t leng
     return error;
 }
 
-static void run_write(struct lua_job *job) {
-    job->error = file_write(job->a, job->number ? O_APPEND : O_TRUNC, job->b, job->b_length);
-}
+static void run_write(struct lua_job *job) { job->error = file_write(job->a, job->number ? O_APPEND : O_TRUNC, job->b, job->b_length); }
 
-static void run_copy(struct lua_job *job) {
+static void run_copy(struct lua_job *job)
+{
     run_read(job);
     if (!job->error) job->error = file_write(job->b, O_TRUNC, buf_text(&job->text), job->text.length);
 }
 
-static void run_rename(struct lua_job *job) {
+static void run_rename(struct lua_job *job)
+{
     if (rename(job->a, job->b)) job->error = errno;
 }
 
-static void run_remove(struct lua_job *job) {
+static void run_remove(struct lua_job *job)
+{
     if (remove(job->a)) job->error = errno;
 }
 
 /* --- commands: where the whole output is wanted at once. os.execute and io.popen are in child.c. -------------------------------- */
 
-static void run_popen(struct lua_job *job) {
+static void run_popen(struct lua_job *job)
+{
     FILE *pipe = popen(job->a, "re");
     if (!pipe) {
         job->error = errno;
@@ -157,12 +168,11 @@ static void run_popen(struct lua_job *job) {
     job->number = pclose(pipe);
 }
 
-static void run_system(struct lua_job *job) {
-    job->number = system(job->a);
-}
+static void run_system(struct lua_job *job) { job->number = system(job->a); }
 
 /* The mail's text goes to the command's standard input; the result is its status. */
-static void run_mailer(struct lua_job *job) {
+static void run_mailer(struct lua_job *job)
+{
     FILE *pipe = popen(job->a, "we");
     if (!pipe) {
         job->number = -1;
@@ -179,12 +189,13 @@ static const struct {
     void (*push)(struct lua_job *job, lua_State *L);
     int arguments;
 } kinds[] = {
-    { "read_file", run_read, push_text, 1 },  { "write_file", run_write, push_ok, 2 }, { "copy", run_copy, push_ok, 2 },
-    { "rename", run_rename, push_ok, 2 },     { "remove", run_remove, push_ok, 1 },    { "popen_read", run_popen, push_text, 1 },
+    { "read_file", run_read, push_text, 1 },  { "write_file", run_write, push_ok, 2 },  { "copy", run_copy, push_ok, 2 },
+    { "rename", run_rename, push_ok, 2 },     { "remove", run_remove, push_ok, 1 },     { "popen_read", run_popen, push_text, 1 },
     { "system", run_system, push_number, 1 }, { "mailer", run_mailer, push_number, 2 },
 };
 
-static char *bytes_copy(const char *data, size_t length) {
+static char *bytes_copy(const char *data, size_t length)
+{
     char *copy = malloc(length + 1);
     CHECK(copy);
     memcpy(copy, data, length);
@@ -193,7 +204,8 @@ static char *bytes_copy(const char *data, size_t length) {
 }
 
 /* job(name, …) → token */
-static int lua_job_named(lua_State *L) {
+static int lua_job_named(lua_State *L)
+{
     const char *name = luaL_checkstring(L, 1);
     if (!strcmp(name, "curl")) {
         lua_getfield(L, lua_upvalueindex(1), "curl");
@@ -217,7 +229,8 @@ static int lua_job_named(lua_State *L) {
     return luaL_argerror(L, 1, "no such job");
 }
 
-void job_open(lua_State *L) {
+void job_open(lua_State *L)
+{
     lua_pushvalue(L, -1);
     lua_pushcclosure(L, lua_job_named, 1);
     lua_setfield(L, -2, "job");

@@ -10,12 +10,12 @@ struct lua_job {
     struct job job;
     struct fiber *fiber;
     uint64_t token;
-    void (*run)(struct lua_job *job);               /* on a helper */
+    void (*run)(struct lua_job *job);                /* on a helper */
     void (*push)(struct lua_job *job, lua_State *L); /* on the script thread: pushes the one result */
-    void (*clean)(struct lua_job *job);             /* frees `own`; may be NULL */
-    char *a, *b;                                    /* arguments */
+    void (*clean)(struct lua_job *job);              /* frees `own`; may be NULL */
+    char *a, *b;                                     /* arguments */
     size_t a_length, b_length;
-    int error;                                      /* errno of what failed */
+    int error; /* errno of what failed */
     int64_t number;
     struct buf text;
     void *own;

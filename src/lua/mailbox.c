@@ -8,21 +8,21 @@
 struct mail {
     struct mail *next;
     struct happening what;
-    int value;   /* registry reference of a Lua value, LUA_NOREF if none */
+    int value; /* registry reference of a Lua value, LUA_NOREF if none */
     char pairs[];
 };
 
-static bool mail_fits(const struct fiber *fiber, const struct mail *mail) {
-    return !fiber->filter || mail->what.token == fiber->filter;
-}
+static bool mail_fits(const struct fiber *fiber, const struct mail *mail) { return !fiber->filter || mail->what.token == fiber->filter; }
 
-static void mail_free(struct engine *engine, struct mail *mail) {
+static void mail_free(struct engine *engine, struct mail *mail)
+{
     luaL_unref(engine->L, LUA_REGISTRYINDEX, mail->value);
     channel_unref(mail->what.channel);
     free(mail);
 }
 
-static struct mail *mail_new(const struct happening *happening) {
+static struct mail *mail_new(const struct happening *happening)
+{
     struct mail *mail = malloc(sizeof *mail + happening->pairs.length);
     CHECK(mail);
     mail->next = NULL;
@@ -34,29 +34,33 @@ static struct mail *mail_new(const struct happening *happening) {
     return mail;
 }
 
-static void mail_queue(struct fiber *fiber, struct mail *mail) {
+static void mail_queue(struct fiber *fiber, struct mail *mail)
+{
     *fiber->last = mail;
     fiber->last = &mail->next;
     if (fiber->waiting && mail_fits(fiber, mail)) fiber_ready(fiber);
 }
 
-void fiber_post(struct fiber *fiber, const struct happening *happening) {
+void fiber_post(struct fiber *fiber, const struct happening *happening)
+{
     if (!fiber || !fiber->L || happening->kind == HAPPENING_NONE) return;
     mail_queue(fiber, mail_new(happening));
 }
 
-void mailbox_post_value(struct fiber *fiber, enum happening_kind kind, uint64_t token) {
+void mailbox_post_value(struct fiber *fiber, enum happening_kind kind, uint64_t token)
+{
     lua_State *L = fiber->engine->L;
     if (!fiber->L) {
         lua_pop(L, 1);
         return;
     }
-    struct mail *mail = mail_new(&(struct happening){ .kind = kind, .token = token });
+    struct mail *mail = mail_new(&(struct happening) { .kind = kind, .token = token });
     mail->value = luaL_ref(L, LUA_REGISTRYINDEX);
     mail_queue(fiber, mail);
 }
 
-void mailbox_clear(struct fiber *fiber) {
+void mailbox_clear(struct fiber *fiber)
+{
     while (fiber->first) {
         struct mail *mail = fiber->first;
         fiber->first = mail->next;
@@ -65,19 +69,24 @@ void mailbox_clear(struct fiber *fiber) {
     fiber->last = &fiber->first;
 }
 
-bool mailbox_has(const struct fiber *fiber) {
+bool mailbox_has(const struct fiber *fiber)
+{
     for (const struct mail *mail = fiber->first; mail; mail = mail->next)
         if (mail_fits(fiber, mail)) return true;
     return false;
 }
 
-static void push_done(lua_State *L, const struct happening *h) {
-    static const char *const reasons[] = { "finished", "stopped", "replaced", "gone", "not_found", "cannot_open", "bad_source",
-                                           "limit", "silence", "disk" };
+static void push_done(lua_State *L, const struct happening *h)
+{
+    static const char *const reasons[] = { "finished",    "stopped",    "replaced", "gone",    "not_found",
+                                           "cannot_open", "bad_source", "limit",    "silence", "disk" };
     lua_createtable(L, 0, 6);
     lua_pushstring(L, h->reason >= 0 && h->reason <= MEDIA_DISK ? reasons[h->reason] : "finished");
     lua_setfield(L, -2, "reason");
-    const struct { const char *name; double value; } fields[] = {
+    const struct {
+        const char *name;
+        double value;
+    } fields[] = {
         { "samples", h->samples }, { "rate", h->rate }, { "ms", h->ms }, { "position", h->position }, { "bytes", h->bytes },
     };
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
@@ -86,7 +95,8 @@ static void push_done(lua_State *L, const struct happening *h) {
     }
 }
 
-static void push_reply(lua_State *L, const struct happening *h) {
+static void push_reply(lua_State *L, const struct happening *h)
+{
     lua_createtable(L, 0, 2);
     lua_pushinteger(L, h->status);
     lua_setfield(L, -2, "status");
@@ -94,25 +104,40 @@ static void push_reply(lua_State *L, const struct happening *h) {
     lua_setfield(L, -2, "pairs");
 }
 
-static void push_x(lua_State *L, const struct mail *mail) {
+static void push_x(lua_State *L, const struct mail *mail)
+{
     const struct happening *h = &mail->what;
     if (mail->value != LUA_NOREF) {
         lua_rawgeti(L, LUA_REGISTRYINDEX, mail->value);
         return;
     }
     switch (h->kind) {
-    case HAPPENING_DONE: push_done(L, h); break;
-    case HAPPENING_DIALLED: pairs_push_map(L, h->pairs); break;
-    case HAPPENING_EVENT: pairs_push_list(L, h->pairs); break;
-    case HAPPENING_BREAK: lua_pushboolean(L, h->value != 0); break;
-    case HAPPENING_REPLY: push_reply(L, h); break;
+    case HAPPENING_DONE:
+        push_done(L, h);
+        break;
+    case HAPPENING_DIALLED:
+        pairs_push_map(L, h->pairs);
+        break;
+    case HAPPENING_EVENT:
+        pairs_push_list(L, h->pairs);
+        break;
+    case HAPPENING_BREAK:
+        lua_pushboolean(L, h->value != 0);
+        break;
+    case HAPPENING_REPLY:
+        push_reply(L, h);
+        break;
     case HAPPENING_JOB:
-    case HAPPENING_WAKE: lua_pushnumber(L, (double)h->value); break;
-    default: lua_pushnil(L);
+    case HAPPENING_WAKE:
+        lua_pushnumber(L, (double)h->value);
+        break;
+    default:
+        lua_pushnil(L);
     }
 }
 
-int mailbox_take(lua_State *L, struct fiber *fiber) {
+int mailbox_take(lua_State *L, struct fiber *fiber)
+{
     static const char *const names[] = { "none", "done", "digit", "state", "dialled", "event", "break", "reply", "job", "wake" };
     struct mail **at = &fiber->first, *mail;
     while (*at && !mail_fits(fiber, *at)) at = &(*at)->next;

@@ -6,11 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint32_t rotate(uint32_t x, unsigned n) {
-    return (x << n) | (x >> (32 - n));
-}
+static uint32_t rotate(uint32_t x, unsigned n) { return (x << n) | (x >> (32 - n)); }
 
-static void block_add(uint32_t h[4], const uint8_t *block, const uint32_t k[64]) {
+static void block_add(uint32_t h[4], const uint8_t *block, const uint32_t k[64])
+{
     static const uint8_t shifts[4][4] = { { 7, 12, 17, 22 }, { 5, 9, 14, 20 }, { 4, 11, 16, 23 }, { 6, 10, 15, 21 } };
     uint32_t w[16], a = h[0], b = h[1], c = h[2], d = h[3];
     for (int i = 0; i < 16; i++)
@@ -19,10 +18,21 @@ static void block_add(uint32_t h[4], const uint8_t *block, const uint32_t k[64])
         unsigned round = i / 16, g;
         uint32_t f;
         switch (round) {
-        case 0: f = (b & c) | (~b & d); g = i; break;
-        case 1: f = (d & b) | (~d & c); g = (5 * i + 1) % 16; break;
-        case 2: f = b ^ c ^ d; g = (3 * i + 5) % 16; break;
-        default: f = c ^ (b | ~d); g = (7 * i) % 16;
+        case 0:
+            f = (b & c) | (~b & d);
+            g = i;
+            break;
+        case 1:
+            f = (d & b) | (~d & c);
+            g = (5 * i + 1) % 16;
+            break;
+        case 2:
+            f = b ^ c ^ d;
+            g = (3 * i + 5) % 16;
+            break;
+        default:
+            f = c ^ (b | ~d);
+            g = (7 * i) % 16;
         }
         f += a + k[i] + w[g];
         a = d;
@@ -36,7 +46,8 @@ static void block_add(uint32_t h[4], const uint8_t *block, const uint32_t k[64])
     h[3] += d;
 }
 
-void md5_hex(const void *data, size_t length, char out[33]) {
+void md5_hex(const void *data, size_t length, char out[33])
+{
     uint32_t h[4] = { 0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476 }, k[64];
     const uint8_t *at = data;
     uint8_t tail[128] = { 0 };

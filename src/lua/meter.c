@@ -9,14 +9,16 @@ struct block {
     char data[];
 };
 
-static void account_free(struct engine *engine, struct meter *owner, size_t size) {
+static void account_free(struct engine *engine, struct meter *owner, size_t size)
+{
     engine->memory -= size;
     owner->bytes -= size;
     if (--owner->blocks == 0 && owner->ended) free(owner);
 }
 
 /* The state raises a bare "not enough memory", and by then has forgotten where it was: so that is noted here, where it begins. */
-static void place_note(struct engine *engine) {
+static void place_note(struct engine *engine)
+{
     lua_Debug ar;
     engine->memory_place[0] = 0;
     if (!engine->running || !engine->running->L) return;
@@ -29,7 +31,8 @@ static void place_note(struct engine *engine) {
 }
 
 /* May `owner` grow by this much? The engine always may. */
-static bool account_allows(struct engine *engine, struct meter *owner, size_t more) {
+static bool account_allows(struct engine *engine, struct meter *owner, size_t more)
+{
     if (!owner->check || owner->ended) return true;
     if (owner->bytes + more > owner->hard) {
         place_note(engine);
@@ -42,7 +45,8 @@ static bool account_allows(struct engine *engine, struct meter *owner, size_t mo
     return true;
 }
 
-void *meter_allocate(void *context, void *data, size_t old, size_t size) {
+void *meter_allocate(void *context, void *data, size_t old, size_t size)
+{
     struct engine *engine = context;
     struct block *block = data ? (struct block *)((char *)data - sizeof(struct block)) : NULL, *new_block;
     struct meter *owner = block ? block->owner : engine->charged;
@@ -66,7 +70,8 @@ void *meter_allocate(void *context, void *data, size_t old, size_t size) {
     return new_block->data;
 }
 
-struct meter *meter_new(struct engine *engine) {
+struct meter *meter_new(struct engine *engine)
+{
     struct meter *meter = calloc(1, sizeof *meter);
     if (!meter) return NULL;
     meter->limit = engine->memory_limit;
@@ -75,18 +80,18 @@ struct meter *meter_new(struct engine *engine) {
     return meter;
 }
 
-void meter_end(struct meter *meter) {
+void meter_end(struct meter *meter)
+{
     meter->ended = true;
     if (!meter->blocks) free(meter);
 }
 
-bool meter_over(const struct meter *meter) {
-    return meter->check && meter->bytes > meter->check;
-}
+bool meter_over(const struct meter *meter) { return meter->check && meter->bytes > meter->check; }
 
 /* What a script holds counts with its garbage; so first the garbage goes (collect.c), and only what is left is judged. The next look
  * comes a quarter of the limit later, lest a script near its limit collects all the time. */
-bool meter_judge(struct meter *meter, char *why, size_t size) {
+bool meter_judge(struct meter *meter, char *why, size_t size)
+{
     if (meter->bytes > meter->limit) {
         meter->check = meter->bytes + meter->limit / 8; /* room to unwind and to be caught */
         snprintf(why, size, "not enough memory: the script holds %zu MB (scripts.memory_mb = %zu)", meter->bytes >> 20, meter->limit >> 20);

@@ -7,18 +7,20 @@
 
 #include "lua/private.h"
 
-#define DEPTH_MAX 200
+#define DEPTH_MAX           200
 #define STEPS_BETWEEN_LOOKS 4096
 
 #define ESCAPE '%'
 
-static void step(struct pattern *p) {
+static void step(struct pattern *p)
+{
     if (++p->steps % STEPS_BETWEEN_LOOKS == 0 && preempt_exhausted(engine_of(p->L)))
         luaL_error(p->L, "a pattern took too long to match (scripts.budget_ms)");
 }
 
 /* The end of one single-character class in the pattern. */
-static const char *class_end(struct pattern *p, const char *at) {
+static const char *class_end(struct pattern *p, const char *at)
+{
     if (at == p->pattern_end) luaL_error(p->L, "malformed pattern (ends with '%%')");
     if (*at == ESCAPE) {
         if (at + 1 >= p->pattern_end) luaL_error(p->L, "malformed pattern (ends with '%%')");
@@ -33,27 +35,52 @@ static const char *class_end(struct pattern *p, const char *at) {
     return at + 1;
 }
 
-static bool letter_matches(int c, int letter) {
+static bool letter_matches(int c, int letter)
+{
     bool yes;
     switch (tolower(letter)) {
-    case 'a': yes = isalpha(c); break;
-    case 'c': yes = iscntrl(c); break;
-    case 'd': yes = isdigit(c); break;
-    case 'g': yes = isgraph(c); break;
-    case 'l': yes = islower(c); break;
-    case 'p': yes = ispunct(c); break;
-    case 's': yes = isspace(c); break;
-    case 'u': yes = isupper(c); break;
-    case 'w': yes = isalnum(c); break;
-    case 'x': yes = isxdigit(c); break;
-    case 'z': yes = c == 0; break;
-    default: return letter == c;
+    case 'a':
+        yes = isalpha(c);
+        break;
+    case 'c':
+        yes = iscntrl(c);
+        break;
+    case 'd':
+        yes = isdigit(c);
+        break;
+    case 'g':
+        yes = isgraph(c);
+        break;
+    case 'l':
+        yes = islower(c);
+        break;
+    case 'p':
+        yes = ispunct(c);
+        break;
+    case 's':
+        yes = isspace(c);
+        break;
+    case 'u':
+        yes = isupper(c);
+        break;
+    case 'w':
+        yes = isalnum(c);
+        break;
+    case 'x':
+        yes = isxdigit(c);
+        break;
+    case 'z':
+        yes = c == 0;
+        break;
+    default:
+        return letter == c;
     }
     return isupper(letter) ? !yes : yes;
 }
 
 /* `at` is the [ of a set, `last` its ]. */
-static bool set_matches(int c, const char *at, const char *last) {
+static bool set_matches(int c, const char *at, const char *last)
+{
     bool positive = true;
     if (at[1] == '^') {
         positive = false;
@@ -73,20 +100,26 @@ static bool set_matches(int c, const char *at, const char *last) {
     return !positive;
 }
 
-static bool single_matches(struct pattern *p, const char *s, const char *at, const char *end) {
+static bool single_matches(struct pattern *p, const char *s, const char *at, const char *end)
+{
     int c;
     step(p);
     if (s >= p->text_end) return false;
     c = (unsigned char)*s;
     switch (*at) {
-    case '.': return true;
-    case ESCAPE: return letter_matches(c, (unsigned char)at[1]);
-    case '[': return set_matches(c, at, end - 1);
-    default: return (unsigned char)*at == c;
+    case '.':
+        return true;
+    case ESCAPE:
+        return letter_matches(c, (unsigned char)at[1]);
+    case '[':
+        return set_matches(c, at, end - 1);
+    default:
+        return (unsigned char)*at == c;
     }
 }
 
-static const char *match_balance(struct pattern *p, const char *s, const char *at) {
+static const char *match_balance(struct pattern *p, const char *s, const char *at)
+{
     int open, close, count = 1;
     if (at + 1 >= p->pattern_end) luaL_error(p->L, "unbalanced pattern");
     if (s >= p->text_end || *s != *at) return NULL;
@@ -103,7 +136,8 @@ static const char *match_balance(struct pattern *p, const char *s, const char *a
     return NULL;
 }
 
-static const char *expand_most(struct pattern *p, const char *s, const char *at, const char *end) {
+static const char *expand_most(struct pattern *p, const char *s, const char *at, const char *end)
+{
     ptrdiff_t i = 0;
     while (single_matches(p, s + i, at, end)) i++;
     for (; i >= 0; i--) {
@@ -113,7 +147,8 @@ static const char *expand_most(struct pattern *p, const char *s, const char *at,
     return NULL;
 }
 
-static const char *expand_least(struct pattern *p, const char *s, const char *at, const char *end) {
+static const char *expand_least(struct pattern *p, const char *s, const char *at, const char *end)
+{
     for (;;) {
         const char *result = pattern_match(p, s, end + 1);
         if (result) return result;
@@ -122,7 +157,8 @@ static const char *expand_least(struct pattern *p, const char *s, const char *at
     }
 }
 
-static const char *capture_start(struct pattern *p, const char *s, const char *at, ptrdiff_t what) {
+static const char *capture_start(struct pattern *p, const char *s, const char *at, ptrdiff_t what)
+{
     const char *result;
     if (p->level >= PATTERN_CAPTURES_MAX) luaL_error(p->L, "too many captures");
     p->capture[p->level].start = s;
@@ -133,7 +169,8 @@ static const char *capture_start(struct pattern *p, const char *s, const char *a
     return result;
 }
 
-static const char *capture_end(struct pattern *p, const char *s, const char *at) {
+static const char *capture_end(struct pattern *p, const char *s, const char *at)
+{
     int i = p->level - 1;
     const char *result;
     while (i >= 0 && p->capture[i].length != CAPTURE_OPEN) i--;
@@ -144,7 +181,8 @@ static const char *capture_end(struct pattern *p, const char *s, const char *at)
     return result;
 }
 
-static const char *match_back(struct pattern *p, const char *s, int letter) {
+static const char *match_back(struct pattern *p, const char *s, int letter)
+{
     int i = letter - '1';
     if (i < 0 || i >= p->level || p->capture[i].length == CAPTURE_OPEN) luaL_error(p->L, "invalid capture index");
     size_t length = p->capture[i].length > 0 ? (size_t)p->capture[i].length : 0;
@@ -152,13 +190,15 @@ static const char *match_back(struct pattern *p, const char *s, int letter) {
     return s + length;
 }
 
-static bool frontier(struct pattern *p, const char *s, const char *at, const char *end) {
+static bool frontier(struct pattern *p, const char *s, const char *at, const char *end)
+{
     int before = s == p->text ? 0 : (unsigned char)s[-1], here = s < p->text_end ? (unsigned char)*s : 0;
     return !set_matches(before, at, end - 1) && set_matches(here, at, end - 1);
 }
 
 /* One item and what follows it; *again is set when the rest is to be matched by the caller's loop (no recursion). */
-static const char *match_item(struct pattern *p, const char *s, const char **pattern, bool *again) {
+static const char *match_item(struct pattern *p, const char *s, const char **pattern, bool *again)
+{
     const char *at = *pattern, *end = class_end(p, at);
     int suffix = end < p->pattern_end ? *end : 0;
     *again = false;
@@ -170,9 +210,12 @@ static const char *match_item(struct pattern *p, const char *s, const char **pat
         *again = true;
         return s;
     }
-    case '*': return expand_most(p, s, at, end);
-    case '+': return single_matches(p, s, at, end) ? expand_most(p, s + 1, at, end) : NULL;
-    case '-': return expand_least(p, s, at, end);
+    case '*':
+        return expand_most(p, s, at, end);
+    case '+':
+        return single_matches(p, s, at, end) ? expand_most(p, s + 1, at, end) : NULL;
+    case '-':
+        return expand_least(p, s, at, end);
     default:
         if (!single_matches(p, s, at, end)) return NULL;
         *pattern = end;
@@ -182,7 +225,8 @@ static const char *match_item(struct pattern *p, const char *s, const char **pat
 }
 
 /* Items that begin with %: b, f and back references; *handled is false for plain classes. */
-static const char *match_escape(struct pattern *p, const char *s, const char **pattern, bool *handled) {
+static const char *match_escape(struct pattern *p, const char *s, const char **pattern, bool *handled)
+{
     const char *at = *pattern, *end;
     *handled = true;
     switch (at + 1 < p->pattern_end ? at[1] : 0) {
@@ -196,14 +240,26 @@ static const char *match_escape(struct pattern *p, const char *s, const char **p
         end = class_end(p, at);
         *pattern = end;
         return frontier(p, s, at, end) ? s : NULL;
-    case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
         *pattern = at + 2;
         return match_back(p, s, (unsigned char)at[1]);
-    default: *handled = false; return s;
+    default:
+        *handled = false;
+        return s;
     }
 }
 
-static const char *match_rest(struct pattern *p, const char *s, const char *pattern) {
+static const char *match_rest(struct pattern *p, const char *s, const char *pattern)
+{
     while (s && pattern < p->pattern_end) {
         bool flag;
         step(p);
@@ -211,7 +267,8 @@ static const char *match_rest(struct pattern *p, const char *s, const char *patt
         case '(':
             if (pattern + 1 < p->pattern_end && pattern[1] == ')') return capture_start(p, s, pattern + 2, CAPTURE_POSITION);
             return capture_start(p, s, pattern + 1, CAPTURE_OPEN);
-        case ')': return capture_end(p, s, pattern + 1);
+        case ')':
+            return capture_end(p, s, pattern + 1);
         case '$':
             if (pattern + 1 == p->pattern_end) return s == p->text_end ? s : NULL;
             break;
@@ -223,7 +280,8 @@ static const char *match_rest(struct pattern *p, const char *s, const char *patt
             }
             break;
         }
-        default: break;
+        default:
+            break;
         }
         s = match_item(p, s, &pattern, &flag);
         if (!flag) return s;
@@ -231,7 +289,8 @@ static const char *match_rest(struct pattern *p, const char *s, const char *patt
     return s;
 }
 
-const char *pattern_match(struct pattern *p, const char *s, const char *pattern) {
+const char *pattern_match(struct pattern *p, const char *s, const char *pattern)
+{
     const char *result;
     if (++p->depth > DEPTH_MAX) luaL_error(p->L, "pattern too complex");
     result = match_rest(p, s, pattern);
@@ -239,7 +298,8 @@ const char *pattern_match(struct pattern *p, const char *s, const char *pattern)
     return result;
 }
 
-void pattern_push(struct pattern *p, int i, const char *start, const char *end) {
+void pattern_push(struct pattern *p, int i, const char *start, const char *end)
+{
     if (i >= p->level) {
         if (i) luaL_error(p->L, "invalid capture index");
         lua_pushlstring(p->L, start, (size_t)(end - start));
@@ -251,7 +311,8 @@ void pattern_push(struct pattern *p, int i, const char *start, const char *end) 
     }
 }
 
-int pattern_push_all(struct pattern *p, const char *start, const char *end) {
+int pattern_push_all(struct pattern *p, const char *start, const char *end)
+{
     int count = p->level == 0 && start ? 1 : p->level;
     luaL_checkstack(p->L, count + 1, "too many captures");
     for (int i = 0; i < count; i++) pattern_push(p, i, start, end);

@@ -21,7 +21,7 @@ struct pattern {
     } capture[PATTERN_CAPTURES_MAX];
 };
 
-#define CAPTURE_OPEN (-1)
+#define CAPTURE_OPEN     (-1)
 #define CAPTURE_POSITION (-2)
 
 /* The end of a match that begins exactly at `at`, or NULL. Raises for a malformed pattern, and when the script has used up its

@@ -18,14 +18,15 @@
 #include "core/log.h"
 #include "lua/private.h"
 
-#define TICK_MS 4
+#define TICK_MS        4
 #define PREEMPT_SIGNAL (SIGRTMIN + 3)
-#define LOOK_AGAIN 200 /* instructions, where it could not act */
+#define LOOK_AGAIN     200 /* instructions, where it could not act */
 
 /* The handler's only way to its engine: the thread's own, NULL before and after. */
 static _Thread_local struct engine *volatile ticking_engine;
 
-static bool in_engine_code(lua_State *L, lua_Debug *ar) {
+static bool in_engine_code(lua_State *L, lua_Debug *ar)
+{
     bool trusted;
     if (!lua_getinfo(L, "f", ar)) return false;
     trusted = isolate_trusted(L, -1);
@@ -34,7 +35,8 @@ static bool in_engine_code(lua_State *L, lua_Debug *ar) {
 }
 
 /* Raises with the place of the instruction that is being executed. */
-static void raise_here(lua_State *L, lua_Debug *ar, const char *text) {
+static void raise_here(lua_State *L, lua_Debug *ar, const char *text)
+{
     lua_getinfo(L, "Sl", ar);
     if (ar->currentline > 0)
         lua_pushfstring(L, "%s:%d: %s", ar->short_src, ar->currentline, text);
@@ -46,18 +48,21 @@ static void raise_here(lua_State *L, lua_Debug *ar, const char *text) {
 
 /* from_hook(error): was it raised by the hook? A handler of xpcall's then runs within the hook, where no hook can end it; so
  * scripts' xpcall (fs/stdlib.lua) does not call it. */
-static int lua_from_hook(lua_State *L) {
+static int lua_from_hook(lua_State *L)
+{
     lua_pushboolean(L, lua_type(L, 1) == LUA_TSTRING && lua_tostring(L, 1) == engine_of(L)->hook_error);
     return 1;
 }
 
-void preempt_open(lua_State *L) {
+void preempt_open(lua_State *L)
+{
     lua_pushcfunction(L, lua_from_hook);
     lua_setfield(L, -2, "from_hook");
 }
 
 /* Is the script to be put aside for a collection? Where it cannot be (within a C function) the collection is made at once. */
-static bool memory_wants_pause(lua_State *L, struct engine *engine, struct fiber *fiber) {
+static bool memory_wants_pause(lua_State *L, struct engine *engine, struct fiber *fiber)
+{
     if (!engine->judge) return false;
     engine->judge = false;
     if (fiber->collected || !meter_over(fiber->script->meter)) return false;
@@ -67,7 +72,8 @@ static bool memory_wants_pause(lua_State *L, struct engine *engine, struct fiber
     return false;
 }
 
-static void hook(lua_State *L, lua_Debug *ar) {
+static void hook(lua_State *L, lua_Debug *ar)
+{
     struct engine *engine = engine_of(L);
     struct fiber *fiber = engine->running;
     char why[128];
@@ -102,13 +108,15 @@ static void hook(lua_State *L, lua_Debug *ar) {
     lua_yield(L, 0);
 }
 
-void preempt_arm(struct engine *engine, int instructions) {
+void preempt_arm(struct engine *engine, int instructions)
+{
     engine->hook_busy = 1;
     lua_sethook(engine->L, hook, LUA_MASKCOUNT, instructions);
     engine->hook_busy = 0;
 }
 
-static void tick(int number, siginfo_t *info, void *context) {
+static void tick(int number, siginfo_t *info, void *context)
+{
     struct engine *engine = ticking_engine;
     struct fiber *fiber;
     if (!engine) return;
@@ -118,11 +126,13 @@ static void tick(int number, siginfo_t *info, void *context) {
     if (!engine->hook_busy) lua_sethook(engine->L, hook, LUA_MASKCOUNT, 1);
 }
 
-bool preempt_exhausted(struct engine *engine) {
+bool preempt_exhausted(struct engine *engine)
+{
     return engine->running && engine->running->script && engine->running->ticks > engine->ticks_max;
 }
 
-void preempt_start(struct engine *engine) {
+void preempt_start(struct engine *engine)
+{
     struct sigaction action = { .sa_sigaction = tick, .sa_flags = SA_SIGINFO | SA_RESTART };
     struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = PREEMPT_SIGNAL };
     const struct itimerspec every = { { 0, TICK_MS * NS_PER_MS }, { 0, TICK_MS * NS_PER_MS } };
@@ -142,7 +152,8 @@ void preempt_start(struct engine *engine) {
     engine->ticking = true;
 }
 
-void preempt_stop(struct engine *engine) {
+void preempt_stop(struct engine *engine)
+{
     ticking_engine = NULL;
     if (engine->ticking) timer_delete(engine->timer);
     engine->ticking = false;

@@ -21,11 +21,11 @@
  * even when it is collected during another script's turn, or long after the script ended. */
 struct meter {
     size_t bytes;
-    size_t check;  /* beyond this: collect, then judge; 0 = the engine's own account, never judged */
-    size_t limit;  /* a script may hold this much after a collection */
-    size_t hard;   /* beyond this an allocation fails at once */
+    size_t check; /* beyond this: collect, then judge; 0 = the engine's own account, never judged */
+    size_t limit; /* a script may hold this much after a collection */
+    size_t hard;  /* beyond this an allocation fails at once */
     uint32_t blocks;
-    bool ended;    /* the script is over: the account goes with its last block */
+    bool ended; /* the script is over: the account goes with its last block */
 };
 
 /* --- fibers ---------------------------------------------------------------------------------------------------------- */
@@ -48,22 +48,22 @@ struct script {
 
 struct fiber {
     struct engine *engine;
-    lua_State *L;           /* NULL once it ended */
-    int thread;             /* registry reference that keeps L */
-    int handle;             /* registry reference of its userdata for Lua, LUA_NOREF until asked for */
+    lua_State *L; /* NULL once it ended */
+    int thread;   /* registry reference that keeps L */
+    int handle;   /* registry reference of its userdata for Lua, LUA_NOREF until asked for */
     unsigned references;
-    struct script *script;  /* NULL: the engine's own code */
+    struct script *script; /* NULL: the engine's own code */
     char *name;
-    int arguments;          /* on L's stack, for the next resume */
+    int arguments; /* on L's stack, for the next resume */
 
     struct mail *first, **last;
-    uint64_t filter;        /* waits for this token only; 0 = for anything */
+    uint64_t filter; /* waits for this token only; 0 = for anything */
     struct loop_timer timer;
     struct fiber *next_ready;
     struct fiber *next, **here; /* all fibers */
 
-    bool ready;             /* in the run queue */
-    bool waiting;           /* suspended in wait() */
+    bool ready;   /* in the run queue */
+    bool waiting; /* suspended in wait() */
     bool timed_out;
     bool suspending;        /* yielding to the engine, through however many coroutines of the script */
     bool collecting;        /* put aside until the garbage is gone */
@@ -100,7 +100,7 @@ struct engine {
     timer_t timer;
     bool ticking;
     volatile sig_atomic_t hook_busy;
-    bool judge;             /* an account wants to be judged at the next instruction */
+    bool judge; /* an account wants to be judged at the next instruction */
     uint32_t ticks_max;
     const char *hook_error; /* the last message raised by the hook; compared, never read */
     int cycles;             /* of a whole collection, still to be done */
@@ -120,7 +120,8 @@ struct engine {
 };
 
 /* The engine of a state: the allocator's context. */
-static inline struct engine *engine_of(lua_State *L) {
+static inline struct engine *engine_of(lua_State *L)
+{
     void *context;
     lua_getallocf(L, &context);
     return context;
@@ -140,8 +141,8 @@ void collect_open(lua_State *L);
 
 /* mailbox.c */
 void mailbox_clear(struct fiber *fiber);
-bool mailbox_has(const struct fiber *fiber);          /* something that the fiber waits for */
-int mailbox_take(lua_State *L, struct fiber *fiber);  /* pushes what, channel, token, x; 0 if there is nothing */
+bool mailbox_has(const struct fiber *fiber);         /* something that the fiber waits for */
+int mailbox_take(lua_State *L, struct fiber *fiber); /* pushes what, channel, token, x; 0 if there is nothing */
 /* Takes the value from the top of the main state's stack. */
 void mailbox_post_value(struct fiber *fiber, enum happening_kind kind, uint64_t token);
 
@@ -150,10 +151,10 @@ struct fiber *fiber_new(struct engine *engine, const char *name); /* one referen
 void fiber_start(struct fiber *fiber, int arguments);             /* function and arguments are on fiber->L */
 void fiber_ready(struct fiber *fiber);
 void fiber_kill(struct fiber *fiber, const char *reason);
-void fiber_push(lua_State *L, struct fiber *fiber);               /* its userdata, or nil */
+void fiber_push(lua_State *L, struct fiber *fiber); /* its userdata, or nil */
 struct fiber *fiber_check(lua_State *L, int index);
-struct fiber *fiber_running(lua_State *L);                        /* raises outside any fiber */
-void fiber_run_all(struct engine *engine);                        /* one pass over the run queue */
+struct fiber *fiber_running(lua_State *L); /* raises outside any fiber */
+void fiber_run_all(struct engine *engine); /* one pass over the run queue */
 void fiber_free_all(struct engine *engine);
 void fiber_open(lua_State *L);
 

@@ -6,29 +6,40 @@
 
 #include "lua/private.h"
 
-#define CLASS "carillon.regex"
-#define KEPT_MAX 1000
+#define CLASS       "carillon.regex"
+#define KEPT_MAX    1000
 #define MATCH_LIMIT 200000 /* pcre2's units of backtracking: a few milliseconds */
 #define DEPTH_LIMIT 2000
 
-static int regex_gc(lua_State *L) {
+static int regex_gc(lua_State *L)
+{
     pcre2_code **code = lua_touserdata(L, 1);
     pcre2_code_free(*code);
     return 0;
 }
 
 /* "/re/flags" as FreeSWITCH takes it: i m s x; anything else is the expression itself. */
-static const char *expression_split(const char *text, size_t *length, uint32_t *options) {
+static const char *expression_split(const char *text, size_t *length, uint32_t *options)
+{
     const char *last = *length > 1 && text[0] == '/' ? memrchr(text + 1, '/', *length - 1) : NULL;
     *options = 0;
     if (!last) return text;
     for (const char *flag = last + 1; flag < text + *length; flag++) {
         switch (*flag) {
-        case 'i': *options |= PCRE2_CASELESS; break;
-        case 'm': *options |= PCRE2_MULTILINE; break;
-        case 's': *options |= PCRE2_DOTALL; break;
-        case 'x': *options |= PCRE2_EXTENDED; break;
-        default: break;
+        case 'i':
+            *options |= PCRE2_CASELESS;
+            break;
+        case 'm':
+            *options |= PCRE2_MULTILINE;
+            break;
+        case 's':
+            *options |= PCRE2_DOTALL;
+            break;
+        case 'x':
+            *options |= PCRE2_EXTENDED;
+            break;
+        default:
+            break;
         }
     }
     *length = (size_t)(last - text - 1);
@@ -36,7 +47,8 @@ static const char *expression_split(const char *text, size_t *length, uint32_t *
 }
 
 /* The kept table is dropped whole when full: patterns come from configurations, there are not many. */
-static void keep(lua_State *L, int pattern) {
+static void keep(lua_State *L, int pattern)
+{
     int count;
     lua_getfield(L, lua_upvalueindex(1), ".count");
     count = (int)lua_tointeger(L, -1) + 1;
@@ -54,7 +66,8 @@ static void keep(lua_State *L, int pattern) {
 }
 
 /* Pushes the compiled one (upvalue 1 keeps them); NULL and a message at the top if it is malformed. */
-static pcre2_code *code_of(lua_State *L, int pattern) {
+static pcre2_code *code_of(lua_State *L, int pattern)
+{
     uint32_t options;
     size_t length;
     int error;
@@ -80,7 +93,8 @@ static pcre2_code *code_of(lua_State *L, int pattern) {
     return code;
 }
 
-static pcre2_match_context *limits(void) {
+static pcre2_match_context *limits(void)
+{
     static _Thread_local pcre2_match_context *context;
     if (context) return context;
     context = pcre2_match_context_create(NULL);
@@ -90,7 +104,8 @@ static pcre2_match_context *limits(void) {
 }
 
 /* { [0] = whole, [1] …, starts = { [0] = … }, ends = { … } } (offsets from 1); a group that took no part is "". */
-static void push_captures(lua_State *L, const char *subject, const PCRE2_SIZE *v, uint32_t count) {
+static void push_captures(lua_State *L, const char *subject, const PCRE2_SIZE *v, uint32_t count)
+{
     lua_createtable(L, (int)count, 3);
     lua_createtable(L, (int)count, 1);
     lua_createtable(L, (int)count, 1);
@@ -108,7 +123,8 @@ static void push_captures(lua_State *L, const char *subject, const PCRE2_SIZE *v
 }
 
 /* regex(pattern, subject[, from]) → captures | nil[, error text] */
-static int lua_regex(lua_State *L) {
+static int lua_regex(lua_State *L)
+{
     size_t length;
     luaL_checkstring(L, 1);
     const char *subject = luaL_checklstring(L, 2, &length);
@@ -137,7 +153,8 @@ static int lua_regex(lua_State *L) {
 }
 
 /* Appends the replacement: $1 … $9, ${12}, %1 … %9 (FreeSWITCH's), $0 the whole. */
-static void add_replacement(luaL_Buffer *out, const char *with, size_t length, const char *subject, const PCRE2_SIZE *v, uint32_t count) {
+static void add_replacement(luaL_Buffer *out, const char *with, size_t length, const char *subject, const PCRE2_SIZE *v, uint32_t count)
+{
     for (size_t i = 0; i < length; i++) {
         size_t at = i + 1;
         bool brace;
@@ -159,7 +176,8 @@ static void add_replacement(luaL_Buffer *out, const char *with, size_t length, c
 }
 
 /* regex_replace(pattern, subject, replacement[, all]) → text, count */
-static int lua_regex_replace(lua_State *L) {
+static int lua_regex_replace(lua_State *L)
+{
     size_t length, with_length, at = 0;
     luaL_checkstring(L, 1);
     const char *subject = luaL_checklstring(L, 2, &length), *with = luaL_checklstring(L, 3, &with_length);
@@ -195,7 +213,8 @@ static int lua_regex_replace(lua_State *L) {
     return 2;
 }
 
-void regex_open(lua_State *L) {
+void regex_open(lua_State *L)
+{
     luaL_newmetatable(L, CLASS);
     lua_pushcfunction(L, regex_gc);
     lua_setfield(L, -2, "__gc");

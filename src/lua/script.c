@@ -6,7 +6,8 @@
 #include "core/log.h"
 #include "lua/private.h"
 
-void script_data(lua_State *L, struct script *script) {
+void script_data(lua_State *L, struct script *script)
+{
     if (!script) {
         lua_pushnil(L);
         return;
@@ -20,7 +21,8 @@ void script_data(lua_State *L, struct script *script) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->data);
 }
 
-static int lua_script_data(lua_State *L) {
+static int lua_script_data(lua_State *L)
+{
     struct fiber *fiber = engine_of(L)->running;
     script_data(L, fiber ? fiber->script : NULL);
     return 1;
@@ -29,7 +31,8 @@ static int lua_script_data(lua_State *L) {
 /* --- errors ---------------------------------------------------------------------------------------------------------- */
 
 /* The text of an error value at the top: a string, what __tostring says, or what it is. */
-static void error_text(lua_State *L) {
+static void error_text(lua_State *L)
+{
     if (lua_isstring(L, -1)) return;
     if (luaL_getmetafield(L, -1, "__tostring")) {
         lua_pushvalue(L, -2);
@@ -39,7 +42,8 @@ static void error_text(lua_State *L) {
 }
 
 /* What the state itself says has no place ("not enough memory", "stack overflow"): the innermost Lua function's is added. */
-static void error_placed(lua_State *L, int status) {
+static void error_placed(lua_State *L, int status)
+{
     const char *text = lua_tostring(L, -1);
     lua_Debug ar;
     if (status == LUA_ERRMEM && text && engine_of(L)->memory_place[0]) {
@@ -56,7 +60,8 @@ static void error_placed(lua_State *L, int status) {
 }
 
 /* A script is compiled as a function at line 1; readers know it as the main chunk. */
-static char *main_chunk_named(const char *trace) {
+static char *main_chunk_named(const char *trace)
+{
     static const char *const mark = "in function <";
     const char *at, *end, *last = NULL;
     char *copy;
@@ -73,7 +78,8 @@ static char *main_chunk_named(const char *trace) {
     return copy;
 }
 
-void script_report(struct fiber *fiber, const char *uuid) {
+void script_report(struct fiber *fiber, const char *uuid)
+{
     lua_State *L = fiber->L, *main = fiber->engine->L;
     char *trace;
     luaL_checkstack(L, 4, "report");
@@ -88,7 +94,8 @@ void script_report(struct fiber *fiber, const char *uuid) {
 
 /* --- the end --------------------------------------------------------------------------------------------------------- */
 
-static void ends_table(lua_State *L, struct script *script) {
+static void ends_table(lua_State *L, struct script *script)
+{
     if (script->ends == LUA_NOREF) {
         lua_newtable(L);
         script->ends = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -96,7 +103,8 @@ static void ends_table(lua_State *L, struct script *script) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, script->ends);
 }
 
-static int lua_on_end(lua_State *L) {
+static int lua_on_end(lua_State *L)
+{
     struct fiber *fiber = fiber_running(L);
     struct script *script = fiber->script;
     luaL_checktype(L, 1, LUA_TFUNCTION);
@@ -108,7 +116,8 @@ static int lua_on_end(lua_State *L) {
     return 1;
 }
 
-static int lua_off_end(lua_State *L) {
+static int lua_off_end(lua_State *L)
+{
     struct fiber *fiber = engine_of(L)->running;
     if (!fiber || !fiber->script || fiber->script->ends == LUA_NOREF || !lua_isnumber(L, 1)) return 0;
     lua_rawgeti(L, LUA_REGISTRYINDEX, fiber->script->ends);
@@ -118,7 +127,8 @@ static int lua_off_end(lua_State *L) {
 }
 
 /* core.on_end_at(number, f): f takes the place that end_slot gave. */
-static int lua_on_end_at(lua_State *L) {
+static int lua_on_end_at(lua_State *L)
+{
     struct fiber *fiber = fiber_running(L);
     if (!fiber->script) return 0;
     ends_table(L, fiber->script);
@@ -128,20 +138,23 @@ static int lua_on_end_at(lua_State *L) {
 }
 
 /* core.end_slot() → a number in the same order, for who keeps weak lists of his own (files). */
-static int lua_end_slot(lua_State *L) {
+static int lua_end_slot(lua_State *L)
+{
     struct fiber *fiber = engine_of(L)->running;
     if (!fiber || !fiber->script) return 0;
     lua_pushinteger(L, ++fiber->script->next_end);
     return 1;
 }
 
-static int by_number(const void *a, const void *b) {
+static int by_number(const void *a, const void *b)
+{
     lua_Integer x = *(const lua_Integer *)a, y = *(const lua_Integer *)b;
     return x < y ? -1 : x > y;
 }
 
 /* The numbers of all handlers in order; free() it. */
-static lua_Integer *ends_sorted(lua_State *L, int table, size_t *count) {
+static lua_Integer *ends_sorted(lua_State *L, int table, size_t *count)
+{
     lua_Integer *numbers = NULL;
     size_t n = 0, size = 0;
     for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
@@ -157,7 +170,8 @@ static lua_Integer *ends_sorted(lua_State *L, int table, size_t *count) {
     return numbers;
 }
 
-static void ends_run(struct engine *engine, struct script *script) {
+static void ends_run(struct engine *engine, struct script *script)
+{
     lua_State *L = engine->L;
     size_t count;
     if (script->data != LUA_NOREF) { /* files go into the same order */
@@ -184,7 +198,8 @@ static void ends_run(struct engine *engine, struct script *script) {
     lua_settop(L, 0);
 }
 
-static void asker_told(struct engine *engine, struct script *script, int status, lua_State *L) {
+static void asker_told(struct engine *engine, struct script *script, int status, lua_State *L)
+{
     lua_State *main = engine->L;
     if (!script->asker) return;
     lua_createtable(main, 0, 2);
@@ -198,7 +213,8 @@ static void asker_told(struct engine *engine, struct script *script, int status,
     mailbox_post_value(script->asker, HAPPENING_WAKE, script->asker_token);
 }
 
-static void script_free(struct engine *engine, struct script *script) {
+static void script_free(struct engine *engine, struct script *script)
+{
     lua_State *L = engine->L;
     const int references[] = { script->globals, script->string, script->data, script->base_metatables, script->ends };
     for (size_t i = 0; i < ARRAY_SIZE(references); i++) luaL_unref(L, LUA_REGISTRYINDEX, references[i]);
@@ -210,7 +226,8 @@ static void script_free(struct engine *engine, struct script *script) {
 
 /* Whatever the script did: its error is one line, its handles are closed, its asker is told, in this order. The handlers of the end
  * run as the engine's code; the fiber is still the running one, so that they find the script's data. */
-void script_over(struct fiber *fiber, int status) {
+void script_over(struct fiber *fiber, int status)
+{
     struct engine *engine = fiber->engine;
     struct script *script = fiber->script;
     struct fiber *before = engine->running;
@@ -229,7 +246,8 @@ void script_over(struct fiber *fiber, int status) {
 
 /* --- the start ------------------------------------------------------------------------------------------------------- */
 
-static struct script *script_new(struct engine *engine) {
+static struct script *script_new(struct engine *engine)
+{
     struct script *script = calloc(1, sizeof *script);
     CHECK(script);
     script->meter = meter_new(engine);
@@ -240,7 +258,8 @@ static struct script *script_new(struct engine *engine) {
 }
 
 /* script_new(name, uuid | nil) → fiber, globals: a script that does not run yet. */
-static int lua_script_new(lua_State *L) {
+static int lua_script_new(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     const char *name = luaL_checkstring(L, 1), *uuid = luaL_optstring(L, 2, "");
     struct meter *charged = engine->charged;
@@ -260,14 +279,16 @@ static int lua_script_new(lua_State *L) {
     return 2;
 }
 
-static void asker_set(lua_State *L, struct script *script, uint64_t token) {
+static void asker_set(lua_State *L, struct script *script, uint64_t token)
+{
     struct fiber *asker = engine_of(L)->running;
     script->asker_token = token;
     script->asker = fiber_ref(asker);
 }
 
 /* script_start(fiber, chunk, token | nil, ...): chunk(...) with the fiber's globals; its end wakes us with that token. */
-static int lua_script_start(lua_State *L) {
+static int lua_script_start(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     struct fiber *fiber = fiber_check(L, 1);
     struct meter *charged = engine->charged;
@@ -286,7 +307,8 @@ static int lua_script_start(lua_State *L) {
     return 0;
 }
 
-static int lua_script_uuid(lua_State *L) {
+static int lua_script_uuid(lua_State *L)
+{
     struct fiber *fiber = engine_of(L)->running;
     if (!fiber || !fiber->script) return 0;
     if (lua_isstring(L, 1)) snprintf(fiber->script->uuid, sizeof fiber->script->uuid, "%s", lua_tostring(L, 1));
@@ -294,18 +316,27 @@ static int lua_script_uuid(lua_State *L) {
     return 1;
 }
 
-static int lua_memory(lua_State *L) {
+static int lua_memory(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     struct fiber *fiber = engine->running;
     lua_pushnumber(L, (double)(fiber && fiber->script ? fiber->script->meter->bytes : engine->memory));
     return 1;
 }
 
-void script_open(lua_State *L) {
+void script_open(lua_State *L)
+{
     static const luaL_Reg functions[] = {
-        { "script_data", lua_script_data }, { "on_end", lua_on_end }, { "off_end", lua_off_end }, { "end_slot", lua_end_slot }, { "on_end_at", lua_on_end_at },
-        { "script_new", lua_script_new }, { "script_start", lua_script_start }, { "script_uuid", lua_script_uuid },
-        { "memory", lua_memory }, { NULL, NULL },
+        { "script_data", lua_script_data },
+        { "on_end", lua_on_end },
+        { "off_end", lua_off_end },
+        { "end_slot", lua_end_slot },
+        { "on_end_at", lua_on_end_at },
+        { "script_new", lua_script_new },
+        { "script_start", lua_script_start },
+        { "script_uuid", lua_script_uuid },
+        { "memory", lua_memory },
+        { NULL, NULL },
     };
     luaL_setfuncs(L, functions, 0);
 }

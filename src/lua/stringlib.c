@@ -5,13 +5,15 @@
 #include "lua/pattern.h"
 #include "lua/private.h"
 
-static bool has_specials(const char *pattern, size_t length) {
+static bool has_specials(const char *pattern, size_t length)
+{
     for (size_t i = 0; i < length; i++)
         if (pattern[i] && strchr("^$*+?.([%-", pattern[i])) return true;
     return false;
 }
 
-static void begin(struct pattern *p, lua_State *L, const char *text, size_t length, const char *pattern, size_t pattern_length) {
+static void begin(struct pattern *p, lua_State *L, const char *text, size_t length, const char *pattern, size_t pattern_length)
+{
     p->L = L;
     p->text = text;
     p->text_end = text + length;
@@ -20,12 +22,14 @@ static void begin(struct pattern *p, lua_State *L, const char *text, size_t leng
     p->level = p->depth = 0;
 }
 
-static const char *match_at(struct pattern *p, const char *at, const char *pattern) {
+static const char *match_at(struct pattern *p, const char *at, const char *pattern)
+{
     p->level = p->depth = 0;
     return pattern_match(p, at, pattern);
 }
 
-static int find_plain(lua_State *L, const char *text, size_t length, size_t init, const char *what, size_t what_length) {
+static int find_plain(lua_State *L, const char *text, size_t length, size_t init, const char *what, size_t what_length)
+{
     const char *at = what_length ? memmem(text + init, length - init, what, what_length) : text + init;
     if (!at) {
         lua_pushnil(L);
@@ -36,7 +40,8 @@ static int find_plain(lua_State *L, const char *text, size_t length, size_t init
     return 2;
 }
 
-static int find_or_match(lua_State *L, bool find) {
+static int find_or_match(lua_State *L, bool find)
+{
     size_t length, pattern_length;
     const char *text = luaL_checklstring(L, 1, &length), *pattern = luaL_checklstring(L, 2, &pattern_length);
     lua_Integer init = luaL_optinteger(L, 3, 1);
@@ -61,16 +66,13 @@ static int find_or_match(lua_State *L, bool find) {
     return 1;
 }
 
-static int string_find(lua_State *L) {
-    return find_or_match(L, true);
-}
+static int string_find(lua_State *L) { return find_or_match(L, true); }
 
-static int string_match(lua_State *L) {
-    return find_or_match(L, false);
-}
+static int string_match(lua_State *L) { return find_or_match(L, false); }
 
 /* Upvalues: text, pattern, where to go on. */
-static int gmatch_next(lua_State *L) {
+static int gmatch_next(lua_State *L)
+{
     size_t length, pattern_length;
     const char *text = lua_tolstring(L, lua_upvalueindex(1), &length), *pattern = lua_tolstring(L, lua_upvalueindex(2), &pattern_length);
     struct pattern p;
@@ -85,7 +87,8 @@ static int gmatch_next(lua_State *L) {
     return 0;
 }
 
-static int string_gmatch(lua_State *L) {
+static int string_gmatch(lua_State *L)
+{
     luaL_checkstring(L, 1);
     luaL_checkstring(L, 2);
     lua_settop(L, 2);
@@ -94,7 +97,8 @@ static int string_gmatch(lua_State *L) {
     return 1;
 }
 
-static void add_replacement(struct pattern *p, luaL_Buffer *out, const char *s, const char *e, const char *with, size_t length) {
+static void add_replacement(struct pattern *p, luaL_Buffer *out, const char *s, const char *e, const char *with, size_t length)
+{
     for (size_t i = 0; i < length; i++) {
         if (with[i] != '%') {
             luaL_addchar(out, with[i]);
@@ -111,7 +115,8 @@ static void add_replacement(struct pattern *p, luaL_Buffer *out, const char *s, 
 }
 
 /* gsub_text(text, pattern, replacement, n): the replacement is text. */
-static int gsub_text(lua_State *L) {
+static int gsub_text(lua_State *L)
+{
     size_t length, pattern_length, with_length;
     const char *text = luaL_checklstring(L, 1, &length), *pattern = luaL_checklstring(L, 2, &pattern_length);
     const char *with = luaL_checklstring(L, 3, &with_length), *at = text;
@@ -142,9 +147,14 @@ static int gsub_text(lua_State *L) {
     return 2;
 }
 
-void pattern_open(lua_State *L) {
+void pattern_open(lua_State *L)
+{
     static const luaL_Reg functions[] = {
-        { "string_find", string_find }, { "string_match", string_match }, { "string_gmatch", string_gmatch }, { "gsub_text", gsub_text }, { NULL, NULL },
+        { "string_find", string_find },
+        { "string_match", string_match },
+        { "string_gmatch", string_gmatch },
+        { "gsub_text", gsub_text },
+        { NULL, NULL },
     };
     luaL_setfuncs(L, functions, 0);
 }

@@ -14,7 +14,8 @@ struct subscription_of_engine {
     int function; /* registry reference */
 };
 
-static void push_head(lua_State *L, const struct event_head *head) {
+static void push_head(lua_State *L, const struct event_head *head)
+{
     struct uuid uuid;
     char text[UUID_TEXT_SIZE];
     memcpy(uuid.bytes, head->call, sizeof uuid.bytes);
@@ -34,7 +35,8 @@ static void push_head(lua_State *L, const struct event_head *head) {
 }
 
 /* The host may deliver in the middle of a fiber's turn: its place is kept. */
-static void deliver(void *context, const struct event_head *head, struct kv_view pairs) {
+static void deliver(void *context, const struct event_head *head, struct kv_view pairs)
+{
     struct subscription_of_engine *s = context;
     struct engine *engine = s->engine;
     struct fiber *running = engine->running;
@@ -56,7 +58,8 @@ static void deliver(void *context, const struct event_head *head, struct kv_view
     if (running) basetypes_switch(engine, strings);
 }
 
-static void types_read(lua_State *L, int index, uint64_t types[2]) {
+static void types_read(lua_State *L, int index, uint64_t types[2])
+{
     if (!lua_istable(L, index)) {
         types[0] = types[1] = UINT64_MAX;
         return;
@@ -72,7 +75,8 @@ static void types_read(lua_State *L, int index, uint64_t types[2]) {
     lua_pop(L, 1);
 }
 
-static int lua_subscribe(lua_State *L) {
+static int lua_subscribe(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     uint64_t types[2];
     struct subscription_of_engine *s;
@@ -90,14 +94,16 @@ static int lua_subscribe(lua_State *L) {
     return 1;
 }
 
-static int lua_subscribe_types(lua_State *L) {
+static int lua_subscribe_types(lua_State *L)
+{
     uint64_t types[2];
     types_read(L, 2, types);
     host_event_mask(engine_of(L)->host, (uint32_t)luaL_checknumber(L, 1), types);
     return 0;
 }
 
-static void subscription_free(struct engine *engine, struct subscription_of_engine **at) {
+static void subscription_free(struct engine *engine, struct subscription_of_engine **at)
+{
     struct subscription_of_engine *s = *at;
     *at = s->next;
     host_event_unsubscribe(engine->host, s->id);
@@ -105,7 +111,8 @@ static void subscription_free(struct engine *engine, struct subscription_of_engi
     free(s);
 }
 
-static int lua_unsubscribe(lua_State *L) {
+static int lua_unsubscribe(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     uint32_t id = (uint32_t)luaL_checknumber(L, 1);
     for (struct subscription_of_engine **at = &engine->subscriptions; *at; at = &(*at)->next)
@@ -116,13 +123,18 @@ static int lua_unsubscribe(lua_State *L) {
     return 0;
 }
 
-void subscribe_free_all(struct engine *engine) {
+void subscribe_free_all(struct engine *engine)
+{
     while (engine->subscriptions) subscription_free(engine, &engine->subscriptions);
 }
 
-void subscribe_open(lua_State *L) {
+void subscribe_open(lua_State *L)
+{
     static const luaL_Reg functions[] = {
-        { "subscribe", lua_subscribe }, { "subscribe_types", lua_subscribe_types }, { "unsubscribe", lua_unsubscribe }, { NULL, NULL },
+        { "subscribe", lua_subscribe },
+        { "subscribe_types", lua_subscribe_types },
+        { "unsubscribe", lua_unsubscribe },
+        { NULL, NULL },
     };
     luaL_setfuncs(L, functions, 0);
 }

@@ -10,24 +10,28 @@
 #include "lua/md5.h"
 #include "lua/private.h"
 
-static int lua_cause_number(lua_State *L) {
+static int lua_cause_number(lua_State *L)
+{
     lua_pushinteger(L, cause_number(luaL_checkstring(L, 1)));
     return 1;
 }
 
-static int lua_cause_name(lua_State *L) {
+static int lua_cause_name(lua_State *L)
+{
     lua_pushstring(L, cause_name((int)luaL_checkinteger(L, 1)));
     return 1;
 }
 
-static int lua_uuid(lua_State *L) {
+static int lua_uuid(lua_State *L)
+{
     struct uuid id = uuid_make_v4();
     char text[UUID_TEXT_SIZE];
     lua_pushstring(L, uuid_text(&id, text));
     return 1;
 }
 
-static int lua_md5(lua_State *L) {
+static int lua_md5(lua_State *L)
+{
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length);
     char hex[33];
@@ -39,16 +43,16 @@ static int lua_md5(lua_State *L) {
 /* --- URLs, as FreeSWITCH's switch_url_encode and switch_url_decode ----------------------------------------------------- */
 
 /* What is escaped: control characters, space, bytes above 126, and its list of unsafe ones. */
-static bool url_unsafe(unsigned char c) {
-    return c <= ' ' || c > '~' || strchr("\r\n #%&+:;<=>?@[\\]^`{|}\"", c);
-}
+static bool url_unsafe(unsigned char c) { return c <= ' ' || c > '~' || strchr("\r\n #%&+:;<=>?@[\\]^`{|}\"", c); }
 
-static bool is_escape(const char *at, const char *end) {
+static bool is_escape(const char *at, const char *end)
+{
     return end - at > 2 && at[0] == '%' && strchr("0123456789abcdefABCDEF", at[1]) && strchr("0123456789abcdefABCDEF", at[2]);
 }
 
 /* url_encode(text[, double]): an escape that is one already stays, unless double is true. */
-static int lua_url_encode(lua_State *L) {
+static int lua_url_encode(lua_State *L)
+{
     static const char hex[] = "0123456789ABCDEF";
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length), *end = text + length;
@@ -69,11 +73,10 @@ static int lua_url_encode(lua_State *L) {
     return 1;
 }
 
-static int hex_value(char c) {
-    return c <= '9' ? c - '0' : (c | 32) - 'a' + 10;
-}
+static int hex_value(char c) { return c <= '9' ? c - '0' : (c | 32) - 'a' + 10; }
 
-static int lua_url_decode(lua_State *L) {
+static int lua_url_decode(lua_State *L)
+{
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length), *end = text + length;
     luaL_Buffer out;
@@ -94,7 +97,8 @@ static int lua_url_decode(lua_State *L) {
 
 /* The zone for the process is set and set back: the script thread alone formats local time with a zone of somebody's choice, and
  * localtime_r of other threads does not read TZ again. */
-static void zone_set(const char *zone) {
+static void zone_set(const char *zone)
+{
     if (zone)
         setenv("TZ", zone, 1);
     else
@@ -102,7 +106,8 @@ static void zone_set(const char *zone) {
     tzset();
 }
 
-static size_t format_in_zone(char *out, size_t size, const char *format, time_t at, const char *zone) {
+static size_t format_in_zone(char *out, size_t size, const char *format, time_t at, const char *zone)
+{
     struct tm tm;
     size_t n;
     const char *before = getenv("TZ");
@@ -115,7 +120,8 @@ static size_t format_in_zone(char *out, size_t size, const char *format, time_t 
     return n;
 }
 
-static bool zone_known(const char *zone) {
+static bool zone_known(const char *zone)
+{
     char path[256];
     if (!strcmp(zone, "UTC") || !strcmp(zone, "GMT")) return true;
     if (strstr(zone, "..") || zone[0] == '/' || strlen(zone) > 100) return false;
@@ -125,7 +131,8 @@ static bool zone_known(const char *zone) {
 }
 
 /* strftime(format, epoch_s[, zone]) → text; nil for an unknown zone. */
-static int lua_strftime(lua_State *L) {
+static int lua_strftime(lua_State *L)
+{
     const char *format = luaL_checkstring(L, 1), *zone = luaL_optstring(L, 3, NULL);
     time_t at = lua_isnoneornil(L, 2) ? time(NULL) : (time_t)luaL_checknumber(L, 2);
     char out[1024];
@@ -135,10 +142,11 @@ static int lua_strftime(lua_State *L) {
     return 1;
 }
 
-void tools_open(lua_State *L) {
+void tools_open(lua_State *L)
+{
     static const luaL_Reg functions[] = {
-        { "cause_number", lua_cause_number }, { "cause_name", lua_cause_name }, { "uuid", lua_uuid }, { "md5", lua_md5 },
-        { "url_encode", lua_url_encode }, { "url_decode", lua_url_decode }, { "strftime", lua_strftime }, { NULL, NULL },
+        { "cause_number", lua_cause_number }, { "cause_name", lua_cause_name }, { "uuid", lua_uuid },         { "md5", lua_md5 },
+        { "url_encode", lua_url_encode },     { "url_decode", lua_url_decode }, { "strftime", lua_strftime }, { NULL, NULL },
     };
     luaL_setfuncs(L, functions, 0);
 }

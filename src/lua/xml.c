@@ -19,12 +19,14 @@ struct reading {
     struct buf text[DEPTH_MAX]; /* character data of each open element */
 };
 
-static void text_put(struct reading *r, const char *data, int length) {
+static void text_put(struct reading *r, const char *data, int length)
+{
     if (r->depth > 0 && !r->too_deep) buf_put(&r->text[r->depth - 1], data, (size_t)length);
 }
 
 /* The stack holds the open elements, the innermost at the top. */
-static void element_begin(void *context, const char *name, const char **attributes) {
+static void element_begin(void *context, const char *name, const char **attributes)
+{
     struct reading *r = context;
     lua_State *L = r->L;
     if (r->depth >= DEPTH_MAX || !lua_checkstack(L, 8)) {
@@ -50,7 +52,8 @@ static void element_begin(void *context, const char *name, const char **attribut
     buf_clear(&r->text[r->depth++]);
 }
 
-static void element_end(void *context, const char *name) {
+static void element_end(void *context, const char *name)
+{
     struct reading *r = context;
     lua_State *L = r->L;
     struct buf *text = &r->text[--r->depth];
@@ -60,23 +63,24 @@ static void element_end(void *context, const char *name) {
     lua_rawseti(L, -2, (int)lua_objlen(L, -2) + 1);
 }
 
-static void characters(void *context, const char *data, int length) {
-    text_put(context, data, length);
-}
+static void characters(void *context, const char *data, int length) { text_put(context, data, length); }
 
 /* Entities of a document's own are refused: they are how a small file becomes a large one. */
 static void entity_declared(void *context, const char *name, int parameter, const char *value, int length, const char *base,
-                            const char *system_id, const char *public_id, const char *notation) {
+                            const char *system_id, const char *public_id, const char *notation)
+{
     struct reading *r = context;
     XML_StopParser(r->parser, XML_FALSE);
 }
 
-static void reading_free(struct reading *r) {
+static void reading_free(struct reading *r)
+{
     for (int i = 0; i < DEPTH_MAX; i++) buf_free(&r->text[i]);
     XML_ParserFree(r->parser);
 }
 
-static int parse(lua_State *L, const char *data, size_t length, const char *file) {
+static int parse(lua_State *L, const char *data, size_t length, const char *file)
+{
     struct reading r = { .L = L, .parser = XML_ParserCreate(NULL), .file = file };
     int top = lua_gettop(L);
     XML_SetUserData(r.parser, &r);
@@ -91,12 +95,15 @@ static int parse(lua_State *L, const char *data, size_t length, const char *file
     enum XML_Error code = XML_GetErrorCode(r.parser);
     lua_pushnil(L);
     lua_pushfstring(L, "%s:%d: %s", file ? file : "text", (int)XML_GetCurrentLineNumber(r.parser),
-                    r.too_deep ? "elements are nested too deep" : code == XML_ERROR_ABORTED ? "entities cannot be declared here" : XML_ErrorString(code));
+                    r.too_deep                  ? "elements are nested too deep"
+                    : code == XML_ERROR_ABORTED ? "entities cannot be declared here"
+                                                : XML_ErrorString(code));
     reading_free(&r);
     return 2;
 }
 
-static int parse_file(lua_State *L, const char *path) {
+static int parse_file(lua_State *L, const char *path)
+{
     struct buf text = BUF_INIT;
     char part[16384];
     size_t n;
@@ -115,7 +122,8 @@ static int parse_file(lua_State *L, const char *path) {
 }
 
 /* xml(text | file[, name]): what begins with < (after blanks) is text; `name` stands for the file in messages then. */
-static int lua_xml(lua_State *L) {
+static int lua_xml(lua_State *L)
+{
     size_t length;
     const char *text = luaL_checklstring(L, 1, &length), *name = luaL_optstring(L, 2, NULL);
     size_t blank = strspn(text, " \t\r\n");
@@ -133,7 +141,8 @@ static int lua_xml(lua_State *L) {
     return results;
 }
 
-void xml_open(lua_State *L) {
+void xml_open(lua_State *L)
+{
     lua_pushcfunction(L, lua_xml);
     lua_setfield(L, -2, "xml");
 }

@@ -12,52 +12,65 @@
 #include "lua/run_fake.h"
 
 #define SUSPENDED 5000
-#define STARTED 20000
+#define STARTED   20000
 
 static struct bench bench;
 
-static int setup(void **state) {
+static int setup(void **state)
+{
     bench_open(&bench, 64, 10000);
     return 0;
 }
 
-static int teardown(void **state) {
+static int teardown(void **state)
+{
     bench_close(&bench);
     return 0;
 }
 
-static double cpu_us(void) {
+static double cpu_us(void)
+{
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
 /* sleeper() waits for ever in the fiber; the script is as small as scripts get. */
-static void prepare(void) {
+static void prepare(void)
+{
     struct run *run = run_engine_code(&bench, "local core = ... core.base.sleeper = function() core.wait() end core.base_set(core.base)");
     run_output(&bench, run);
     run_free(run);
 }
 
-static void a_suspended_script_is_small(void **state) {
+static void a_suspended_script_is_small(void **state)
+{
     char code[300];
     prepare();
     lua_gc(bench.engine->L, LUA_GCCOLLECT, 0);
     size_t before = engine_memory(bench.engine);
-    snprintf(code, sizeof code, "local core, out = ... for i = 1, %d do core.script{code = 'local a, b = 1, 2 function f() return a end sleeper()', name = '=s', detached = true, argv = {[0] = 's', 'x'}} end core.wait(1)", SUSPENDED);
+    snprintf(code, sizeof code,
+             "local core, out = ... for i = 1, %d do core.script{code = 'local a, b = 1, 2 function f() return a end sleeper()', name = "
+             "'=s', detached = true, argv = {[0] = 's', 'x'}} end core.wait(1)",
+             SUSPENDED);
     struct run *run = run_engine_code(&bench, code);
     run_output(&bench, run);
     assert_int_equal(engine_scripts(bench.engine), SUSPENDED);
     lua_gc(bench.engine->L, LUA_GCCOLLECT, 0);
     size_t lua = (engine_memory(bench.engine) - before) / SUSPENDED;
-    print_message("a suspended script holds %zu bytes of Lua and %zu of C\n", lua, sizeof(struct fiber) + sizeof(struct script) + sizeof(struct meter));
+    print_message("a suspended script holds %zu bytes of Lua and %zu of C\n", lua,
+                  sizeof(struct fiber) + sizeof(struct script) + sizeof(struct meter));
     assert_true(lua <= 4608); /* goal: 4 KB */
     run_free(run);
 }
 
-static void a_start_is_cheap(void **state) {
+static void a_start_is_cheap(void **state)
+{
     char code[300];
-    snprintf(code, sizeof code, "local core, out = ... for i = 1, %d do core.script{code = 'local a = 1', name = '=s', detached = true} if i %% 100 == 0 then core.wait(0) end end core.wait(1)", STARTED);
+    snprintf(code, sizeof code,
+             "local core, out = ... for i = 1, %d do core.script{code = 'local a = 1', name = '=s', detached = true} if i %% 100 == 0 then "
+             "core.wait(0) end end core.wait(1)",
+             STARTED);
     size_t scripts = engine_scripts(bench.engine);
     double from = cpu_us();
     struct run *run = run_engine_code(&bench, code);
@@ -69,7 +82,8 @@ static void a_start_is_cheap(void **state) {
     run_free(run);
 }
 
-static void a_switch_is_cheap(void **state) {
+static void a_switch_is_cheap(void **state)
+{
     double from = cpu_us();
     struct run *run = run_engine_code(&bench, "local core, out = ... for i = 1, 100000 do core.wait(0) end");
     run_output(&bench, run);
@@ -79,7 +93,8 @@ static void a_switch_is_cheap(void **state) {
     run_free(run);
 }
 
-int main(void) {
+int main(void)
+{
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_suspended_script_is_small),
         cmocka_unit_test(a_start_is_cheap),

@@ -12,7 +12,7 @@ void fake_host_engine(struct host *host, struct engine *engine);
 struct channel *fake_channel(struct host *host); /* answered; one reference, the caller's */
 void fake_digit(struct channel *channel, char digit);
 void fake_hangup(struct channel *channel, int cause);
-size_t fake_channels(const struct host *host);   /* not freed yet */
+size_t fake_channels(const struct host *host); /* not freed yet */
 /* The last note sent to another process: its kind, and one of its pairs ("" if absent). */
 int fake_note_kind(const struct host *host);
 const char *fake_note_pair(const struct host *host, const char *name);

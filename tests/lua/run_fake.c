@@ -15,18 +15,17 @@
 #include "core/log.h"
 #include "lua/private.h"
 
-static const char driver[] =
-    "local core, out, report, code, file = ...\n"
-    "local token = core.script{ code = code, file = file, name = '=script', globals = { out = out } }\n"
-    "local _, _, _, x = core.wait_token(token)\n"
-    "report(x.ok, x.error)\n";
+static const char driver[] = "local core, out, report, code, file = ...\n"
+                             "local token = core.script{ code = code, file = file, name = '=script', globals = { out = out } }\n"
+                             "local _, _, _, x = core.wait_token(token)\n"
+                             "report(x.ok, x.error)\n";
 
-static const char engine_driver[] =
-    "local core, out, report, code = ...\n"
-    "local ok, why = pcall(assert(loadstring(code, '=engine code')), core, out)\n"
-    "report(ok, why)\n";
+static const char engine_driver[] = "local core, out, report, code = ...\n"
+                                    "local ok, why = pcall(assert(loadstring(code, '=engine code')), core, out)\n"
+                                    "report(ok, why)\n";
 
-static int out(lua_State *L) {
+static int out(lua_State *L)
+{
     struct run *run = lua_touserdata(L, lua_upvalueindex(1));
     for (int i = 1; i <= lua_gettop(L); i++) {
         size_t length;
@@ -38,7 +37,8 @@ static int out(lua_State *L) {
     return 0;
 }
 
-static int report(lua_State *L) {
+static int report(lua_State *L)
+{
     struct run *run = lua_touserdata(L, lua_upvalueindex(1));
     run->done = true;
     run->ok = lua_toboolean(L, 1);
@@ -46,7 +46,8 @@ static int report(lua_State *L) {
     return 0;
 }
 
-void bench_open(struct bench *bench, int memory_mb, int budget_ms) {
+void bench_open(struct bench *bench, int memory_mb, int budget_ms)
+{
     snprintf(bench->log_path, sizeof bench->log_path, "/tmp/carillon-lua-test-%d.log", (int)getpid());
     unlink(bench->log_path);
     assert_int_equal(log_open("test", bench->log_path, "debug"), 0);
@@ -62,7 +63,8 @@ void bench_open(struct bench *bench, int memory_mb, int budget_ms) {
     fake_host_engine(bench->host, bench->engine);
 }
 
-void bench_close(struct bench *bench) {
+void bench_close(struct bench *bench)
+{
     jobs_free(host_jobs(bench->host));
     engine_free(bench->engine);
     assert_int_equal(fake_channels(bench->host), 0);
@@ -71,7 +73,8 @@ void bench_close(struct bench *bench) {
     unlink(bench->log_path);
 }
 
-static struct run *start(struct bench *bench, const char *with, const char *code, const char *file) {
+static struct run *start(struct bench *bench, const char *with, const char *code, const char *file)
+{
     struct run *run = calloc(1, sizeof *run);
     struct fiber *fiber = fiber_new(bench->engine, "test");
     lua_State *L = fiber->L;
@@ -87,42 +90,38 @@ static struct run *start(struct bench *bench, const char *with, const char *code
     return run;
 }
 
-struct run *run_start(struct bench *bench, const char *code) {
-    return start(bench, driver, code, NULL);
-}
+struct run *run_start(struct bench *bench, const char *code) { return start(bench, driver, code, NULL); }
 
-struct run *run_start_file(struct bench *bench, const char *file) {
-    return start(bench, driver, NULL, file);
-}
+struct run *run_start_file(struct bench *bench, const char *file) { return start(bench, driver, NULL, file); }
 
-struct run *run_engine_code(struct bench *bench, const char *code) {
-    return start(bench, engine_driver, code, NULL);
-}
+struct run *run_engine_code(struct bench *bench, const char *code) { return start(bench, engine_driver, code, NULL); }
 
-bool run_wait(struct bench *bench, struct run *run, int ms) {
-    return fake_run(bench->host, &run->done, ms);
-}
+bool run_wait(struct bench *bench, struct run *run, int ms) { return fake_run(bench->host, &run->done, ms); }
 
-const char *run_output(struct bench *bench, struct run *run) {
+const char *run_output(struct bench *bench, struct run *run)
+{
     assert_true(run_wait(bench, run, 10000));
     if (!run->ok) fprintf(stderr, "script: %s\n", buf_text(&run->error));
     return buf_text(&run->out);
 }
 
-void run_free(struct run *run) {
+void run_free(struct run *run)
+{
     buf_free(&run->out);
     buf_free(&run->error);
     free(run);
 }
 
-void check_output(struct bench *bench, const char *code, const char *expected) {
+void check_output(struct bench *bench, const char *code, const char *expected)
+{
     struct run *run = run_start(bench, code);
     assert_string_equal(run_output(bench, run), expected);
     assert_true(run->ok);
     run_free(run);
 }
 
-bool bench_logged(struct bench *bench, const char *text) {
+bool bench_logged(struct bench *bench, const char *text)
+{
     int64_t until = clock_mono_ns() + 2 * NS_PER_S;
     do {
         char all[65536];
