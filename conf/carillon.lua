@@ -36,7 +36,7 @@ return {
     },
   },
 
-  scripts = { dir = "scripts", budget_ms = 200, memory_mb = 64 }, -- where scripts are looked up; CPU between two waits; memory of one script
+  scripts = { dir = "scripts", budget_ms = 10000, memory_mb = 64 }, -- where scripts are looked up; CPU between two waits; memory of one script
   campaigns_dir = "campaigns",             -- `carillon campaign run NAME` reads NAME.lua here
   sounds_dir = "sounds",
   freeswitch_dir = "freeswitch",           -- dialplan, directory, phrases … in FreeSWITCH's XML
