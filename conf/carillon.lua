@@ -40,5 +40,6 @@ return {
   campaigns_dir = "campaigns",             -- `carillon campaign run NAME` reads NAME.lua here
   sounds_dir = "sounds",
   freeswitch_dir = "freeswitch",           -- dialplan, directory, phrases … in FreeSWITCH's XML
+  event_socket = { port = env("CARILLON_EVENT_PORT", 8021) }, -- FreeSWITCH's, for programs that watch and steer; 0 = none
   log = { level = "info", file = env("CARILLON_LOG", "-") },
 }

@@ -23,6 +23,8 @@ return {
   retry = {                                 -- real campaigns wait longer: USER_BUSY = { after = "10m", tries = 3 }
     USER_BUSY = { after = "3s", tries = 2 },
     NO_ANSWER = { after = "5s", tries = 2 },
+    NO_USER_RESPONSE = { after = "5s", tries = 2 },
+    NORMAL_TEMPORARY_FAILURE = { after = "5s", tries = 2 },
     INTERRUPTED = { after = "1s", tries = 3 },
   },
   max_attempts = 3,

@@ -90,6 +90,7 @@ say "it listens at $where"
 
 run_dir=$(mktemp -d "${TMPDIR:-/tmp}/carillon-demo.XXXXXX") || exit 1
 export CARILLON_NAME="demo-$$" CARILLON_RUN="$run_dir" CARILLON_DATABASE="$database" CARILLON_CARRIER="$where" CARILLON_SIP_PORT=$((5161 + RANDOM % 800)) CARILLON_CPS="$cps"
+export CARILLON_EVENT_PORT=0 # 8021 may be another engine's
 export CARILLON_CONFIG="$root/conf/carillon.lua" CARILLON_LOG="$folder/engine.log"
 if [ "$database" = sqlite ]; then rm -f "$state/data/ledger.db" "$state/data/ledger.db-wal" "$state/data/ledger.db-shm"; fi
 
@@ -104,7 +105,7 @@ engine_pid=$!
 if [ -n "$verbose" ]; then tail -n +1 -f --pid=$engine_pid "$folder/engine.log" >&2 & fi
 
 say "dialling"
-"$bin/carillon" campaign run demo
+"$bin/carillon" campaign run demo --no-import
 code=$?
 "$bin/carillon" stop >/dev/null || code=1
 wait "$engine_pid" || code=1
