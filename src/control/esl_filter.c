@@ -1,7 +1,7 @@
 /* esl_filter.c: a list of header and value.
  *
- * Regular expressions are POSIX extended ones with \d, \w, \s and their opposites, and without back references: their
- * matching takes time in proportion to the text, whatever a client writes, and this process serves many. */
+ * Regular expressions are POSIX extended ones with \d, \w, \s and their opposites, and without back references, which take time
+ * without bound. glibc's compiler takes memory without bound for what is repeated within repetitions: such are refused. */
 #include "control/esl_filter.h"
 
 #include <errno.h>
@@ -11,6 +11,10 @@
 #include <strings.h>
 
 #include "core/buf.h"
+
+#define REGEX_NODES_MAX 500u
+#define REGEX_DEPTH_MAX 20u
+#define REGEX_TEXT_MAX 4096u /* of a value; longer ones do not match */
 
 struct esl_filter {
     char *header, *value; /* value as the client wrote it */
@@ -46,14 +50,64 @@ static int pattern_translate(struct buf *out, const char *pattern, size_t length
     return rc;
 }
 
-/* {n,m} multiplies states: nested, they would take memory without end. */
-static bool repeats_bounded(const char *pattern)
+/* Behind a bracket expression whose [ was read: parentheses in it are none. */
+static const char *bracket_end(const char *at)
 {
-    unsigned braces = 0;
-    for (const char *p = pattern; *p != 0; p++)
-        if (*p == '{' && (++braces > 4 || strtoul(p + 1, NULL, 10) > 64 || (strchr(p, ',') != NULL && strtoul(strchr(p, ',') + 1, NULL, 10) > 64)))
-            return false;
-    return true;
+    at += *at == '^';
+    at += *at == ']';
+    for (; *at != 0 && *at != ']'; at++)
+        if (*at == '[' && (at[1] == ':' || at[1] == '.' || at[1] == '=')) {
+            const char close[3] = { at[1], ']', 0 }, *end = strstr(at + 2, close);
+            if (end == NULL)
+                return at + strlen(at);
+            at = end + 1;
+        }
+    return at + (*at == ']');
+}
+
+/* How many nodes glibc's compiler will make of a pattern: + doubles what it stands behind and {n,m} takes it m times, within each other
+ * without end. Stops counting beyond the limit. *at stands behind the group's end afterwards. */
+static unsigned long nodes(const char **at, unsigned depth)
+{
+    unsigned long total = 0, atom = 0;
+    while (**at != 0 && **at != ')' && total + atom <= REGEX_NODES_MAX && depth < REGEX_DEPTH_MAX) {
+        char c = *(*at)++;
+        if (c == '+') {
+            atom *= 2;
+        } else if (c == '{') {
+            unsigned long times = strtoul(*at, NULL, 10), most = 0;
+            const char *comma = *at + strcspn(*at, ",}");
+            if (*comma == ',')
+                most = strtoul(comma + 1, NULL, 10);
+            times = times > most ? times : most;
+            atom = (atom + 1) * (times < REGEX_NODES_MAX ? times + 1 : REGEX_NODES_MAX);
+        } else if (c == '*' || c == '?') {
+            atom++;
+        } else {
+            total += atom;
+            atom = 1;
+            if (c == '(')
+                atom += nodes(at, depth + 1);
+            else if (c == '[')
+                *at = bracket_end(*at);
+            else if (c == '\\' && **at != 0)
+                (*at)++;
+        }
+    }
+    if (depth >= REGEX_DEPTH_MAX)
+        return REGEX_NODES_MAX + 1;
+    if (**at == ')')
+        (*at)++;
+    return total + atom;
+}
+
+/* A ) without its ( ends a count too early: go on behind it. */
+static bool pattern_bounded(const char *pattern)
+{
+    unsigned long total = 0;
+    while (*pattern != 0 && total <= REGEX_NODES_MAX)
+        total += nodes(&pattern, 0);
+    return total <= REGEX_NODES_MAX;
 }
 
 /* /…/ or /…/i */
@@ -64,7 +118,7 @@ static int regex_make(struct esl_filter *filter)
     int flags = REG_EXTENDED | REG_NOSUB | (end != NULL && strchr(end, 'i') != NULL ? REG_ICASE : 0);
     struct buf pattern = BUF_INIT;
     int rc = pattern_translate(&pattern, from, length);
-    if (rc == 0 && !repeats_bounded(buf_text(&pattern)))
+    if (rc == 0 && !pattern_bounded(buf_text(&pattern)))
         rc = -EINVAL;
     if (rc == 0 && regcomp(&filter->regex, buf_text(&pattern), flags) != 0)
         rc = -EINVAL;
@@ -120,7 +174,7 @@ void esl_filter_clear(struct esl_filters *filters)
 
 static bool matches(const struct esl_filter *filter, const char *value)
 {
-    return filter->is_regex ? regexec(&filter->regex, value, 0, NULL, 0) == 0 : strcasecmp(filter->text, value) == 0;
+    return filter->is_regex ? strlen(value) <= REGEX_TEXT_MAX && regexec(&filter->regex, value, 0, NULL, 0) == 0 : strcasecmp(filter->text, value) == 0;
 }
 
 bool esl_filter_pass(const struct esl_filters *filters, const char *(*get)(void *context, const char *header), void *context)
