@@ -3,6 +3,7 @@
  * A finaliser runs in the middle of anybody's allocation, so it only moves the state to a list; the class's __gc is called
  * with it after the pass, as the engine's code. */
 #include <stdio.h>
+#include <string.h>
 
 #include "core/log.h"
 #include "lua/private.h"
@@ -22,10 +23,13 @@ static int object_gc(lua_State *L) {
     return 0;
 }
 
+/* mod_lua's own classes stand in its namespace LUA, those of FreeSWITCH's core (Event, API …) in none. */
 static int object_tostring(lua_State *L) {
     lua_getmetatable(L, 1);
     lua_getfield(L, -1, ".class");
-    lua_pushfstring(L, "<userdata of type 'LUA::%s *' at %p>", lua_tostring(L, -1), lua_touserdata(L, 1));
+    const char *name = lua_tostring(L, -1);
+    bool own = strcmp(name, "Session") == 0 || strcmp(name, "Dbh") == 0 || strcmp(name, "JSON") == 0;
+    lua_pushfstring(L, "<userdata of type '%s%s *' at %p>", own ? "LUA::" : "", name, lua_touserdata(L, 1));
     return 1;
 }
 

@@ -7,21 +7,22 @@
 local core = ...
 local fs = core.fs
 
-local concat, error, find, floor, format, getmetatable, loadstring, pairs, rawget, rawset, select, setmetatable, sub, tonumber, tostring, type =
-  table.concat, error, string.find, math.floor, string.format, getmetatable, loadstring, pairs, rawget, rawset, select, setmetatable, string.sub, tonumber, tostring, type
+local concat, error, find, floor, format, getmetatable, ipairs, loadstring, pairs, rawget, rawset, select, setmetatable, sub, tonumber, tostring, type =
+  table.concat, error, string.find, math.floor, string.format, getmetatable, ipairs, loadstring, pairs, rawget, rawset, select, setmetatable, string.sub, tonumber, tostring, type
 
 local class = { all = {} }
 fs.class = class
 
--- What SWIG calls the type of a value.
+-- What SWIG calls the type of a value: mod_lua's own classes stand in the namespace LUA.
+local of_lua = { Session = true, Dbh = true, JSON = true }
 local function typename(v)
   local name = core.class_of(v)
-  if name then return (name == "Session" and "LUA::Session" or name) .. " *" end
+  if name then return (of_lua[name] and "LUA::" or "") .. name .. " *" end
   return type(v)
 end
 class.typename = typename
 
-local expected = { s = "char *", S = "char const *", i = "int", b = "bool", c = "char", u = "uint32_t", p = "switch_priority_t", v = "void *", f = "SWIGLUA_FN" }
+local expected = { s = "char *", S = "char const *", i = "int", n = "unsigned int", R = "CoreSession &", b = "bool", c = "char", u = "uint32_t", p = "switch_priority_t", v = "void *", f = "SWIGLUA_FN" }
 class.expected = expected
 
 -- One argument: converted, or an error naming it. `where` is Class::method, `name` Class_method, `level` the caller to blame.
@@ -45,6 +46,12 @@ function checks.i(v, where, at, level)
   local n = type(v) == "number" and v or type(v) == "string" and tonumber(v) or nil
   if not n then error(format("Error in %s (arg %d), expected 'int' got '%s'", where, at, typename(v)), level) end
   return n < 0 and -floor(-n) or floor(n)
+end
+function checks.n(v, where, at, level)
+  local n = type(v) == "number" and v or type(v) == "string" and tonumber(v) or nil
+  if not n then error(format("Error in %s (arg %d), expected 'unsigned int' got '%s'", where, at, typename(v)), level) end
+  if n < 0 then error("number must not be negative", level) end
+  return floor(n)
 end
 function checks.b(v, where, at, level)
   if type(v) ~= "boolean" then error(format("Error in %s (arg %d), expected 'bool' got '%s'", where, at, typename(v)), level) end
@@ -75,6 +82,12 @@ for letter, name in pairs(objects) do
     if type(v) == "userdata" then where = (string.gsub(string.gsub(where, "^LUA::", ""), "::", "_")) end
     error(format("Error in %s (arg %d), expected '%s' got '%s'", where, at, object_names[letter], typename(v)), level)
   end
+end
+
+-- A session that may not be nil.
+function checks.R(v, where, at, level)
+  if core.class_of(v) == "Session" then return core.state(v) end
+  error(format("Error in %s (arg %d), expected 'CoreSession &' got '%s'", where, at, typename(v)), level)
 end
 
 -- The wrapper is written out for its signature: no table, no loop per call.
@@ -120,7 +133,7 @@ function class.func(where, signature, least, most, f) return wrapper(where, sign
 
 -- What a method takes, for the documentation: "(text, number[, text])".
 local words = { s = "text", S = "text", i = "number", b = "boolean", c = "character", u = "number", p = "priority", v = "value", f = "function",
-  M = "IVRMenu", L = "Session", E = "Event" }
+  n = "number", t = "table", R = "Session", M = "IVRMenu", L = "Session", E = "Event" }
 local function describe(signature, least)
   local out = {}
   for i = 1, #signature do
@@ -131,7 +144,8 @@ end
 
 function class.method(c, name, where, signature, least, most, f)
   c.described[name] = describe(signature, least)
-  c.fn[name] = wrapper(where, signature, least, most, c.name, c.self_type, f)
+  local self_type = find(where, "^LUA::") and "LUA::" .. c.name .. " *" or c.self_type
+  c.fn[name] = wrapper(where, signature, least, most, c.name, self_type, f)
 end
 
 -- Overloaded: `forms` is a list of signatures tried in turn; no fit is SWIG's other error. f gets the state and the arguments.
@@ -146,11 +160,26 @@ local function fits(signature, base, n, ...)
       if t ~= "number" and not (t == "string" and tonumber(v)) then return false end
     elseif kind == "b" then
       if t ~= "boolean" then return false end
+    elseif kind == "t" then
+      if t ~= "table" then return false end
     elseif objects[kind] then
       if v ~= nil and core.class_of(v) ~= objects[kind] then return false end
     end
   end
   return true
+end
+-- The forms as C++ has them, one in each line: "LUA::Dbh::test_reactive(char *,char *)".
+local function prototypes(c, name, forms)
+  local class_name, method = string.match(name, "^([^_]+)_(.*)$")
+  if class_name == "new" then class_name, method = c.name, c.name end
+  if of_lua[class_name] then class_name = "LUA::" .. class_name end
+  local out = {}
+  for i, signature in ipairs(forms) do
+    local kinds = {}
+    for k = 1, #signature do kinds[k] = expected[sub(signature, k, k)] or object_names[sub(signature, k, k)] end
+    out[i] = class_name .. "::" .. method .. "(" .. concat(kinds, ",") .. ")"
+  end
+  return concat(out, "\n    ")
 end
 local function overloaded(c, name, forms, f, is_method)
   local base = is_method and 1 or 0
@@ -167,7 +196,7 @@ local function overloaded(c, name, forms, f, is_method)
         return f(unpack(a, 1, n))
       end
     end
-    error(format("Wrong arguments for overloaded function '%s'\n  Possible C/C++ prototypes are:\n    %s(%s)\n", name, name, concat(forms, ")\n    " .. name .. "(")), 2)
+    error(format("Wrong arguments for overloaded function '%s'\n  Possible C/C++ prototypes are:\n    %s\n", name, prototypes(c, name, forms)), 2)
   end
 end
 function class.overload(c, name, where, forms, f)

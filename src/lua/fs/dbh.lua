@@ -209,7 +209,7 @@ end)
 class.method(C, "last_error", "LUA::Dbh::last_error", "", 0, 0, function(state) return state.error end)
 class.method(C, "clear_error", "LUA::Dbh::clear_error", "", 0, 0, function(state) state.error = nil end)
 
-class.method(C, "test_reactive", "LUA::Dbh::test_reactive", "sss", 1, 3, function(state, test, drop, create)
+class.overload(C, "test_reactive", "Dbh_test_reactive", { "s", "ss", "sss" }, function(state, test, drop, create)
   if not state.connection then
     not_connected()
     return false
@@ -224,7 +224,7 @@ class.method(C, "test_reactive", "LUA::Dbh::test_reactive", "sss", 1, 3, functio
   return driver_error(connection, (run(connection, create))) == nil
 end)
 
-class.method(C, "load_extension", "LUA::Dbh::load_extension", "s", 1, 1, function(state, path)
+class.method(C, "load_extension", "LUA::Dbh::load_extension", "S", 1, 1, function(state, path)
   if not state.connection then
     not_connected()
     return 0

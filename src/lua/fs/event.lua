@@ -255,7 +255,12 @@ end
 
 class.overloaded_new(C, { "S", "SS" }, function(name, subclass)
   if name and lower(name) == "json" then
-    return class.object(C, event.from_json(subclass) or event.make("CUSTOM"))
+    local e = subclass and subclass ~= "" and event.from_json(subclass)
+    if not e then -- an object without an event
+      e = event.make("CUSTOM")
+      e.list, e.name, e.absent = {}, "invalid", true
+    end
+    return class.object(C, e)
   end
   local number, upper = types.find(name)
   if subclass and upper ~= "CUSTOM" then
@@ -268,6 +273,7 @@ class.overloaded_new(C, { "S", "SS" }, function(name, subclass)
 end)
 
 class.method(C, "serialize", "Event::serialize", "S", 0, 1, function(e, form)
+  if e.absent then return "" end
   form = form and lower(form)
   if form == "xml" then return event.xml(e) end
   if form == "json" then return event.json(e) end
@@ -287,11 +293,12 @@ end)
 class.method(C, "getBody", "Event::getBody", "", 0, 0, function(e) return e.body end)
 class.method(C, "getType", "Event::getType", "", 0, 0, function(e) return e.name end)
 class.method(C, "addBody", "Event::addBody", "S", 1, 1, function(e, text)
+  if e.absent then return false end
   e.body = text
   return text ~= nil
 end)
 class.method(C, "addHeader", "Event::addHeader", "SS", 2, 2, function(e, name, value)
-  if not name or value == nil then return false end
+  if not name or value == nil or e.absent then return false end
   if value == "" then
     event.del(e, name)
     return true
@@ -301,8 +308,8 @@ class.method(C, "addHeader", "Event::addHeader", "SS", 2, 2, function(e, name, v
 end)
 class.method(C, "delHeader", "Event::delHeader", "S", 1, 1, function(e, name) return name ~= nil and event.del(e, name) end)
 class.method(C, "fire", "Event::fire", "", 0, 0, function(e)
-  if e.borrowed then
-    core.log(3, "Not My event!\n")
+  if e.borrowed or e.absent then
+    core.log(3, e.absent and "Trying to fire an event that does not exist!\n" or "Not My event!\n")
     return false
   end
   event.fire(e)

@@ -26,14 +26,13 @@ freeswitch.setGlobalVariable = func("setGlobalVariable", "ss", 2, 2, function(na
 end)
 
 -- Sleeps without serving any call: keys and events wait.
-freeswitch.msleep = func("msleep", "i", 1, 1, function(ms)
-  if ms < 0 then error("Error in msleep (arg 1): number must not be negative", 3) end
+freeswitch.msleep = func("switch_msleep", "n", 1, 1, function(ms)
   local deadline = core.now() + ms
   wait.breathe()
   while core.now() < deadline do wait.once(deadline - core.now()) end
 end)
 
-freeswitch.bridge = func("bridge", "LL", 2, 2, function(a, b)
+freeswitch.bridge = func("bridge", "RR", 2, 2, function(a, b)
   if not a or not b or not a.ch or not b.ch then
     core.log(3, "Channels not ready\n")
     return

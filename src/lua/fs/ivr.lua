@@ -206,7 +206,7 @@ function C.new(...)
   return seventeen(unpack(a, 1, 17))
 end
 
-class.method(C, "bindAction", "IVRMenu::bindAction", "SSS", 3, 3, function(st, action, arg, keys) bind(st.menu, action, arg, keys) end)
+class.method(C, "bindAction", "IVRMenu::bindAction", "sSS", 3, 3, function(st, action, arg, keys) bind(st.menu, action, arg, keys) end)
 class.method(C, "execute", "IVRMenu::execute", "LS", 2, 2, function(st, session, name)
   local ch = session and session.ch
   if not ch then

@@ -194,7 +194,7 @@ class.new(C, "LUA::JSON::JSON", "", 0, 0, function()
   return class.object(C, { pretty = false, empty_object = true })
 end)
 class.method(C, "encode", "LUA::JSON::encode", "t", 1, 1, function(state, value) return json.encode(value, state) end)
-class.method(C, "decode", "LUA::JSON::decode", "s", 1, 1, function(_, text)
+class.method(C, "decode", "LUA::JSON::decode", "S", 1, 1, function(_, text)
   local value = json.decode(text)
   if value ~= nil then return value end
 end)
@@ -218,11 +218,11 @@ local function execute(request)
   if not command then return { status = "error", message = "no such JSON command: " .. tostring(type(request) == "table" and request.command) } end
   return command(type(request.data) == "table" and request.data or {})
 end
-class.method(C, "execute", "LUA::JSON::execute", "v", 1, 1, function(_, request)
+class.overload(C, "execute", "JSON_execute", { "S", "t" }, function(_, request)
   if type(request) == "string" then request = json.decode(request) end
   return execute(request)
 end)
-class.method(C, "execute2", "LUA::JSON::execute2", "v", 1, 1, function(state, request)
+class.overload(C, "execute2", "JSON_execute2", { "S", "t" }, function(state, request)
   if type(request) == "string" then request = json.decode(request) end
   return json.encode(execute(request), state)
 end)

@@ -268,7 +268,7 @@ session.blocking("execute", "SS", 1, 2, VOID, nil, function(st, ch, app, data)
   end
   fs.apps.execute(ch, app, data)
 end)
-class.method(C, "destroy", "LUA::Session::destroy", "S", 0, 1, function(st, problem)
+class.overload(C, "destroy", "Session_destroy", { "", "S" }, function(st, problem)
   session.release(st)
   if util.some(problem) then error(problem, 2) end
 end)

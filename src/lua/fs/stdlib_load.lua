@@ -46,12 +46,26 @@ local path_default = package.path
 local cpath_default = package.cpath
 local config = package.config
 
--- Patterns of the configuration come first: scripts.path, a list or one text; then the script directory; then LUA_PATH.
+-- Patterns of the configuration come first: lua.conf's script-directory; scripts.path, a list or one text; then the script directory;
+-- then LUA_PATH. A directory without a `?` means the modules in it.
 local function path_first()
+  local all = {}
+  local function add(one) if one and one ~= "" then all[#all + 1] = find(one, "?", 1, true) and one or one .. "/?.lua" end end
+  for _, one in ipairs(core.fs.script_directories or {}) do add(one) end
   local more = core.config("scripts.path")
-  local dir = core.script_dir() .. "/?.lua"
   if type(more) == "table" then more = concat(more, ";") end
-  return (more and more ~= "" and more .. ";" or "") .. dir .. ";" .. path_default
+  if more and more ~= "" then all[#all + 1] = more end
+  add(core.script_dir())
+  all[#all + 1] = path_default
+  return concat(all, ";")
+end
+
+-- Likewise module-directory for C modules, which are found but not loaded.
+local function cpath_first()
+  local all = {}
+  for i, one in ipairs(core.fs.module_directories or {}) do all[i] = find(one, "?", 1, true) and one or one .. "/?.so" end
+  all[#all + 1] = cpath_default
+  return concat(all, ";")
 end
 
 local function search(name, path, separator)
@@ -100,7 +114,7 @@ local function fill(p)
   local data = core.script_data()
   local globals = data.__globals
   data.__package = p
-  p.path, p.cpath, p.config = path_first(), cpath_default, config
+  p.path, p.cpath, p.config = path_first(), cpath_first(), config
   p.preload = {}
   p.loaders = { loader_preload, loader_lua, loader_c }
   p.searchers = p.loaders

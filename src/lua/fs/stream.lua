@@ -39,7 +39,7 @@ class.method(C, "raw_write", "Stream::raw_write", "Si", 2, 2, function(state, te
   if text then write(state, sub(text, 1, length)) end
 end)
 class.method(C, "get_data", "Stream::get_data", "", 0, 0, function(state) return stream.text(state) end)
-class.method(C, "read", "Stream::read", "v", 0, 1, function(state)
+class.method(C, "read", "Stream::read", "", 0, 0, function(state)
   local request = state.request
   if not request or not request.body then return nil, 0 end
   return request.body, #request.body

@@ -64,6 +64,7 @@ function handler.start()
   if handler.script then
     for section in gmatch(lower(bindings or ""), "[^|,%s]+") do handler.bindings[section] = true end
   end
+  fs.script_directories, fs.module_directories = list["script-directory"], list["module-directory"]
   if core.worker() ~= 0 or handler.started then return end
   handler.started = true
   for _, attr in ipairs(hooks_of(node)) do hook(attr) end
