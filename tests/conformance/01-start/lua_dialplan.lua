@@ -1,0 +1,22 @@
+-- A dialplan of type LUA: the context names the script, ACTIONS says what is run.
+local T = dofile(argv[0]:match("^(.*)/[^/]+/[^/]+$") .. "/lib/probe.lua")
+local plan = T.script("plan.lua", [[
+session:setVariable("plan_saw", session:getVariable("destination_number") .. "/" .. type(session))
+ACTIONS = { { "set", "one=1" }, { "set", "two=${one}+1" }, "answer", { "park" } }
+]])
+local u = T.api("create_uuid")
+T.show("originate", T.api("originate {origination_uuid=" .. u .. "}null/x 4711 LUA " .. plan):match("^%+OK") ~= nil)
+local s = freeswitch.Session(u)
+T.show("actions", T.wait(function() return s:getVariable("two") end), s:getVariable("one"))
+T.show("script saw", s:getVariable("plan_saw"))
+s:hangup()
+local none = T.script("none.lua", "x = 1")
+s = T.null()
+s:setAutoHangup(false)
+s:execute("transfer", "4711 LUA " .. none)
+T.show("no actions", T.cause(s))
+local bad = T.script("bad.lua", "ACTIONS = { { 'set', 'a=1' }, error('broken') }")
+s = T.null()
+s:setAutoHangup(false)
+s:execute("transfer", "4711 LUA " .. bad)
+T.show("error", T.cause(s))

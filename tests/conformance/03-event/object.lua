@@ -1,0 +1,26 @@
+-- Events: headers, types, priority, merging, firing.
+local T = dofile(argv[0]:match("^(.*)/[^/]+/[^/]+$") .. "/lib/probe.lua")
+local e = freeswitch.Event("custom", "probe::object")
+T.show("type", e:getType(), e:getHeader("Event-Name"), e:getHeader("Event-Subclass"))
+T.show("add", e:addHeader("One", "1"), e:addHeader("Two", 2), e:addHeader("one", "again"))
+T.show("get", e:getHeader("one"), e:getHeader("TWO"), e:getHeader("three"))
+T.show("empty deletes", e:addHeader("Two", ""), e:getHeader("Two"))
+T.show("nil leaves", e:addHeader("One", nil), e:getHeader("One"))
+T.show("delete", e:delHeader("One"), e:getHeader("One"), e:delHeader("One"))
+T.show("body", e:getBody(), e:addBody("first"), e:addBody("second"), e:getBody(), e:getHeader("_body"))
+T.show("priority", e:setPriority(), e:getHeader("priority"))
+local other = freeswitch.Event("MESSAGE")
+other:addHeader("From-Other", "yes")
+T.show("merge", e:merge(other), e:getHeader("From-Other"), e:getType())
+T.show("standard", e:getHeader("Core-UUID") ~= nil, e:getHeader("Event-Date-Timestamp") ~= nil, e:getHeader("Event-Sequence") ~= nil,
+  e:getHeader("FreeSWITCH-Hostname") == T.api("hostname"))
+for _, name in ipairs({ "message_waiting", "MESSAGE", "heartbeat", "no_such_type", "CHANNEL_ANSWER", "all" }) do
+  T.show("type of " .. name, freeswitch.Event(name):getType())
+end
+T.show("subclass makes custom", freeswitch.Event("MESSAGE", "a::b"):getType(), freeswitch.Event("MESSAGE", "a::b"):getHeader("Event-Subclass"))
+T.show("custom without", freeswitch.Event("CUSTOM"):getType(), freeswitch.Event("CUSTOM"):getHeader("Event-Subclass"))
+T.show("old names", type(e.add_body), type(e.get_body))
+e:add_body("by its old name")
+T.show("add_body", e:get_body())
+T.show("fire twice", e:fire(), e:fire())
+T.show("env is not mine", env:fire(), env:getType())

@@ -1,0 +1,1 @@
+stream:write("hello " .. (argv[1] or "world"))
