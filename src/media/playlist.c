@@ -127,6 +127,7 @@ static int add_source(struct builder *b, const char *source)
 {
     const char *rest;
     if (++b->depth > 512) return -E2BIG;
+    if (after(source, "speak://")) return add_prompt(b, source);
     if (*source == '{' && strchr(source, '}')) source = strchr(source, '}') + 1;
     if (!*source) return -EINVAL;
     if (after(source, "tone_stream://")) return add_prompt(b, source);

@@ -25,6 +25,7 @@ struct playlist {
 /* `source`:
  *   /abs/file.ext or relative to `sounds_dir`; without suffix: .CODEC, then .wav; {params} before it are skipped
  *   tone_stream://TGML, silence_stream://ms[,noise], file_string://a!b!c (missing ones are skipped, as FreeSWITCH does),
+ *   speak://VOICE|TEXT: synthesised by flite (speech.h)
  *   local_stream://name: all files of sounds_dir/music/name (default: sounds_dir/music/default), looped
  * 0; -ENOENT; -EINVAL (bad source or no sound file); others as prompt_get. */
 int playlist_open(struct playlist **out, struct prompt_cache *cache, const char *source, const struct codec *codec, const char *sounds_dir);

@@ -10,6 +10,8 @@
 
 #include "core/check.h"
 #include "media/audio_file.h"
+#include "media/resample.h"
+#include "media/speech.h"
 #include "media/tone.h"
 
 #define BUCKETS 1024u
@@ -115,9 +117,46 @@ static int prompt_encode(struct prompt **out, const struct codec *codec, const i
 }
 
 static bool is_tone(const char *name) { return !strncmp(name, "tone_stream://", 14); }
+static bool is_speech(const char *name) { return !strncmp(name, "speak://", 8); }
 
-static int prompt_load(struct prompt **out, const char *name, const struct codec *codec)
+/* Synthesis costs far more than encoding: it is done once into a linear prompt, which every codec is then made from. */
+static const struct codec *speech_codec(void) { return codec_linear(16000); }
+
+static int speech_load(struct prompt **out, const char *name, const struct codec *codec)
 {
+    struct speech speech;
+    char voice[SPEECH_VOICE_MAX];
+    const char *text = speech_parse(name, voice);
+    if (!text) return -EINVAL;
+    int result = speech_render(&speech, voice, text, codec->rate);
+    if (result) return result;
+    result = prompt_encode(out, codec, speech.pcm, speech.samples, codec->rate, 1);
+    free(speech.pcm);
+    return result;
+}
+
+static int speech_derive(struct prompt_cache *cache, struct prompt **out, const char *name, const struct codec *codec)
+{
+    struct prompt *linear;
+    int result = prompt_get(cache, name, speech_codec(), &linear);
+    if (result) return result;
+    int16_t *pcm = NULL;
+    size_t samples = 0;
+    if (codec->rate == linear->codec->rate) {
+        result = prompt_encode(out, codec, (const int16_t *)(const void *)linear->bytes, linear->samples, codec->rate, 1);
+    } else {
+        result = resample_all((const int16_t *)(const void *)linear->bytes, linear->samples, linear->codec->rate, codec->rate, &pcm, &samples);
+        if (!result) result = prompt_encode(out, codec, pcm, samples, codec->rate, 1);
+        free(pcm);
+    }
+    prompt_release(linear);
+    return result;
+}
+
+static int prompt_load(struct prompt_cache *cache, struct prompt **out, const char *name, const struct codec *codec)
+{
+    if (is_speech(name))
+        return codec == speech_codec() ? speech_load(out, name + 8, codec) : speech_derive(cache, out, name, codec);
     if (is_tone(name)) {
         struct tone tone;
         int result = tone_render(&tone, name + 14, codec->rate);
@@ -137,7 +176,7 @@ static int prompt_load(struct prompt **out, const char *name, const struct codec
 static int stamp_take(struct stamp *stamp, const char *name)
 {
     *stamp = (struct stamp) { 0 };
-    if (is_tone(name)) return 0;
+    if (is_tone(name) || is_speech(name)) return 0;
     struct stat status;
     if (stat(name, &status)) return -errno;
     *stamp = (struct stamp) { status.st_mtim.tv_sec, status.st_mtim.tv_nsec, status.st_size };
@@ -246,7 +285,7 @@ static int cache_load(struct prompt_cache *cache, struct entry *entry, const str
     struct prompt *fresh = NULL;
     entry->loading = true;
     pthread_mutex_unlock(&cache->lock);
-    int result = prompt_load(&fresh, entry->name, entry->codec);
+    int result = prompt_load(cache, &fresh, entry->name, entry->codec);
     pthread_mutex_lock(&cache->lock);
     entry->loading = false;
     pthread_cond_broadcast(&cache->loaded);
