@@ -29,13 +29,24 @@ int campaigns_start(struct campaigns **out, const struct campaigns_params *param
 void campaigns_stop(struct campaigns *campaigns);
 
 /* An operator's command, from MSG_ENGINE or the campaign command line. Answers at once; what takes time shows in `progress`.
- *   run       args: NAME /absolute/file.lua    begins, or goes on with a paused one
+ *   run       args: NAME /absolute/file.lua    begins, or goes on with a paused one; nothing changes for one that runs
  *   pause     args: NAME                       no new calls; running ones go on
  *   resume    args: NAME
  *   stop      args: NAME [now]                 no new calls and ends with the last running one; now: hangs them up
  *   progress  args: NAME, or empty for all     one JSON object, or a list of them
  * The reply is "+OK …\n", "-ERR …\n", or JSON and "\n". 0, or -EINVAL with the -ERR reply. */
 int campaigns_command(struct campaigns *campaigns, const char *command, const char *args, struct buf *reply);
+
+/* A call that an engine or broker before this one began for a campaign: fills the watch through which its end decides the lead, by the rules
+ * of the campaign's file as it is now. The rows of calls that end before that file is loaded wait for it (attempt_end.kept). */
+struct campaign_adopted {
+    const char *campaign;      /* name */
+    int64_t campaign_id, lead; /* ledger ids */
+    uint32_t lead_tries;       /* before this one */
+    const char *lead_history;
+    bool answered;
+};
+void campaigns_adopt(struct campaigns *campaigns, const struct campaign_adopted *adopted, struct call *call, struct dial_watch *watch);
 
 /* Calls in progress of all campaigns: a draining engine waits for 0. */
 uint32_t campaigns_busy(const struct campaigns *campaigns);
