@@ -17,7 +17,7 @@ return {
   leads = leads,
   trunks = { "acme" },
   caller_ids = { "15550100", "15550101" },  -- taken in turn
-  pacing = { cps = 50, concurrent = 400 },
+  pacing = { cps = env("CARILLON_CPS", 50), concurrent = 400 },
   ring_timeout = "15s",
   window = "always",                        -- a demo runs at night too; the default is 08:00 to 21:00 where the lead lives
   retry = {                                 -- real campaigns wait longer: USER_BUSY = { after = "10m", tries = 3 }
