@@ -146,6 +146,47 @@ static int m_queue_digit(lua_State *L)
     return 0;
 }
 
+/* ch:mute(read, write) */
+static int m_mute(lua_State *L)
+{
+    return result(L, channel_mute(channel_check(L, 1), lua_toboolean(L, 2), lua_toboolean(L, 3)));
+}
+
+/* ch:gain(read, level) */
+static int m_gain(lua_State *L)
+{
+    return result(L, channel_gain(channel_check(L, 1), lua_toboolean(L, 2), (int)luaL_checknumber(L, 3)));
+}
+
+/* ch:listen(target | nil = stop, whisper_target, whisper_partner) */
+static int m_listen(lua_State *L)
+{
+    struct channel *listener = channel_check(L, 1);
+    struct channel *target = lua_isnoneornil(L, 2) ? NULL : channel_check(L, 2);
+    return result(L, channel_listen(listener, target, lua_toboolean(L, 3), lua_toboolean(L, 4)));
+}
+
+/* ch:detect(token, { what = "tone" | "inband" | "energy", hz = {…}, write =, threshold =, hits = }) */
+static int m_detect(lua_State *L)
+{
+    static const char *const kinds[] = { "tone", "inband", "energy", NULL };
+    struct channel *channel = channel_check(L, 1);
+    uint64_t token = token_check(L, 2);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    lua_settop(L, 3);
+    struct detect_params params = { .write = flag_field(L, "write"), .threshold = number_field(L, "threshold"), .hits = number_field(L, "hits") };
+    const char *what = text_field(L, "what");
+    while (kinds[params.what] && (!what || strcmp(what, kinds[params.what]))) params.what++;
+    if (!kinds[params.what]) return luaL_argerror(L, 3, "no such detector");
+    lua_getfield(L, 3, "hz");
+    for (size_t i = 0; lua_istable(L, -1) && i < ARRAY_SIZE(params.hz); i++) {
+        lua_rawgeti(L, -1, (int)i + 1);
+        params.hz[i] = (uint32_t)lua_tonumber(L, -1);
+        lua_pop(L, 1);
+    }
+    return result(L, channel_detect(channel, fiber_running(L), token, &params));
+}
+
 void channel_media_methods(lua_State *L)
 {
     static const luaL_Reg methods[] = {
@@ -162,6 +203,10 @@ void channel_media_methods(lua_State *L)
         { "digits", m_digits },
         { "take_digit", m_take_digit },
         { "flush_digits", m_flush_digits },
+        { "mute", m_mute },
+        { "gain", m_gain },
+        { "listen", m_listen },
+        { "detect", m_detect },
         { "queue_digit", m_queue_digit },
         { NULL, NULL },
     };

@@ -126,7 +126,7 @@ int channel_room_leave(struct channel *channel);
 /* Drops what the far end says; sends silence. */
 int channel_mute(struct channel *channel, bool read, bool write);
 int channel_gain(struct channel *channel, bool read, int level); /* -4..4 */
-/* `listener` hears both sides of `target`'s call; with whisper the target, or its partner, hears the listener. */
+/* `listener` hears both sides of `target`'s call (NULL: no more); with whisper the target, or its partner, hears the listener. */
 int channel_listen(struct channel *listener, struct channel *target, bool whisper_target, bool whisper_partner);
 /* Each hit is a HAPPENING_WAKE for `fiber` with the token, until channel_operation_stop. */
 int channel_detect(struct channel *channel, struct fiber *fiber, uint64_t token, const struct detect_params *params);

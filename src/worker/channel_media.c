@@ -173,9 +173,10 @@ int channel_gain(struct channel *channel, bool read, int level)
 
 int channel_listen(struct channel *listener, struct channel *target, bool whisper_target, bool whisper_partner)
 {
-    if (listener->leg.number == LEG_NONE || target->leg.number == LEG_NONE)
+    if (listener->leg.number == LEG_NONE || (target && target->leg.number == LEG_NONE))
         return -ENOTCONN;
-    return media_listen(listener->host->media, listener->leg, target->leg, whisper_target, whisper_partner);
+    struct media_leg nobody = { .number = LEG_NONE };
+    return media_listen(listener->host->media, listener->leg, target ? target->leg : nobody, whisper_target, whisper_partner);
 }
 
 int channel_detect(struct channel *channel, struct fiber *fiber, uint64_t token, const struct detect_params *params)

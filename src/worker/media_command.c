@@ -144,7 +144,10 @@ static void command_leg(struct media *m, const struct command *command)
         if (leg->room) room_leave(m, leg);
         break;
     case COMMAND_LISTEN:
-        if ((other = leg_find(m, command->other))) listen_set(m, leg, other, command->a, command->b);
+        if ((other = leg_find(m, command->other)))
+            listen_set(m, leg, other, command->a, command->b);
+        else
+            listen_clear(m, leg);
         break;
     default:
         break;

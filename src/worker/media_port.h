@@ -87,6 +87,7 @@ int media_room_set(struct media_port *port, struct media_leg leg, bool muted, bo
 int media_room_leave(struct media_port *port, struct media_leg leg);
 int media_room_play(struct media_port *port, uint32_t room, uint64_t operation, const char *source);
 /* One hears the other (eavesdrop): listener hears both sides of `target`; whisper: target / its partner hear the listener. */
+/* A target that is no leg (number UINT32_MAX): no more. */
 int media_listen(struct media_port *port, struct media_leg listener, struct media_leg target, bool whisper_target, bool whisper_partner);
 
 /* --- events ------------------------------------------------------------------------------------------------------- */

@@ -484,6 +484,14 @@ int channel_room_join(struct channel *channel, uint32_t room, bool muted, bool d
 
 int channel_room_leave(struct channel *channel) { return 0; }
 
+int channel_mute(struct channel *channel, bool read, bool write) { return 0; }
+
+int channel_gain(struct channel *channel, bool read, int level) { return 0; }
+
+int channel_listen(struct channel *listener, struct channel *target, bool whisper_target, bool whisper_partner) { return 0; }
+
+int channel_detect(struct channel *channel, struct fiber *fiber, uint64_t token, const struct detect_params *params) { return 0; }
+
 size_t channel_digits_waiting(const struct channel *channel) { return channel->digit_count; }
 
 bool channel_digit_take(struct channel *channel, char *digit, uint32_t *samples)

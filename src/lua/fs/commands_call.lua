@@ -29,7 +29,7 @@ local function queue_app(ch, app, data, extra)
   local list = { { "call-command", "execute" }, { "execute-app-name", app } }
   if data and data ~= "" then list[#list + 1] = { "execute-app-arg", data } end
   for i = 1, extra and #extra or 0 do list[#list + 1] = extra[i] end
-  ch:queue_event(list)
+  fs.messages.send(ch, list)
 end
 fs.queue_app = queue_app
 
@@ -200,9 +200,11 @@ end)
 of_call("uuid_audio", "<uuid> [start [read|write] [mute|level <level>]|stop]", "volume of one direction", NO_CHANNEL, 1, function(ch, text)
   local what, side, kind, level = match(text, "^(%S+)%s*(%S*)%s*(%S*)%s*(%-?%d*)")
   if what == "stop" then
-    if ch.gain then ch:gain("read", 0) ch:gain("write", 0) ch:mute(false, false) end
-  elseif what == "start" and ch.gain then
-    if kind == "mute" then ch:mute(side == "read", side == "write") else ch:gain(side, tonumber(level) or 0) end
+    ch:gain(true, 0)
+    ch:gain(false, 0)
+    ch:mute(false, false)
+  elseif what == "start" then
+    if kind == "mute" then ch:mute(side == "read", side == "write") else ch:gain(side == "read", tonumber(level) or 0) end
   end
   return "+OK\n"
 end)
@@ -270,7 +272,7 @@ of_call("uuid_send_info", "<uuid> [<mime type>] [<body>]", "SIP INFO", NO_CHANNE
   return "+OK\n"
 end)
 of_call("uuid_pause", "<uuid> <on|off>", "stops and starts media", NO_CHANNEL, 1, function(ch, text)
-  if ch.mute then ch:mute(util.truth(text), util.truth(text)) end
+  ch:mute(util.truth(text), util.truth(text))
   return "+OK\n"
 end)
 -- Known names for things that this engine does not do: media always passes through it, its jitter buffer sets itself. An error, not a pretence.
