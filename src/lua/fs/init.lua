@@ -10,7 +10,7 @@ local order = {
   -- text, classes, events
   "util", "class", "event_types", "event", "variables",
   -- calls
-  "headers", "wait", "hooks", "channel", "callback", "script", "digits", "play", "record", "xmlconf", "xml_handler", "directory", "say", "say_en",
+  "headers", "wait", "hooks", "channel", "callback", "script", "digits", "play", "record", "xmlconf", "xml_handler", "directory", "speech", "say", "say_en",
   "dialplan", "transfer", "messages", "bridge", "cdr",
   "dialstring", "endpoints", "originate",
   "session", "session_media",

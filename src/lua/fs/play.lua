@@ -81,7 +81,7 @@ local function one(ch, file, o, params)
     return "notfound"
   end
   local about = { { "Playback-File-Path", file }, { "Playback-File-Type", find(source, "://", 1, true) and match(source, "^(.-)://") or "file" } }
-  headers.fire("PLAYBACK_START", ch, about)
+  if not o.speech then headers.fire("PLAYBACK_START", ch, about) end -- FreeSWITCH's text-to-speech has no such events
   local timeout = util.int(ch:get("playback_timeout_sec"))
   local deadline = timeout >= 2 and core.now() + timeout * 1000 or nil
   local outer = data.player
@@ -122,7 +122,7 @@ local function one(ch, file, o, params)
     ch:stop(op.token)
     x = wait.finish(op, ch:up() and 1000 or 50)
   end
-  results(ch, x)
+  if not o.speech then results(ch, x) end
   local status = how
   if how == "done" then
     local reason = value and value.reason or "finished"
@@ -136,7 +136,7 @@ local function one(ch, file, o, params)
   end
   about[#about + 1] = { "Playback-Status", status == "success" and "done" or "break" }
   about[#about + 1] = { "variable_playback_ms", x and x ~= true and x.ms }
-  headers.fire("PLAYBACK_STOP", ch, about)
+  if not o.speech then headers.fire("PLAYBACK_STOP", ch, about) end
   return status, value
 end
 
@@ -178,7 +178,7 @@ function play.file(ch, file, o)
   if not ch:up() or wait.gone(ch) then return "hangup" end
   if not channel.media(ch) then return "nomedia" end
   if not util.some(file) then return "notfound" end
-  local delimiter = ch:get("playback_delimiter")
+  local delimiter = not o.speech and ch:get("playback_delimiter")
   if delimiter and find(file, delimiter, 1, true) and not find(file, "^file_string://") then
     local pause = ch:get("playback_sleep_val")
     local how, value = "notfound", nil

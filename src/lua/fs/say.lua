@@ -1,7 +1,7 @@
 -- say.lua: speaking in recorded words: say modules, phrase macros from the XML, and the doors to text-to-speech.
 local core = ...
 local fs = core.fs
-local util, variables, wait, play = fs.util, fs.variables, fs.wait, fs.play
+local util, variables, wait, play, speech = fs.util, fs.variables, fs.wait, fs.play, fs.speech
 
 local find, format, gsub, lower, match, sub, tonumber = string.find, string.format, string.gsub, string.lower, string.match, string.sub, tonumber
 
@@ -24,11 +24,23 @@ local function with_prefix(ch, prefix, f)
   return how, value
 end
 
--- Files one after the other; missing ones are passed over.
+-- A sound file of a say module or a macro. One that is not installed is spoken: a fresh install has no sounds, and no caller should hear
+-- silence for them.
+local function sound(ch, file, o)
+  local plain = not find(file, "://", 1, true) and not find(file, "^%a+:") and not find(file, "^[{%[]")
+  if plain and not play.resolve(ch, file) then
+    local words = speech.words(file)
+    local engine, voice = speech.voice(ch)
+    if words then return say.speak(ch, engine, voice, words, o) end
+  end
+  return play.file(ch, file, o)
+end
+
+-- Files one after the other; what can be neither played nor spoken is passed over.
 local function files(ch, list, o)
   local status = "success"
   for i = 1, #list do
-    local how, value = play.file(ch, list[i], o)
+    local how, value = sound(ch, list[i], o)
     if how ~= "success" and how ~= "notfound" then return how, value end
     if wait.gone(ch) then return "hangup" end
   end
@@ -74,7 +86,7 @@ local function action(ch, a, module, o)
   local attr = a.attr
   local data = attr.data or ""
   local what = attr["function"] or ""
-  if what == "play-file" then return play.file(ch, data, o) end
+  if what == "play-file" then return sound(ch, data, o) end
   if what == "break" then return "enough" end
   if what == "say" then return say.say(ch, data, attr.module or module, attr.type or "", attr.method or "", attr.gender, o) end
   if what == "speak-text" then return say.text(ch, data, util.names(), o) end
@@ -145,25 +157,25 @@ end
 
 -- --- text-to-speech ---
 
--- fs.speech.source(engine, voice, text) → a source to play, or nil: the engine's text-to-speech, where there is one.
+-- Ends as play.file does, or "failed" if there is no such engine or voice.
 function say.speak(ch, engine, voice, text, o)
-  local source = fs.speech and fs.speech.source(engine, voice, text)
+  local source = speech.source(ch, engine, voice, text)
   if not source then
-    util.err(ch, "Invalid speech module [%s]!\n", engine)
+    util.err(ch, "Invalid TTS module!\n")
     return "failed"
   end
-  return play.file(ch, source, o)
+  if not find(text, "%w") then return "success" end -- nothing to say
+  local options = { speech = true }
+  for k, v in pairs(o) do options[k] = v end
+  return play.file(ch, source, options)
 end
 
--- "say:text": with the call's engine and voice; without any it is only logged, and nothing is played.
+-- "say:text", "say:engine:voice:text": with the call's engine and voice where the text names none, else our own.
 function say.text(ch, text, params, o)
   local engine = params:get("tts_engine") or variables.get(ch, "tts_engine")
   local voice = params:get("tts_voice") or variables.get(ch, "tts_voice")
   local e, v, rest = match(text, "^([^:]+):([^:]+):(.*)$")
-  if not engine and e then engine, voice, text = e, v, rest end
-  if not engine or not voice then
-    util.err(ch, "No TTS engine specified\n")
-    return "success"
-  end
+  if e and (speech.known(e) or not engine and not find(e, "%s")) and not find(v, "%s") then engine, voice, text = e, v, rest end
+  if not engine or not voice then engine, voice = speech.voice(ch) end
   return say.speak(ch, engine, voice, text, o)
 end
