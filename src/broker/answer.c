@@ -68,12 +68,13 @@ void invite_answered(struct call *call, const sip_t *sip)
 {
     struct broker *broker = call->broker;
     dialog_establish(call, sip);
-    ack_send(call, call->invite_cseq);
-    transaction_done(call);
     call->sip_status = sip->sip_status->st_status;
     call->answered = true;
     call->state = CALL_TALKING;
     call->at.answer = clock_utc_us();
+    slot_mirror(call); /* before the ACK: a far end that has it repeats nothing, and a broker after this one must know the dialog */
+    ack_send(call, call->invite_cseq);
+    transaction_done(call);
     COUNT(broker, calls_answered, 1);
     if (call->trunk) call->trunk->answered++;
     loop_timer_clear(broker->loop, &call->second);

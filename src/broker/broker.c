@@ -69,11 +69,7 @@ static int ledger_start(struct broker *broker, struct buf *error)
     else snprintf(url, sizeof url, "%s", database);
     snprintf(spool, sizeof spool, "%s/spool", data);
     struct ledger_params params = { .database = url, .spool_dir = spool, .node = broker->node, .loop = broker->loop };
-    int err = ledger_open(&broker->ledger, &params, error);
-    if (err < 0) return err;
-    int64_t interrupted = ledger_recover(broker->ledger);
-    if (interrupted > 0) log_notice(NULL, "%lld attempts of the engine before this one are marked interrupted", (long long)interrupted);
-    return 0;
+    return ledger_open(&broker->ledger, &params, error);
 }
 
 static void counters_find(struct broker *broker)
@@ -165,10 +161,13 @@ static int start(struct broker *broker, struct buf *error)
     broker->dialler.broker = broker;
     broker->beat = (struct loop_timer){ .fire = beat, .context = broker };
     beat(&broker->beat);
+    err = adopt_recover(broker);
+    if (err < 0) return buf_printf(error, "the ledger cannot say which calls were under way: %s", strerror(-err)), err;
+    err = campaigns_open(broker, error);
+    if (err < 0) return err;
     lane_workers_look(broker);
     adopt_calls(broker);
-    err = campaigns_open(broker, error);
-    if (err == 0) proc_state_set(broker->segment, broker->args->process, PROC_RUNNING);
+    proc_state_set(broker->segment, broker->args->process, PROC_RUNNING);
     return err;
 }
 

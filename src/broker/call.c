@@ -207,8 +207,17 @@ static bool is_through(const struct call *call)
     return !call->invite && !call->row_pending && call->slot == SLOT_NONE && !call->script_running;
 }
 
+/* The slot goes last: until the script has spoken and our INVITE has its final response, it is what another broker would
+ * write the row from and cancel by. */
+static void slot_return(struct call *call)
+{
+    if (call->state != CALL_ENDING || call->slot == SLOT_NONE || !call->media_released || call->script_running || call->invite) return;
+    slot_free(call->broker, call, call->media_started || call->media_seen);
+}
+
 void call_check_over(struct call *call)
 {
+    slot_return(call);
     if (call->state == CALL_ENDING && is_through(call)) {
         call->state = CALL_OVER;
         caps_return(call);
@@ -265,7 +274,7 @@ void call_hangup(struct call *call, int cause, int status, const char *phrase)
 static void end_overdue(struct call *call)
 {
     int64_t waited_ns = (clock_utc_us() - call->at.end) * 1000;
-    if (call->slot != SLOT_NONE) {
+    if (call->slot != SLOT_NONE && !call->media_released) {
         log_err(call->channel_text, "worker %u did not release the media of slot %u; the slot rests and is used again", call->worker, call->slot);
         slot_free(call->broker, call, true);
     }

@@ -215,6 +215,8 @@ static int take_request(struct call *call, const struct dial_request *request)
     snprintf(call->campaign_name, sizeof call->campaign_name, "%s", request->campaign_name ? request->campaign_name : "");
     call->campaign = request->campaign;
     call->lead = request->lead;
+    call->lead_tries = request->lead_tries;
+    snprintf(call->lead_history, sizeof call->lead_history, "%s", request->lead_history ? request->lead_history : "");
     call->ring_timeout_ms = request->ring_timeout_ms ? request->ring_timeout_ms : 60000;
     call->max_asked_s = request->max_s;
     call->early = request->early;

@@ -45,6 +45,22 @@ static void reply(struct broker *broker, msg_t *msg, int status, const char *phr
 
 /* --- a new call ----------------------------------------------------------------------------------------------------- */
 
+/* All or none: with one missing, a response would go the wrong way. */
+static void vias_take(struct call *call, const sip_t *sip)
+{
+    size_t n = 0;
+    for (const sip_via_t *via = sip->sip_via; via; via = via->v_next) {
+        char one[BUS_VIA_MAX];
+        issize_t length = msg_header_field_e(one, sizeof one, (msg_header_t const *)via, 0);
+        bool fits = length > 0 && (size_t)length < sizeof one && n + (size_t)length + 3 < sizeof call->via;
+        if (!fits) {
+            call->via[0] = 0;
+            return;
+        }
+        n += (size_t)snprintf(call->via + n, sizeof call->via - n, "%s%.*s", n ? ", " : "", (int)length, one);
+    }
+}
+
 static void texts_take(struct call *call, const sip_t *sip)
 {
     snprintf(call->call_id, sizeof call->call_id, "%s", sip->sip_call_id->i_id);
@@ -52,6 +68,7 @@ static void texts_take(struct call *call, const sip_t *sip)
     url_e(call->local_uri, sizeof call->local_uri - 2, sip->sip_to->a_url);
     url_e(call->remote_uri, sizeof call->remote_uri - 2, sip->sip_from->a_url);
     snprintf(call->branch, sizeof call->branch, "%s", sip->sip_via && sip->sip_via->v_branch ? sip->sip_via->v_branch : "");
+    vias_take(call, sip);
     snprintf(call->number, sizeof call->number, "%s", sip->sip_request->rq_url->url_user ? sip->sip_request->rq_url->url_user : "");
     call->remote_cseq = sip->sip_cseq->cs_seq;
 }

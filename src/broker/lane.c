@@ -83,6 +83,7 @@ static void take_script_done(struct call *call, struct kv_view pairs)
     COPY(call->script_disposition, kv_get_or(pairs, "disposition", ""));
     COPY(call->digits, kv_get_or(pairs, "digits", ""));
     COPY(call->error, kv_get_or(pairs, "error", ""));
+    slot_mirror(call);
     call_check_over(call);
 }
 

@@ -35,11 +35,8 @@ void call_media_stop(struct call *call)
 {
     if (call->slot == SLOT_NONE) return;
     slot_mirror(call);
-    if (!call->media_started) {
-        slot_free(call->broker, call, call->media_seen);
-        return;
-    }
-    push(call, RING_MEDIA_STOP);
+    if (call->media_started) push(call, RING_MEDIA_STOP);
+    else call->media_released = true;
 }
 
 void media_local(struct call *call, const char **address, uint16_t *port)
@@ -59,7 +56,7 @@ static void released(struct broker *broker, struct call *call)
         log_err(call->channel_text, "worker %u released the media of a call that goes on", call->worker);
         return;
     }
-    slot_free(broker, call, true);
+    call->media_released = true;
     call_check_over(call);
 }
 

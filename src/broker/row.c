@@ -100,6 +100,7 @@ void row_write(struct call *call)
     outcome_fill(call, &outcome);
     row_fill(call, &outcome, &row);
     if (call->watched && call->watch.over) call->watch.over(call->watch.context, call, &outcome, &row);
+    if (row.kept) return;
     /* A refusal's row is written by ledger_attempt_refused; its lead's next state comes with this one. */
     if (call->row_begun || call->lead) ledger_attempt_end(call->broker->ledger, &row);
 }

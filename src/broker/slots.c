@@ -91,6 +91,7 @@ static void slot_claim(struct broker *broker, struct call *call)
     slot->call = (struct slot_call){ .generation = call->generation, .state = SLOT_DIALLING };
     slot->call.channel = call->channel;
     slot->call.attempt = call->attempt;
+    slot->call.worker_epoch = broker->workers[call->worker].epoch;
     slot->call.role = call->inbound ? SLOT_IN : call->script ? SLOT_OUT_CAMPAIGN : SLOT_OUT_SCRIPT;
     slot_call_write_end(slot);
 }
@@ -187,6 +188,17 @@ static void mirror_dialog(struct slot_call *to, const struct call *call)
     }
 }
 
+static void mirror_script(struct slot_call *to, const struct call *call)
+{
+    to->campaign_id = call->campaign;
+    to->lead_tries = call->lead_tries;
+    COPY(to->lead_history, call->lead_history);
+    COPY(to->script_result, call->script_result);
+    COPY(to->script_disposition, call->script_disposition);
+    COPY(to->digits, call->digits);
+    COPY(to->via, call->via);
+}
+
 void slot_mirror(struct call *call)
 {
     if (call->slot == SLOT_NONE) return;
@@ -199,6 +211,7 @@ void slot_mirror(struct call *call)
     if (call->trunk) COPY(to->trunk, call->trunk->name);
     COPY(to->campaign, call->campaign_name);
     to->lead = call->lead;
+    mirror_script(to, call);
     to->invite_utc_us = call->at.invite;
     to->ring_utc_us = call->at.ring;
     to->answer_utc_us = call->at.answer;

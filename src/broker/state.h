@@ -98,6 +98,8 @@ struct call {
     bool media_started, media_seen;    /* MEDIA_START was pushed; packets may have been invited by an SDP */
     struct slot_media media;
     bool media_agreed;
+    bool media_released;               /* the worker gave the slot back; it stands until the script has spoken */
+    char via[BUS_VIA_MAX];             /* of their INVITE until it is answered, see adopt_inbound.c */
 
     /* who asked */
     bool asked_by_worker;              /* a DIAL; `ticket` until replied */
@@ -109,6 +111,8 @@ struct call {
     char *script, *arguments;          /* a campaign's */
     struct kv variables;               /* v.X for CALL_RUN */
     int64_t campaign, lead;
+    uint32_t lead_tries;               /* before this one */
+    char lead_history[96];
     char campaign_name[BUS_NAME_MAX];
     bool script_running;
     char script_result[16], script_disposition[32], digits[64], error[160];

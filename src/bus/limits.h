@@ -22,6 +22,7 @@ enum bus_process { BUS_SUPERVISOR = 0, BUS_BROKER = 1, BUS_CONTROL = 2, BUS_WORK
 #define BUS_TAG_MAX 64
 #define BUS_CALL_ID_MAX 128
 #define BUS_ROUTE_MAX 768
+#define BUS_VIA_MAX 256
 #define BUS_NAME_MAX 64 /* trunk, campaign, codec … */
 
 #endif

@@ -70,6 +70,13 @@ struct slot_call {
     uint16_t cause;                 /* Q.850 or FreeSWITCH's number, once ENDING */
     struct slot_media media;
     int64_t free_since_ns;
+    /* A campaign's call: what its lead's next state is decided from, and what its script said. */
+    int64_t campaign_id;            /* ledger's, 0 = none */
+    uint32_t lead_tries;            /* before this one */
+    char lead_history[96];
+    char script_result[16];         /* "" = the script has not ended */
+    char script_disposition[32], digits[64];
+    char via[BUS_VIA_MAX];          /* of an inbound INVITE, so that another broker can refuse it; "" = too long */
     uint32_t worker_epoch;          /* the worker's incarnation when it was leased: another one does not know the call */
 };
 

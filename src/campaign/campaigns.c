@@ -17,6 +17,10 @@ static void tick(struct loop_timer *timer)
     int64_t now = loop_now_ns(all->params.loop);
     for (struct campaign *c = all->first; c; c = c->next)
         campaign_feed(c, now);
+    if (all->resume_at_ns && now >= all->resume_at_ns) {
+        all->resume_at_ns = 0;
+        campaigns_resume(all);
+    }
     loop_timer_set(all->params.loop, timer, now + TICK_MS * NS_PER_MS);
 }
 
@@ -55,6 +59,7 @@ void campaigns_stop(struct campaigns *campaigns)
     campaigns->draining = true;
     for (struct campaign *c = campaigns->first; c; c = c->next)
         campaign_release_queue(c);
+    adopted_give_up(campaigns);
     campaigns->ended = true;
     if (campaigns->jobs == 0)
         campaigns_free(campaigns);
@@ -102,6 +107,7 @@ void campaign_fail(struct campaign *campaign, const char *problem)
     snprintf(campaign->problem, sizeof campaign->problem, "%s", problem);
     campaign->problem[strcspn(campaign->problem, "\n")] = 0;
     log_err(NULL, "campaign %s: %s", campaign->name, campaign->problem);
+    campaigns_forsake(campaign->all, campaign->name);
     campaign_end(campaign, CAMPAIGN_FAILED);
 }
 
@@ -196,12 +202,15 @@ static int command_resume(struct campaign *c, struct buf *reply)
     return 0;
 }
 
-static int command_stop(struct campaign *c, bool now, struct buf *reply)
+static int command_stop(struct campaigns *all, struct campaign *c, bool now, struct buf *reply)
 {
     if (over(c))
         return refuse(reply, c->name, "does not run");
     campaign_release_queue(c);
+    if (c->state == CAMPAIGN_LOADING)
+        campaigns_forsake(all, c->name);
     c->state = CAMPAIGN_STOPPING; /* the next tick without calls ends it */
+    campaign_save_state(c, "stopping");
     if (now)
         campaign_hangup_all(c);
     buf_printf(reply, "+OK campaign %s stops; %u calls in progress%s\n", c->name, c->in_progress, now ? " are hung up" : " go on to their end");
@@ -248,6 +257,6 @@ int campaigns_command(struct campaigns *campaigns, const char *command, const ch
     if (strcmp(command, "resume") == 0)
         return command_resume(c, reply);
     if (strcmp(command, "stop") == 0)
-        return command_stop(c, strcmp(rest, "now") == 0, reply);
+        return command_stop(campaigns, c, strcmp(rest, "now") == 0, reply);
     return refuse(reply, name, "no such command; there are run, pause, resume, stop, progress");
 }

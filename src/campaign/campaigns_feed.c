@@ -11,7 +11,7 @@
 
 /* --- the end of a call ------------------------------------------------------------------------------------------------- */
 
-static void running_free(struct running *r)
+void running_free(struct running *r)
 {
     if (r->link) {
         *r->link = r->next;
@@ -22,10 +22,18 @@ static void running_free(struct running *r)
     free(r);
 }
 
-static void fill_row(struct attempt_end *row, const struct running *r, const struct lead_fate *fate)
+void running_link(struct campaign *campaign, struct running *r)
 {
-    row->lead = r->lead->id;
-    row->campaign = r->campaign->id;
+    r->campaign = campaign;
+    r->next = campaign->running;
+    r->link = &campaign->running;
+    if (r->next)
+        r->next->link = &r->next;
+    campaign->running = r;
+}
+
+void lead_fate_fill(struct attempt_end *row, const struct lead_fate *fate)
+{
     snprintf(row->disposition, sizeof row->disposition, "%s", fate->disposition);
     snprintf(row->lead_disposition, sizeof row->lead_disposition, "%s", fate->disposition);
     snprintf(row->lead_history, sizeof row->lead_history, "%s", fate->history);
@@ -33,7 +41,7 @@ static void fill_row(struct attempt_end *row, const struct running *r, const str
     row->retry_at_us = fate->final ? 0 : fate->retry_at_us;
 }
 
-static void on_answered(void *context, struct call *call)
+void on_answered(void *context, struct call *call)
 {
     struct running *r = context;
     if (!r->answered)
@@ -41,10 +49,35 @@ static void on_answered(void *context, struct call *call)
     r->answered = true;
 }
 
-static void on_over(void *context, struct call *call, const struct call_outcome *outcome, struct attempt_end *row)
+/* `outcome` is complete but for what the lead and the campaign know. */
+void campaign_call_over(struct running *r, const struct attempt_facts *outcome, struct attempt_end *row)
+{
+    struct campaign *c = r->campaign;
+    struct attempt_facts facts = *outcome;
+    struct lead_fate fate;
+    facts.tries = r->lead->tries + 1;
+    facts.history = r->lead->history;
+    facts.max_attempts = c->file->max_attempts;
+    facts.now_us = clock_utc_us();
+    lead_decide(&c->file->retry, &facts, &fate);
+    if (facts.answered && !r->answered)
+        on_answered(r, NULL);
+    row->lead = r->lead->id;
+    row->campaign = c->id;
+    lead_fate_fill(row, &fate);
+    c->overs++;
+    c->ended++;
+    c->in_progress--;
+    c->refused += facts.refused != NULL;
+    if (fate.final)
+        c->counts.done++;
+    else
+        c->retries++;
+}
+
+void on_over(void *context, struct call *call, const struct call_outcome *outcome, struct attempt_end *row)
 {
     struct running *r = context;
-    struct campaign *c = r->campaign;
     const struct attempt_facts facts = {
         .answered = outcome->answered,
         .interrupted = row->state == ATTEMPT_INTERRUPTED,
@@ -52,26 +85,10 @@ static void on_over(void *context, struct call *call, const struct call_outcome 
         .cause = outcome->cause_name,
         .script_result = outcome->script_result,
         .script_disposition = outcome->script_disposition,
-        .tries = r->lead->tries + 1,
-        .history = r->lead->history,
-        .max_attempts = c->file->max_attempts,
-        .now_us = clock_utc_us(),
     };
-    struct lead_fate fate;
-    lead_decide(&c->file->retry, &facts, &fate);
-    if (outcome->answered && !r->answered)
-        on_answered(r, call);
-    fill_row(row, r, &fate);
+    campaign_call_over(r, &facts, row);
     if (outcome->refused) /* a refused row carries no lead, see ledger.h */
-        ledger_lead_next(c->all->params.ledger, row);
-    c->overs++;
-    c->ended++;
-    c->in_progress--;
-    c->refused += outcome->refused != NULL;
-    if (fate.final)
-        c->counts.done++;
-    else
-        c->retries++;
+        ledger_lead_next(r->campaign->all->params.ledger, row);
     r->over = true;
     if (!r->dialling)
         running_free(r);
@@ -115,6 +132,8 @@ static int dial(struct campaign *c, struct lead *lead)
         .codecs = f->codecs,
         .campaign = c->id,
         .lead = lead->id,
+        .lead_tries = lead->tries,
+        .lead_history = lead->history,
         .campaign_name = c->name,
         .script = f->script,
         .arguments = f->arguments,
@@ -135,11 +154,7 @@ static int dial(struct campaign *c, struct lead *lead)
         running_free(r);
         return 0;
     }
-    r->next = c->running;
-    r->link = &c->running;
-    if (r->next)
-        r->next->link = &r->next;
-    c->running = r;
+    running_link(c, r);
     return 0;
 }
 

@@ -10,6 +10,8 @@
 #include "core/clock.h"
 #include "core/log.h"
 
+#define RESUME_AGAIN_NS (2 * NS_PER_S) /* the database was away when we wanted to know which campaigns ran */
+
 struct task {
     struct ledger_job job;
     struct campaigns *all;
@@ -89,6 +91,11 @@ static int load_run(struct task *task, struct db *db)
     return e;
 }
 
+static const char *state_word(enum campaign_state state)
+{
+    return state == CAMPAIGN_PAUSED ? "paused" : state == CAMPAIGN_STOPPING ? "stopping" : "running";
+}
+
 static void load_back(struct task *task, int error)
 {
     struct campaign *c = task->campaign;
@@ -105,8 +112,8 @@ static void load_back(struct task *task, int error)
     c->state = c->wanted;
     c->started_ns = c->filled_ns = clock_mono_ns();
     c->tokens = 1;
-    log_notice(NULL, "campaign %s: %s, %lld leads, %lld of them done", c->name, c->state == CAMPAIGN_RUNNING ? "running" : "paused",
-               (long long)c->counts.total, (long long)c->counts.done);
+    log_notice(NULL, "campaign %s: %s, %lld leads, %lld of them done", c->name, state_word(c->state), (long long)c->counts.total, (long long)c->counts.done);
+    campaign_take_adopted(c);
 }
 
 void campaign_load(struct campaign *campaign)
@@ -114,8 +121,25 @@ void campaign_load(struct campaign *campaign)
     struct task *task = task_new(campaign->all, campaign, load_run, load_back);
     snprintf(task->name, sizeof task->name, "%s", campaign->name);
     snprintf(task->path, sizeof task->path, "%s", campaign->path);
-    snprintf(task->state, sizeof task->state, "%s", campaign->wanted == CAMPAIGN_PAUSED ? "paused" : "running");
+    snprintf(task->state, sizeof task->state, "%s", state_word(campaign->wanted));
     submit(task);
+}
+
+static int count_run(struct task *task, struct db *db)
+{
+    return leads_count(db, task->id, &task->counts);
+}
+
+static void count_back(struct task *task, int error)
+{
+    if (error == 0)
+        task->campaign->counts = task->counts;
+}
+
+/* After rows were queued whose ends the counts at load had not seen. */
+void campaign_recount(struct campaign *campaign)
+{
+    submit(task_new(campaign->all, campaign, count_run, count_back));
 }
 
 /* --- claim --------------------------------------------------------------------------------------------------------------- */
@@ -209,7 +233,7 @@ void campaign_save_state(struct campaign *campaign, const char *state)
 static int resume_run(struct task *task, struct db *db)
 {
     struct db_statement *s = NULL;
-    int e = db_prepare(db, &s, "SELECT name, file, state FROM campaign WHERE node = ? AND state IN ('running', 'paused') AND file IS NOT NULL");
+    int e = db_prepare(db, &s, "SELECT name, file, state FROM campaign WHERE node = ? AND state IN ('running', 'paused', 'stopping') AND file IS NOT NULL");
     if (e)
         return e;
     db_bind_text(s, 1, task->all->node);
@@ -232,14 +256,18 @@ static void resume_back(struct task *task, int error)
         next = one->found;
         if (!campaign_find(task->all, one->name)) {
             struct campaign *c = campaign_add(task->all, one->name, one->path);
-            c->wanted = strcmp(one->state, "paused") == 0 ? CAMPAIGN_PAUSED : CAMPAIGN_RUNNING;
+            c->wanted = strcmp(one->state, "paused") == 0 ? CAMPAIGN_PAUSED : strcmp(one->state, "stopping") == 0 ? CAMPAIGN_STOPPING : CAMPAIGN_RUNNING;
             log_notice(NULL, "campaign %s: going on (%s)", c->name, one->state);
             campaign_load(c);
         }
         free(one);
     }
-    if (error)
+    if (error) {
         log_err(NULL, "campaigns: cannot see which ones were running: %s", error == -ENOTCONN ? "the database is away" : buf_text(&task->text));
+        task->all->resume_at_ns = loop_now_ns(task->all->params.loop) + RESUME_AGAIN_NS;
+        return;
+    }
+    campaigns_forsake(task->all, NULL);
 }
 
 void campaigns_resume(struct campaigns *campaigns)

@@ -2,6 +2,7 @@
  *
  *   campaigns.c           the list, commands, the tick
  *   campaigns_feed.c      one campaign: claimed leads → calls → fates
+ *   campaigns_adopt.c     calls that another broker began
  *   campaigns_jobs.c      what runs on the ledger's thread for a campaign, and how it comes back
  *   campaigns_progress.c  live figures as JSON
  *   leads.c               the leads' SQL */
@@ -72,11 +73,25 @@ struct running {
     bool answered, dialling, over;     /* dialling: within dialler_call */
 };
 
+/* A call that another broker began: waits for its campaign, then is as the others. */
+struct adopted {
+    struct adopted *next;
+    struct campaigns *all;
+    struct running *running;           /* its campaign is NULL until it is loaded */
+    char campaign[64];
+    bool forlorn;                      /* nobody loads its campaign: the usual rules hold */
+    bool kept;                         /* it has ended: the row waits here */
+    char script_result[16], script_disposition[32];
+    struct attempt_end row;
+};
+
 struct campaigns {
     struct campaigns_params params;
     char *node;
     struct loop_timer tick;
     struct campaign *first;
+    struct adopted *adopted;           /* without their campaign yet */
+    int64_t resume_at_ns;              /* to ask the database again which campaigns ran; 0 = known */
     bool draining, ended;
     uint32_t jobs;                     /* under way; the struct lives until 0 */
 };
@@ -86,12 +101,25 @@ void campaign_feed(struct campaign *campaign, int64_t now_ns);
 void campaign_release_queue(struct campaign *campaign);
 void campaign_hangup_all(struct campaign *campaign);
 
+void running_free(struct running *r);
+void running_link(struct campaign *campaign, struct running *r);
+void lead_fate_fill(struct attempt_end *row, const struct lead_fate *fate);
+void on_answered(void *context, struct call *call);
+void on_over(void *context, struct call *call, const struct call_outcome *outcome, struct attempt_end *row);
+void campaign_call_over(struct running *r, const struct attempt_facts *outcome, struct attempt_end *row);
+
+/* campaigns_adopt.c */
+void campaign_take_adopted(struct campaign *campaign); /* loaded */
+void campaigns_forsake(struct campaigns *campaigns, const char *name); /* it will not be loaded; NULL: all that are in no list */
+void adopted_give_up(struct campaigns *campaigns);
+
 /* campaigns_jobs.c: each calls back into the campaign on the loop's thread when done. */
 void campaign_load(struct campaign *campaign);
 void campaign_claim(struct campaign *campaign, uint32_t limit);
 void campaign_release(struct campaign *campaign, struct lead_list *leads); /* takes them over */
 void campaign_save_state(struct campaign *campaign, const char *state);
 void campaigns_resume(struct campaigns *campaigns);
+void campaign_recount(struct campaign *campaign);
 
 /* campaigns.c */
 struct campaign *campaign_find(const struct campaigns *campaigns, const char *name);

@@ -28,6 +28,8 @@ struct dial_request {
     const char *codecs;        /* NULL = the trunk's */
     struct uuid channel;       /* nil = made here */
     int64_t campaign, lead;    /* ledger ids, 0 = none */
+    uint32_t lead_tries;       /* before this one */
+    const char *lead_history;  /* stands in the slot with the rest of the lead, for a broker that adopts the call */
     const char *campaign_name;
     /* For campaigns: what the worker runs when it is answered. NULL script: the watcher gets `answered` and decides. */
     const char *script, *arguments;

@@ -244,7 +244,7 @@ int leads_count(struct db *db, int64_t campaign, struct lead_counts *out)
 int campaign_state_save(struct db *db, int64_t campaign, const char *state, const char *problem)
 {
     struct db_statement *s = NULL;
-    bool ended = strcmp(state, "running") != 0 && strcmp(state, "paused") != 0;
+    bool ended = strcmp(state, "running") != 0 && strcmp(state, "paused") != 0 && strcmp(state, "stopping") != 0;
     int e = db_prepare(db, &s, "UPDATE campaign SET state = ?, problem = ?, ended_us = ? WHERE id = ?");
     if (e)
         return e;

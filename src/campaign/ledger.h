@@ -64,6 +64,7 @@ struct attempt_end {
     char lead_disposition[32];
     int64_t retry_at_us;   /* 0 = none */
     char lead_history[96]; /* tries per cause, for the retry rules: "USER_BUSY=2,NO_ANSWER=1" */
+    bool kept;             /* set by `over`: the campaign has a copy and writes the row itself */
     /* All of these unset (not final, no retry, no disposition): the lead is left as it is (the row of a trunk that failed over). */
 };
 /* Never fails for the caller: queued, then database or spool. */

@@ -9,7 +9,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-/* The leads first, while the attempts are still open. `except` is a list of quoted ids or ''. */
+/* The leads first, while the attempts are still open. `except` is a list of quoted ids, '' or a select. */
 static int recover_leads(struct db *db, const char *node, const char *except, int64_t now)
 {
     struct buf sql = BUF_INIT;
@@ -65,28 +65,48 @@ static int recover_claims(struct db *db, const char *node, int64_t now)
     return e;
 }
 
+/* Tens of thousands are too many for one statement's text. */
+#define ADOPTED_ROWS 500
+static int adopted_insert(struct db *db, const struct uuid *adopted, size_t count)
+{
+    struct buf sql = BUF_INIT;
+    char text[UUID_TEXT_SIZE];
+    buf_puts(&sql, "INSERT INTO adopted_now (id) VALUES ");
+    for (size_t i = 0; i < count; i++)
+        buf_printf(&sql, "%s('%s')", i ? "," : "", uuid_text(&adopted[i], text)); /* hexadecimal digits: nothing to escape */
+    int e = db_exec(db, buf_text(&sql));
+    buf_free(&sql);
+    return e;
+}
+
+static int adopted_write(struct db *db, const struct uuid *adopted, size_t count)
+{
+    int e = db_exec(db, "CREATE TEMPORARY TABLE IF NOT EXISTS adopted_now (id TEXT NOT NULL)");
+    if (e == 0)
+        e = db_exec(db, "DELETE FROM adopted_now");
+    for (size_t i = 0; i < count && e == 0; i += ADOPTED_ROWS)
+        e = adopted_insert(db, adopted + i, count - i < ADOPTED_ROWS ? count - i : ADOPTED_ROWS);
+    return e;
+}
+
 int ledger_recover_run(struct db *db, const char *node, const struct uuid *adopted, size_t count, int64_t *attempts)
 {
-    struct buf except = BUF_INIT;
-    char text[UUID_TEXT_SIZE];
+    const char *except = count ? "SELECT id FROM adopted_now" : "''";
     int64_t now = clock_utc_us();
     *attempts = 0;
-    for (size_t i = 0; i < count; i++)
-        buf_printf(&except, "%s'%s'", i ? "," : "", uuid_text(&adopted[i], text)); /* hexadecimal digits: nothing to escape */
-    if (count == 0)
-        buf_puts(&except, "''");
-    int e = db_begin(db);
+    int e = count ? adopted_write(db, adopted, count) : 0;
     if (e == 0)
-        e = recover_leads(db, node, buf_text(&except), now);
+        e = db_begin(db);
     if (e == 0)
-        e = recover_attempts(db, node, buf_text(&except), now, attempts);
+        e = recover_leads(db, node, except, now);
+    if (e == 0)
+        e = recover_attempts(db, node, except, now, attempts);
     if (e == 0)
         e = recover_claims(db, node, now);
     if (e == 0)
         e = db_commit(db);
     if (e)
         db_rollback(db);
-    buf_free(&except);
     return e;
 }
 
