@@ -91,10 +91,10 @@ session:setVariable("disposition", digit == "1" and "pressed_1" or "no_key")
 """
 
 
-def campaign(leads, cps, concurrent, script, args=""):
-    rows = ", ".join('{ number = "1555%07d" }' % i for i in range(leads))
+def campaign(leads, cps, concurrent, script):
+    rows = ", ".join('{ number = "1555%07d" }' % (2000000 + i) for i in range(leads))
     return """return { leads = { %s }, trunks = { "carrier" }, caller_ids = { "15550100" }, pacing = { cps = %g, concurrent = %d },
-  window = { from = "00:00", to = "24:00" }, retry = {}, max_attempts = 1, script = "%s", args = "%s" }""" % (rows, cps, concurrent, script, args)
+  window = { from = "00:00", to = "24:00" }, retry = {}, max_attempts = 1, script = "%s" }""" % (rows, cps, concurrent, script)
 
 
 def start(plan, slots, cps):
@@ -109,9 +109,8 @@ def begin(engine, name, text):
     done = engine.cli("campaign", "import", name)
     if done.returncode:
         raise SystemExit(done.stdout + done.stderr)
-    done = engine.cli("api", "eval", "x")
-    if done.returncode:
-        raise SystemExit(done.stderr)
+    if " 0 added" in done.stdout:
+        raise SystemExit(done.stdout + done.stderr)
 
 
 def held(options, report):
@@ -169,9 +168,13 @@ def rate(options, report):
         begin(engine, "rate", campaign(options.calls, options.cps, 4 * options.cps, script))
         pids = {name: engine.pid(name) for name in ("broker", "worker 0", "control", "supervisor")}
         before, t = {name: cpu_seconds(pid) for name, pid in pids.items()}, time.monotonic()
-        engine.cli("campaign", "run", "rate", "--no-import")
+        done = engine.cli("campaign", "run", "rate", "--no-import")
+        if done.returncode:
+            raise SystemExit(done.stdout + done.stderr)
         took = time.monotonic() - t
-        calls = counters(engine).get("calls_started", 0) or 1
+        calls = counters(engine).get("calls_started", 0)
+        if calls == 0:
+            raise SystemExit("no call was made:\n" + done.stdout + engine.all_text()[-2000:])
         for name, pid in pids.items():
             report.line("rate/cpu_per_call/" + name.replace(" ", "_"), 1000 * (cpu_seconds(pid) - before[name]) / calls, "ms")
         report.line("rate/calls_per_second", calls / took, "calls/s", note="  %d calls in %.1f s" % (calls, took))
