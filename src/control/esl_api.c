@@ -20,8 +20,7 @@ static const char *split(char *text, const char **args)
 static void api_event(struct esl *esl, const char *command, const char *args)
 {
     struct kv pairs = KV_INIT;
-    if (!event_wanted(esl->segment, ESL_API))
-        return;
+    if (!event_wanted(esl->segment, ESL_API)) return;
     if (esl_event_make(esl, &pairs, "API", NULL, "switch_api_execute") == 0 && kv_add(&pairs, "API-Command", command) == 0 &&
         (*args == 0 || kv_add(&pairs, "API-Command-Argument", args) == 0))
         esl_event_fire(esl, ESL_API, &pairs);
@@ -40,8 +39,7 @@ struct esl_line {
 
 void esl_line_free(struct esl_line *line)
 {
-    if (line == NULL)
-        return;
+    if (line == NULL) return;
     free(line->text);
     buf_free(&line->output);
     free(line);
@@ -52,8 +50,7 @@ static void line_next(struct esl_line *line);
 static void line_over(struct esl_line *line)
 {
     struct esl_client *client = line->client;
-    if (line->output.length == 0)
-        buf_puts(&line->output, "-ERR no reply\n");
+    if (line->output.length == 0) buf_puts(&line->output, "-ERR no reply\n");
     esl_reply_body(client, buf_text(&line->output), line->output.length);
     client->line = NULL;
     esl_line_free(line);
@@ -77,20 +74,17 @@ static void line_next(struct esl_line *line)
     while (line->rest != NULL) {
         char *text = line->rest, *end = line->console ? strstr(text, ";;") : NULL;
         const char *args, *command;
-        if (end != NULL)
-            *end = 0;
+        if (end != NULL) *end = 0;
         line->rest = end != NULL ? end + 2 : NULL;
         command = split(text, &args);
-        if (*command == 0)
-            continue;
+        if (*command == 0) continue;
         if (!esl_api_allowed(client, command)) {
             buf_puts(&line->output, "-ERR permission denied\n");
             continue;
         }
         api_event(client->esl, command, args);
         client->asked = esl_ask(client->esl, NULL, command, args, line_answered, line);
-        if (client->asked != NULL)
-            return;
+        if (client->asked != NULL) return;
         buf_puts(&line->output, "-ERR no memory\n");
     }
     line_over(line);
@@ -132,8 +126,7 @@ static void job_free(struct esl_job *job)
         job->previous->next = job->next;
     else
         esl->jobs = job->next;
-    if (job->next != NULL)
-        job->next->previous = job->previous;
+    if (job->next != NULL) job->next->previous = job->previous;
     esl->job_count--;
     free(job->id);
     free(job->text);
@@ -143,8 +136,7 @@ static void job_free(struct esl_job *job)
 void esl_jobs_free(struct esl *esl)
 {
     while (esl->jobs != NULL) {
-        if (esl->jobs->asked != NULL)
-            esl_ask_cancel(esl->jobs->asked);
+        if (esl->jobs->asked != NULL) esl_ask_cancel(esl->jobs->asked);
         job_free(esl->jobs);
     }
 }
@@ -154,14 +146,10 @@ static void job_answered(void *context, int status, const char *text, size_t len
     struct esl_job *job = context;
     struct kv pairs = KV_INIT;
     int rc = esl_event_make(job->esl, &pairs, "BACKGROUND_JOB", NULL, "api_exec");
-    if (rc == 0)
-        rc = kv_add(&pairs, "Job-UUID", job->id);
-    if (rc == 0 && job->owner[0] != 0)
-        rc = kv_add(&pairs, "Job-Owner-UUID", job->owner);
-    if (rc == 0)
-        rc = kv_add(&pairs, "Job-Command", job->command);
-    if (rc == 0 && *job->args != 0)
-        rc = kv_add(&pairs, "Job-Command-Arg", job->args);
+    if (rc == 0) rc = kv_add(&pairs, "Job-UUID", job->id);
+    if (rc == 0 && job->owner[0] != 0) rc = kv_add(&pairs, "Job-Owner-UUID", job->owner);
+    if (rc == 0) rc = kv_add(&pairs, "Job-Command", job->command);
+    if (rc == 0 && *job->args != 0) rc = kv_add(&pairs, "Job-Command-Arg", job->args);
     if (rc == 0 && status < 0)
         rc = kv_addf(&pairs, "_body", "-ERR %s\n", esl_ask_error(status));
     else if (rc == 0)
@@ -180,17 +168,14 @@ static struct esl_job *job_new(struct esl_client *client, const char *text)
     const char *wanted = esl_header(kv_view(&client->request.headers), "Job-UUID");
     struct esl_job *job = calloc(1, sizeof *job);
     char own[UUID_TEXT_SIZE];
-    if (job == NULL)
-        return NULL;
+    if (job == NULL) return NULL;
     struct uuid id = uuid_make_v4();
     job->esl = esl;
     job->id = strdup(wanted != NULL && *wanted != 0 ? wanted : uuid_text(&id, own));
     job->text = strdup(text);
-    if (client->attached)
-        memcpy(job->owner, client->call_text, sizeof job->owner);
+    if (client->attached) memcpy(job->owner, client->call_text, sizeof job->owner);
     job->next = esl->jobs;
-    if (esl->jobs != NULL)
-        esl->jobs->previous = job;
+    if (esl->jobs != NULL) esl->jobs->previous = job;
     esl->jobs = job;
     esl->job_count++;
     if (job->id == NULL || job->text == NULL) {

@@ -18,7 +18,7 @@ struct esl_asked {
     char call[UUID_TEXT_SIZE]; /* empty = nobody's */
     uint32_t looked;           /* workers that were asked for the call */
     uint32_t process, request;
-    struct loop_timer fail;    /* for what failed at once: answers never come before esl_ask returns */
+    struct loop_timer fail; /* for what failed at once: answers never come before esl_ask returns */
     int status;
 };
 
@@ -48,8 +48,7 @@ static void asked_free(struct esl_asked *asked)
 
 void esl_ask_cancel(struct esl_asked *asked)
 {
-    if (asked->request != 0)
-        post_cancel(asked->esl->post, asked->process, asked->request);
+    if (asked->request != 0) post_cancel(asked->esl->post, asked->process, asked->request);
     asked_free(asked);
 }
 
@@ -92,11 +91,9 @@ static int request(struct esl_asked *asked, uint32_t worker, const char *command
 {
     struct kv pairs = KV_INIT;
     int rc = kv_add(&pairs, "command", command);
-    if (rc == 0)
-        rc = kv_add(&pairs, "args", args);
+    if (rc == 0) rc = kv_add(&pairs, "args", args);
     asked->process = BUS_WORKER_0 + worker;
-    if (rc == 0)
-        rc = post_request(asked->esl->post, asked->process, MSG_API, &pairs, timeout_ns, answer, asked, &asked->request);
+    if (rc == 0) rc = post_request(asked->esl->post, asked->process, MSG_API, &pairs, timeout_ns, answer, asked, &asked->request);
     kv_free(&pairs);
     return rc;
 }
@@ -104,8 +101,7 @@ static int request(struct esl_asked *asked, uint32_t worker, const char *command
 static void run_in(struct esl_asked *asked, uint32_t worker)
 {
     int rc = request(asked, worker, asked->command, asked->args, API_TIMEOUT_NS, command_answered);
-    if (rc < 0)
-        fail_later(asked, rc);
+    if (rc < 0) fail_later(asked, rc);
 }
 
 static void run_anywhere(struct esl_asked *asked)
@@ -155,8 +151,7 @@ static bool find_call(const char *args, char out[UUID_TEXT_SIZE], struct uuid *i
         if (length == UUID_TEXT_SIZE - 1) {
             memcpy(out, at, length);
             out[length] = 0;
-            if (uuid_parse(id, out) == 0)
-                return true;
+            if (uuid_parse(id, out) == 0) return true;
         }
         at += length;
     }
@@ -167,12 +162,11 @@ static bool find_call(const char *args, char out[UUID_TEXT_SIZE], struct uuid *i
 struct esl_asked *esl_ask(struct esl *esl, const char *call, const char *command, const char *args, esl_answer *answer, void *context)
 {
     struct esl_asked *asked = calloc(1, sizeof *asked);
-    if (asked == NULL)
-        return NULL;
+    if (asked == NULL) return NULL;
     struct uuid id;
     struct directory_entry entry;
-    *asked = (struct esl_asked){ .esl = esl, .answer = answer, .context = context, .command = strdup(command), .args = strdup(args) };
-    asked->fail = (struct loop_timer){ .fire = fail_fired, .context = asked };
+    *asked = (struct esl_asked) { .esl = esl, .answer = answer, .context = context, .command = strdup(command), .args = strdup(args) };
+    asked->fail = (struct loop_timer) { .fire = fail_fired, .context = asked };
     if (asked->command == NULL || asked->args == NULL) {
         asked_free(asked);
         return NULL;

@@ -10,10 +10,10 @@
 #include "control/esl_own.h"
 #include "core/log.h"
 
-#define FAILURES_MAX 256u             /* addresses remembered */
-#define FAILURES_FORGET_NS (600 * NS_PER_S)
-#define DELAY_FIRST_NS NS_PER_S
-#define DELAY_DOUBLINGS_MAX 4u        /* 1, 2, 4, 8, 16 s */
+#define FAILURES_MAX        256u /* addresses remembered */
+#define FAILURES_FORGET_NS  (600 * NS_PER_S)
+#define DELAY_FIRST_NS      NS_PER_S
+#define DELAY_DOUBLINGS_MAX 4u /* 1, 2, 4, 8, 16 s */
 
 struct esl_failures {
     struct failure {
@@ -23,10 +23,7 @@ struct esl_failures {
     } list[FAILURES_MAX];
 };
 
-void esl_failures_free(struct esl_failures *failures)
-{
-    free(failures);
-}
+void esl_failures_free(struct esl_failures *failures) { free(failures); }
 
 /* Its row, or the one that is to be overwritten: the oldest. */
 static struct failure *failure_of(struct esl_failures *failures, const char *address)
@@ -36,14 +33,12 @@ static struct failure *failure_of(struct esl_failures *failures, const char *add
     for (unsigned i = 0; i < FAILURES_MAX; i++) {
         struct failure *row = &failures->list[i];
         if (strcmp(row->address, address) == 0) {
-            if (now - row->last_ns > FAILURES_FORGET_NS)
-                row->count = 0;
+            if (now - row->last_ns > FAILURES_FORGET_NS) row->count = 0;
             return row;
         }
-        if (row->last_ns < oldest->last_ns)
-            oldest = row;
+        if (row->last_ns < oldest->last_ns) oldest = row;
     }
-    *oldest = (struct failure){ 0 };
+    *oldest = (struct failure) { 0 };
     strcpy(oldest->address, address);
     return oldest;
 }
@@ -53,8 +48,7 @@ static void fail(struct esl_client *client)
 {
     struct esl *esl = client->esl;
     unsigned count = 1;
-    if (esl->failures == NULL)
-        esl->failures = calloc(1, sizeof *esl->failures);
+    if (esl->failures == NULL) esl->failures = calloc(1, sizeof *esl->failures);
     if (esl->failures != NULL) {
         struct failure *row = failure_of(esl->failures, client->address);
         count = ++row->count;
@@ -78,8 +72,7 @@ static bool same_secret(const char *a, const char *b)
 {
     size_t length = strlen(a), other = strlen(b);
     unsigned different = length != other;
-    for (size_t i = 0; i < length; i++)
-        different |= (unsigned)(unsigned char)a[i] ^ (unsigned)(unsigned char)(i < other ? b[i] : 0);
+    for (size_t i = 0; i < length; i++) different |= (unsigned)(unsigned char)a[i] ^ (unsigned)(unsigned char)(i < other ? b[i] : 0);
     return different == 0;
 }
 
@@ -104,10 +97,7 @@ static int answer_value(const char *text, const char *name, struct buf *out)
     return 0;
 }
 
-static char *list_of(const char *text)
-{
-    return *text == 0 || strcasecmp(text, "all") == 0 ? NULL : strdup(text);
-}
+static char *list_of(const char *text) { return *text == 0 || strcasecmp(text, "all") == 0 ? NULL : strdup(text); }
 
 static void user_accepted(struct esl_client *client, const char *text)
 {
@@ -117,10 +107,12 @@ static void user_accepted(struct esl_client *client, const char *text)
     answer_value(text, "esl-allowed-log", &log);
     client->allowed_events = list_of(buf_text(&events));
     client->allowed_api = list_of(buf_text(&api));
-    client->log_forbidden = log.length > 0 && strcasecmp(log.data, "true") != 0 && strcasecmp(log.data, "all") != 0 && strcmp(log.data, "1") != 0;
+    client->log_forbidden = log.length > 0 && strcasecmp(log.data, "true") != 0 && strcasecmp(log.data, "all") != 0 &&
+                            strcmp(log.data, "1") != 0;
     accept_client(client);
-    esl_reply(client, "+OK accepted\nAllowed-Events: %s\nAllowed-API: %s\nAllowed-LOG: %s", client->allowed_events != NULL ? client->allowed_events : "all",
-              client->allowed_api != NULL ? client->allowed_api : "all", client->log_forbidden ? "false" : "true");
+    esl_reply(client, "+OK accepted\nAllowed-Events: %s\nAllowed-API: %s\nAllowed-LOG: %s",
+              client->allowed_events != NULL ? client->allowed_events : "all", client->allowed_api != NULL ? client->allowed_api : "all",
+              client->log_forbidden ? "false" : "true");
     buf_free(&events);
     buf_free(&api);
     buf_free(&log);
@@ -131,8 +123,7 @@ static void user_looked_up(void *context, int status, const char *text, size_t l
     struct esl_client *client = context;
     struct buf password = BUF_INIT;
     client->asked = NULL;
-    if (status == 0)
-        answer_value(text, "esl-password", &password);
+    if (status == 0) answer_value(text, "esl-password", &password);
     /* A user without a password, or one that is none: nobody gets in by it. */
     bool ok = password.length > 0 && same_secret(client->secret, password.data);
     explicit_bzero(client->secret, strlen(client->secret));
@@ -165,8 +156,7 @@ static void userauth(struct esl_client *client, const char *text)
     if (client->secret != NULL && who.length > 0 && who.data[0] != '@')
         client->asked = esl_ask(client->esl, "", "esl_user", who.data, user_looked_up, client);
     client->busy = true;
-    if (client->asked == NULL)
-        fail(client);
+    if (client->asked == NULL) fail(client);
     buf_free(&who);
     free(copy);
 }
@@ -187,37 +177,29 @@ void esl_auth(struct esl_client *client, const char *line)
 
 static bool listed(const char *list, const char *name, size_t length)
 {
-    if (list == NULL)
-        return true;
+    if (list == NULL) return true;
     for (const char *at = list + strspn(list, ", "); *at != 0; at += strspn(at, ", ")) {
         size_t n = strcspn(at, ", ");
-        if (n == length && strncasecmp(at, name, n) == 0)
-            return true;
+        if (n == length && strncasecmp(at, name, n) == 0) return true;
         at += n;
     }
     return false;
 }
 
-bool esl_event_allowed(const struct esl_client *client, const char *name)
-{
-    return listed(client->allowed_events, name, strlen(name));
-}
+bool esl_event_allowed(const struct esl_client *client, const char *name) { return listed(client->allowed_events, name, strlen(name)); }
 
 /* `text` is a command and what follows it. Some run another command: both are needed. */
 bool esl_api_allowed(const struct esl_client *client, const char *text)
 {
     static const char *const wrappers[] = { "bgapi", "sched_api", "eval", "expand", "xml_wrap" };
-    if (client->allowed_api == NULL)
-        return true;
+    if (client->allowed_api == NULL) return true;
     size_t length = strcspn(text, " ");
-    if (!listed(client->allowed_api, text, length))
-        return false;
+    if (!listed(client->allowed_api, text, length)) return false;
     for (size_t i = 0; i < sizeof wrappers / sizeof wrappers[0]; i++)
         if (strlen(wrappers[i]) == length && strncasecmp(wrappers[i], text, length) == 0) {
             const char *inner = text + length + strspn(text + length, " ");
             if (strcmp(wrappers[i], "sched_api") == 0) /* time, group, command */
-                for (int skip = 0; skip < 2; skip++)
-                    inner += strcspn(inner, " "), inner += strspn(inner, " ");
+                for (int skip = 0; skip < 2; skip++) inner += strcspn(inner, " "), inner += strspn(inner, " ");
             /* eval runs ${command(…)}: its text is no command, and what it calls is not known. */
             return strcmp(wrappers[i], "eval") != 0 && *inner != 0 && esl_api_allowed(client, inner);
         }

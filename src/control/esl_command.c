@@ -31,15 +31,9 @@ static void run_bgapi(struct esl_client *client, char *words)
         esl_reply(client, "-ERR permission denied");
 }
 
-static void run_event(struct esl_client *client, char *words)
-{
-    esl_event_command(client, words);
-}
+static void run_event(struct esl_client *client, char *words) { esl_event_command(client, words); }
 
-static void run_noevents(struct esl_client *client, char *words)
-{
-    esl_noevents(client);
-}
+static void run_noevents(struct esl_client *client, char *words) { esl_noevents(client); }
 
 static void run_linger(struct esl_client *client, char *words)
 {
@@ -48,8 +42,7 @@ static void run_linger(struct esl_client *client, char *words)
         return;
     }
     unsigned seconds = 0;
-    for (const char *p = words; *p >= '0' && *p <= '9' && seconds < 100000; p++)
-        seconds = seconds * 10 + (unsigned)(*p - '0');
+    for (const char *p = words; *p >= '0' && *p <= '9' && seconds < 100000; p++) seconds = seconds * 10 + (unsigned)(*p - '0');
     client->linger = seconds > 0 ? ESL_LINGER_SECONDS : ESL_LINGER_FOR_EVER;
     client->linger_s = seconds;
     if (seconds > 0)
@@ -66,8 +59,7 @@ static void run_nolinger(struct esl_client *client, char *words)
     }
     client->linger = ESL_LINGER_NONE;
     esl_reply(client, "+OK will not linger");
-    if (client->call_over)
-        esl_client_goodbye(client);
+    if (client->call_over) esl_client_goodbye(client);
 }
 
 static void run_sendmsg(struct esl_client *client, char *words) { esl_sendmsg(client, words); }
@@ -110,18 +102,15 @@ static const struct {
 static char *after_word(char *line, const char *prefix)
 {
     char *at = line + strlen(prefix);
-    if (prefix[strlen(prefix) - 1] != ' ')
-        at += strcspn(at, " \t");
+    if (prefix[strlen(prefix) - 1] != ' ') at += strcspn(at, " \t");
     return at + strspn(at, " \t");
 }
 
 static void run_authenticated(struct esl_client *client, char *line)
 {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
-        if (strncasecmp(line, commands[i].prefix, strlen(commands[i].prefix)) != 0)
-            continue;
-        if ((commands[i].call && !client->attached) || (client->outbound && !client->full && !commands[i].basic))
-            break;
+        if (strncasecmp(line, commands[i].prefix, strlen(commands[i].prefix)) != 0) continue;
+        if ((commands[i].call && !client->attached) || (client->outbound && !client->full && !commands[i].basic)) break;
         commands[i].run(client, after_word(line, commands[i].prefix));
         return;
     }
@@ -131,8 +120,7 @@ static void run_authenticated(struct esl_client *client, char *line)
 void esl_command(struct esl_client *client)
 {
     char *line = client->request.line.data;
-    if (client->outbound && client->timer_for == ESL_TIMER_AUTH)
-        esl_client_timer(client, ESL_TIMER_NONE, 0); /* it speaks */
+    if (client->outbound && client->timer_for == ESL_TIMER_AUTH) esl_client_timer(client, ESL_TIMER_NONE, 0); /* it speaks */
     if (client->request.line.length == 0) {
         esl_reply(client, NOT_FOUND);
     } else if (client->authenticated) {
@@ -143,7 +131,6 @@ void esl_command(struct esl_client *client)
         esl_auth(client, line);
     } else {
         esl_reply(client, NOT_FOUND);
-        if (++client->commands_before_auth >= ESL_AUTH_COMMANDS_MAX)
-            esl_client_goodbye(client);
+        if (++client->commands_before_auth >= ESL_AUTH_COMMANDS_MAX) esl_client_goodbye(client);
     }
 }

@@ -14,7 +14,7 @@
 
 #define REGEX_NODES_MAX 500u
 #define REGEX_DEPTH_MAX 20u
-#define REGEX_TEXT_MAX 4096u /* of a value; longer ones do not match */
+#define REGEX_TEXT_MAX  4096u /* of a value; longer ones do not match */
 
 struct esl_filter {
     char *header, *value; /* value as the client wrote it */
@@ -27,8 +27,7 @@ static void filter_free(struct esl_filter *filter)
 {
     free(filter->header);
     free(filter->value);
-    if (filter->is_regex)
-        regfree(&filter->regex);
+    if (filter->is_regex) regfree(&filter->regex);
 }
 
 /* Perl's \d and its like; anything else stays. */
@@ -41,11 +40,9 @@ static int pattern_translate(struct buf *out, const char *pattern, size_t length
             continue;
         }
         char c = pattern[++i];
-        if (c >= '1' && c <= '9')
-            return -EINVAL;
+        if (c >= '1' && c <= '9') return -EINVAL;
         rc = c == 'd' ? buf_puts(out, "[0-9]") : c == 'D' ? buf_puts(out, "[^0-9]") : buf_putc(out, '\\');
-        if (rc == 0 && c != 'd' && c != 'D')
-            rc = buf_putc(out, c);
+        if (rc == 0 && c != 'd' && c != 'D') rc = buf_putc(out, c);
     }
     return rc;
 }
@@ -58,8 +55,7 @@ static const char *bracket_end(const char *at)
     for (; *at != 0 && *at != ']'; at++)
         if (*at == '[' && (at[1] == ':' || at[1] == '.' || at[1] == '=')) {
             const char close[3] = { at[1], ']', 0 }, *end = strstr(at + 2, close);
-            if (end == NULL)
-                return at + strlen(at);
+            if (end == NULL) return at + strlen(at);
             at = end + 1;
         }
     return at + (*at == ']');
@@ -77,8 +73,7 @@ static unsigned long nodes(const char **at, unsigned depth)
         } else if (c == '{') {
             unsigned long times = strtoul(*at, NULL, 10), most = 0;
             const char *comma = *at + strcspn(*at, ",}");
-            if (*comma == ',')
-                most = strtoul(comma + 1, NULL, 10);
+            if (*comma == ',') most = strtoul(comma + 1, NULL, 10);
             times = times > most ? times : most;
             atom = (atom + 1) * (times < REGEX_NODES_MAX ? times + 1 : REGEX_NODES_MAX);
         } else if (c == '*' || c == '?') {
@@ -94,10 +89,8 @@ static unsigned long nodes(const char **at, unsigned depth)
                 (*at)++;
         }
     }
-    if (depth >= REGEX_DEPTH_MAX)
-        return REGEX_NODES_MAX + 1;
-    if (**at == ')')
-        (*at)++;
+    if (depth >= REGEX_DEPTH_MAX) return REGEX_NODES_MAX + 1;
+    if (**at == ')') (*at)++;
     return total + atom;
 }
 
@@ -105,8 +98,7 @@ static unsigned long nodes(const char **at, unsigned depth)
 static bool pattern_bounded(const char *pattern)
 {
     unsigned long total = 0;
-    while (*pattern != 0 && total <= REGEX_NODES_MAX)
-        total += nodes(&pattern, 0);
+    while (*pattern != 0 && total <= REGEX_NODES_MAX) total += nodes(&pattern, 0);
     return total <= REGEX_NODES_MAX;
 }
 
@@ -118,10 +110,8 @@ static int regex_make(struct esl_filter *filter)
     int flags = REG_EXTENDED | REG_NOSUB | (end != NULL && strchr(end, 'i') != NULL ? REG_ICASE : 0);
     struct buf pattern = BUF_INIT;
     int rc = pattern_translate(&pattern, from, length);
-    if (rc == 0 && !pattern_bounded(buf_text(&pattern)))
-        rc = -EINVAL;
-    if (rc == 0 && regcomp(&filter->regex, buf_text(&pattern), flags) != 0)
-        rc = -EINVAL;
+    if (rc == 0 && !pattern_bounded(buf_text(&pattern))) rc = -EINVAL;
+    if (rc == 0 && regcomp(&filter->regex, buf_text(&pattern), flags) != 0) rc = -EINVAL;
     buf_free(&pattern);
     filter->is_regex = rc == 0;
     return rc;
@@ -129,20 +119,17 @@ static int regex_make(struct esl_filter *filter)
 
 int esl_filter_add(struct esl_filters *filters, const char *header, const char *value)
 {
-    if (filters->count >= ESL_FILTERS_MAX || strlen(header) + strlen(value) > ESL_FILTER_BYTES_MAX)
-        return -ENOSPC;
+    if (filters->count >= ESL_FILTERS_MAX || strlen(header) + strlen(value) > ESL_FILTER_BYTES_MAX) return -ENOSPC;
     struct esl_filter *list = realloc(filters->list, (filters->count + 1) * sizeof *list);
-    if (list == NULL)
-        return -ENOMEM;
+    if (list == NULL) return -ENOMEM;
     filters->list = list;
     struct esl_filter *filter = &list[filters->count];
-    *filter = (struct esl_filter){ .header = strdup(header), .value = strdup(value) };
+    *filter = (struct esl_filter) { .header = strdup(header), .value = strdup(value) };
     int rc = filter->header == NULL || filter->value == NULL ? -ENOMEM : 0;
     if (rc == 0) {
         filter->negative = *value == '-';
         filter->text = filter->value + (*value == '-' || *value == '+');
-        if (*filter->text == '/' && !filter->negative)
-            rc = regex_make(filter);
+        if (*filter->text == '/' && !filter->negative) rc = regex_make(filter);
     }
     if (rc < 0)
         filter_free(filter);
@@ -166,15 +153,15 @@ void esl_filter_delete(struct esl_filters *filters, const char *header, const ch
 
 void esl_filter_clear(struct esl_filters *filters)
 {
-    for (size_t i = 0; i < filters->count; i++)
-        filter_free(&filters->list[i]);
+    for (size_t i = 0; i < filters->count; i++) filter_free(&filters->list[i]);
     free(filters->list);
-    *filters = (struct esl_filters){ 0 };
+    *filters = (struct esl_filters) { 0 };
 }
 
 static bool matches(const struct esl_filter *filter, const char *value)
 {
-    return filter->is_regex ? strlen(value) <= REGEX_TEXT_MAX && regexec(&filter->regex, value, 0, NULL, 0) == 0 : strcasecmp(filter->text, value) == 0;
+    return filter->is_regex ? strlen(value) <= REGEX_TEXT_MAX && regexec(&filter->regex, value, 0, NULL, 0) == 0
+                            : strcasecmp(filter->text, value) == 0;
 }
 
 bool esl_filter_pass(const struct esl_filters *filters, const char *(*get)(void *context, const char *header), void *context)
@@ -183,10 +170,8 @@ bool esl_filter_pass(const struct esl_filters *filters, const char *(*get)(void 
     for (size_t i = 0; i < filters->count; i++) {
         const struct esl_filter *filter = &filters->list[i];
         const char *value = get(context, filter->header);
-        if (value == NULL || !matches(filter, value))
-            continue;
-        if (filter->negative)
-            return false;
+        if (value == NULL || !matches(filter, value)) continue;
+        if (filter->negative) return false;
         pass = true;
     }
     return pass;

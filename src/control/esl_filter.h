@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define ESL_FILTERS_MAX 256u
+#define ESL_FILTERS_MAX      256u
 #define ESL_FILTER_BYTES_MAX 1024u
 
 struct esl_filters {

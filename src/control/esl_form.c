@@ -10,27 +10,20 @@
 
 static const char *const format_names[ESL_FORMATS] = { "plain", "json", "xml" };
 
-const char *esl_format_name(enum esl_format format)
-{
-    return format_names[format];
-}
+const char *esl_format_name(enum esl_format format) { return format_names[format]; }
 
 int esl_format_find(const char *name)
 {
     for (int i = 0; i < ESL_FORMATS; i++)
-        if (strcasecmp(format_names[i], name) == 0)
-            return i;
+        if (strcasecmp(format_names[i], name) == 0) return i;
     return -EINVAL;
 }
 
 /* A header with several values is written as ARRAY::a|:b|:c. */
-#define ARRAY_HEAD "ARRAY::"
+#define ARRAY_HEAD    "ARRAY::"
 #define ARRAY_BETWEEN "|:"
 
-static bool encoded_byte(unsigned char c)
-{
-    return c < 0x20 || c > 0x7e || strchr(" \"#%&+:;<=>?@[\\]^`{|}", c) != NULL;
-}
+static bool encoded_byte(unsigned char c) { return c < 0x20 || c > 0x7e || strchr(" \"#%&+:;<=>?@[\\]^`{|}", c) != NULL; }
 
 int esl_url_encode(struct buf *out, const char *text, size_t length)
 {
@@ -55,8 +48,7 @@ int esl_url_decode(struct buf *out, const char *text, size_t length)
     for (size_t i = 0; i < length && rc == 0; i++) {
         int high = text[i] == '%' && i + 2 < length ? hex(text[i + 1]) : -1, low = high >= 0 ? hex(text[i + 2]) : -1;
         rc = buf_putc(out, low >= 0 ? (char)(high << 4 | low) : text[i]);
-        if (low >= 0)
-            i += 2;
+        if (low >= 0) i += 2;
     }
     return rc;
 }
@@ -64,16 +56,14 @@ int esl_url_decode(struct buf *out, const char *text, size_t length)
 /* The next value of a header from *at on; the only one if it is no array. */
 static bool value_next(const struct kv_pair *pair, size_t *at, const char **value, size_t *length)
 {
-    if (*at > pair->value_length)
-        return false;
+    if (*at > pair->value_length) return false;
     if (pair->value_length < strlen(ARRAY_HEAD) || memcmp(pair->value, ARRAY_HEAD, strlen(ARRAY_HEAD)) != 0) {
         *value = pair->value;
         *length = pair->value_length;
         *at = pair->value_length + 1;
         return true;
     }
-    if (*at == 0)
-        *at = strlen(ARRAY_HEAD);
+    if (*at == 0) *at = strlen(ARRAY_HEAD);
     const char *from = pair->value + *at, *end = memmem(from, pair->value_length - *at, ARRAY_BETWEEN, 2);
     *value = from;
     *length = end != NULL ? (size_t)(end - from) : pair->value_length - *at;
@@ -81,20 +71,15 @@ static bool value_next(const struct kv_pair *pair, size_t *at, const char **valu
     return true;
 }
 
-static bool is_body(const struct kv_pair *pair)
-{
-    return strcmp(pair->name, "_body") == 0;
-}
+static bool is_body(const struct kv_pair *pair) { return strcmp(pair->name, "_body") == 0; }
 
 /* --- plain --------------------------------------------------------------------------------------------------- */
 
 static int plain_header(struct buf *out, const char *name, const char *value, size_t length)
 {
     int rc = buf_puts(out, name);
-    if (rc == 0)
-        rc = buf_puts(out, ": ");
-    if (rc == 0)
-        rc = length > 0 ? esl_url_encode(out, value, length) : buf_puts(out, "_undef_");
+    if (rc == 0) rc = buf_puts(out, ": ");
+    if (rc == 0) rc = length > 0 ? esl_url_encode(out, value, length) : buf_puts(out, "_undef_");
     return rc == 0 ? buf_putc(out, '\n') : rc;
 }
 
@@ -109,8 +94,7 @@ static int form_plain(struct buf *out, struct kv_view pairs, const char *positio
         else
             rc = plain_header(out, pair.name, pair.value, pair.value_length);
     }
-    if (rc == 0 && position != NULL)
-        rc = plain_header(out, "Event-Position", position, strlen(position));
+    if (rc == 0 && position != NULL) rc = plain_header(out, "Event-Position", position, strlen(position));
     if (rc == 0 && body.value_length > 0)
         rc = buf_printf(out, "Content-Length: %zu\n\n", body.value_length);
     else if (rc == 0)
@@ -141,14 +125,11 @@ static int json_header(struct buf *out, bool first, const struct kv_pair *pair)
     const char *value;
     bool array = pair->value_length >= strlen(ARRAY_HEAD) && memcmp(pair->value, ARRAY_HEAD, strlen(ARRAY_HEAD)) == 0, begun = false;
     int rc = first ? 0 : buf_putc(out, ',');
-    if (rc == 0)
-        rc = json_text(out, pair->name, strlen(pair->name));
-    if (rc == 0)
-        rc = buf_puts(out, array ? ":[" : ":");
+    if (rc == 0) rc = json_text(out, pair->name, strlen(pair->name));
+    if (rc == 0) rc = buf_puts(out, array ? ":[" : ":");
     while (rc == 0 && value_next(pair, &at, &value, &length)) {
         rc = begun ? buf_putc(out, ',') : 0;
-        if (rc == 0)
-            rc = json_text(out, value, length);
+        if (rc == 0) rc = json_text(out, value, length);
         begun = true;
     }
     return rc == 0 && array ? buf_putc(out, ']') : rc;
@@ -168,12 +149,10 @@ static int form_json(struct buf *out, struct kv_view pairs, const char *position
         rc = json_header(out, first, &pair);
         first = false;
     }
-    if (rc == 0 && position != NULL)
-        rc = json_header(out, first, &(struct kv_pair){ "Event-Position", position, strlen(position) });
+    if (rc == 0 && position != NULL) rc = json_header(out, first, &(struct kv_pair) { "Event-Position", position, strlen(position) });
     if (rc == 0 && body.value_length > 0)
         rc = buf_printf(out, "%s\"Content-Length\":\"%zu\",\"_body\":", first && position == NULL ? "" : ",", body.value_length);
-    if (rc == 0 && body.value_length > 0)
-        rc = json_text(out, body.value, body.value_length);
+    if (rc == 0 && body.value_length > 0) rc = json_text(out, body.value, body.value_length);
     return rc == 0 ? buf_putc(out, '}') : rc;
 }
 
@@ -198,22 +177,16 @@ static int xml_header(struct buf *out, const struct kv_pair *pair)
     int rc = 0;
     while (rc == 0 && value_next(pair, &at, &value, &length)) {
         rc = buf_puts(out, "    <");
-        if (rc == 0)
-            rc = xml_text(out, pair->name, strlen(pair->name));
+        if (rc == 0) rc = xml_text(out, pair->name, strlen(pair->name));
         if (rc == 0 && length == 0) {
             rc = buf_puts(out, "/>\n");
             continue;
         }
-        if (rc == 0)
-            rc = buf_putc(out, '>');
-        if (rc == 0)
-            rc = esl_url_encode(out, value, length);
-        if (rc == 0)
-            rc = buf_puts(out, "</");
-        if (rc == 0)
-            rc = xml_text(out, pair->name, strlen(pair->name));
-        if (rc == 0)
-            rc = buf_puts(out, ">\n");
+        if (rc == 0) rc = buf_putc(out, '>');
+        if (rc == 0) rc = esl_url_encode(out, value, length);
+        if (rc == 0) rc = buf_puts(out, "</");
+        if (rc == 0) rc = xml_text(out, pair->name, strlen(pair->name));
+        if (rc == 0) rc = buf_puts(out, ">\n");
     }
     return rc;
 }
@@ -229,16 +202,12 @@ static int form_xml(struct buf *out, struct kv_view pairs, const char *position)
         else
             rc = xml_header(out, &pair);
     }
-    if (rc == 0 && position != NULL)
-        rc = xml_header(out, &(struct kv_pair){ "Event-Position", position, strlen(position) });
-    if (rc == 0)
-        rc = buf_puts(out, "  </headers>\n");
+    if (rc == 0 && position != NULL) rc = xml_header(out, &(struct kv_pair) { "Event-Position", position, strlen(position) });
+    if (rc == 0) rc = buf_puts(out, "  </headers>\n");
     if (rc == 0 && body.value_length > 0) {
         rc = buf_printf(out, "  <Content-Length>%zu</Content-Length>\n  <body>", body.value_length);
-        if (rc == 0)
-            rc = xml_text(out, body.value, body.value_length);
-        if (rc == 0)
-            rc = buf_puts(out, "</body>\n");
+        if (rc == 0) rc = xml_text(out, body.value, body.value_length);
+        if (rc == 0) rc = buf_puts(out, "</body>\n");
     }
     return rc == 0 ? buf_puts(out, "</event>\n") : rc;
 }

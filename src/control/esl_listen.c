@@ -1,21 +1,21 @@
 /* esl_listen.c: where the event socket listens, and for whom. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include "control/esl_own.h"
 #include "core/log.h"
 
-#define RETRY_NS (5 * NS_PER_S)
-#define UNKNOWN_MAX 100u /* connections that have not authenticated */
+#define RETRY_NS         (5 * NS_PER_S)
+#define UNKNOWN_MAX      100u /* connections that have not authenticated */
 #define DEFAULT_PASSWORD "ClueCon"
-#define REJECTION "Access Denied, go away.\n"
+#define REJECTION        "Access Denied, go away.\n"
 
 /* --- addresses ------------------------------------------------------------------------------------------------------- */
 
@@ -32,28 +32,22 @@ static bool in_network(const char *address, const char *network)
     uint8_t a[16], b[16];
     int family_a, family_b;
     size_t length = strcspn(network, "/");
-    if (length >= sizeof base)
-        return false;
+    if (length >= sizeof base) return false;
     memcpy(base, network, length);
     base[length] = 0;
-    if (address_parse(address, a, &family_a) < 0 || address_parse(base, b, &family_b) < 0 || family_a != family_b)
-        return false;
+    if (address_parse(address, a, &family_a) < 0 || address_parse(base, b, &family_b) < 0 || family_a != family_b) return false;
     unsigned bits = network[length] == '/' ? (unsigned)atoi(network + length + 1) : family_a == AF_INET ? 32 : 128;
     unsigned bytes = bits / 8, rest = bits % 8;
     return memcmp(a, b, bytes) == 0 && (rest == 0 || (a[bytes] ^ b[bytes]) >> (8 - rest) == 0);
 }
 
-static bool is_loopback(const char *address)
-{
-    return in_network(address, "127.0.0.0/8") || in_network(address, "::1");
-}
+static bool is_loopback(const char *address) { return in_network(address, "127.0.0.0/8") || in_network(address, "::1"); }
 
 static bool welcome(const struct esl *esl, const char *address)
 {
     const struct config_node *networks = config_get(config_root(esl->control->args->config), "event_socket.networks");
     for (size_t i = 0; i < config_count(networks); i++)
-        if (in_network(address, config_text(config_child(networks, i))))
-            return true;
+        if (in_network(address, config_text(config_child(networks, i)))) return true;
     return config_count(networks) == 0;
 }
 
@@ -75,8 +69,7 @@ static void address_text(const struct sockaddr_storage *from, char out[INET6_ADD
 static bool room_left(const struct esl *esl)
 {
     unsigned unknown = 0;
-    for (const struct esl_client *client = esl->clients; client != NULL; client = client->next)
-        unknown += !client->authenticated;
+    for (const struct esl_client *client = esl->clients; client != NULL; client = client->next) unknown += !client->authenticated;
     return esl->client_count < ESL_CLIENTS_MAX && unknown < UNKNOWN_MAX;
 }
 
@@ -124,8 +117,7 @@ static void listener_ready(struct loop_watch *watch, uint32_t events)
             esl->listening = false;
             loop_timer_set(esl->loop, &esl->retry, clock_mono_ns() + NS_PER_S);
         }
-        if (fd < 0)
-            return;
+        if (fd < 0) return;
         accepted(esl, fd, &from);
     }
 }
@@ -147,16 +139,14 @@ static int listen_now(struct esl *esl)
 {
     int on = 1, rc = 0;
     int fd = socket(strchr(esl->address, ':') != NULL ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
+    if (fd < 0) return -errno;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     rc = bind_address(esl, fd);
     if (rc == 0) {
-        esl->listener = (struct loop_watch){ .fd = fd, .ready = listener_ready, .context = esl };
+        esl->listener = (struct loop_watch) { .fd = fd, .ready = listener_ready, .context = esl };
         rc = loop_watch_add(esl->loop, &esl->listener, EPOLLIN);
     }
-    if (rc < 0)
-        close(fd);
+    if (rc < 0) close(fd);
     esl->listening = rc == 0;
     return rc;
 }
@@ -178,8 +168,8 @@ static void listen_first(struct esl *esl)
         log_info(NULL, "event socket: listening at %s port %u", esl->address, esl->port);
         return;
     }
-    log_err(NULL, "event socket: cannot listen at %s port %u (%s); it is tried again every %lld s, `event_socket.port` chooses another one", esl->address,
-            esl->port, strerror(-rc), (long long)(RETRY_NS / NS_PER_S));
+    log_err(NULL, "event socket: cannot listen at %s port %u (%s); it is tried again every %lld s, `event_socket.port` chooses another one",
+            esl->address, esl->port, strerror(-rc), (long long)(RETRY_NS / NS_PER_S));
     loop_timer_set(esl->loop, &esl->retry, clock_mono_ns() + RETRY_NS);
 }
 
@@ -189,24 +179,19 @@ static int configure(struct esl *esl)
     snprintf(esl->address, sizeof esl->address, "%s", config_str(root, "event_socket.address", "127.0.0.1"));
     esl->port = (uint16_t)config_int(root, "event_socket.port", 8021);
     esl->password = config_str(root, "event_socket.password", DEFAULT_PASSWORD);
-    if (esl->port == 0 || is_loopback(esl->address) || (*esl->password != 0 && strcmp(esl->password, DEFAULT_PASSWORD) != 0))
-        return 0;
-    log_crit(NULL, "event_socket.password: on %s, which is not loopback, it must be given and differ from \"%s\", which everybody knows", esl->address,
-             DEFAULT_PASSWORD);
+    if (esl->port == 0 || is_loopback(esl->address) || (*esl->password != 0 && strcmp(esl->password, DEFAULT_PASSWORD) != 0)) return 0;
+    log_crit(NULL, "event_socket.password: on %s, which is not loopback, it must be given and differ from \"%s\", which everybody knows",
+             esl->address, DEFAULT_PASSWORD);
     return -EINVAL;
 }
 
-static void sweep_run(struct loop_hook *hook)
-{
-    esl_clients_sweep(hook->context);
-}
+static void sweep_run(struct loop_hook *hook) { esl_clients_sweep(hook->context); }
 
 int esl_open(struct esl **out, struct control *control)
 {
     struct esl *esl = calloc(1, sizeof *esl);
     *out = NULL;
-    if (esl == NULL)
-        return -ENOMEM;
+    if (esl == NULL) return -ENOMEM;
     esl->control = control;
     esl->loop = control->loop;
     esl->post = control->post;
@@ -216,21 +201,19 @@ int esl_open(struct esl **out, struct control *control)
         free(esl);
         return rc;
     }
-    esl->retry = (struct loop_timer){ .fire = retry_fired, .context = esl };
-    esl->sweep = (struct loop_hook){ .run = sweep_run, .context = esl };
+    esl->retry = (struct loop_timer) { .fire = retry_fired, .context = esl };
+    esl->sweep = (struct loop_hook) { .run = sweep_run, .context = esl };
     loop_hook_add(esl->loop, &esl->sweep);
     esl_reader_start(esl);
     esl_heartbeat_start(esl);
-    if (esl->port != 0)
-        listen_first(esl);
+    if (esl->port != 0) listen_first(esl);
     *out = esl;
     return 0;
 }
 
 void esl_close(struct esl *esl)
 {
-    if (esl == NULL)
-        return;
+    if (esl == NULL) return;
     esl->closing = true;
     loop_timer_clear(esl->loop, &esl->retry);
     loop_timer_clear(esl->loop, &esl->heartbeat);
@@ -247,8 +230,6 @@ void esl_close(struct esl *esl)
     loop_hook_remove(esl->loop, &esl->sweep);
     esl_clients_sweep(esl);
     esl_jobs_free(esl);
-    if (esl->asked != NULL)
-        esl_ask_cancel(esl->asked);
     esl_reader_stop(esl);
     esl_log_free(esl);
     esl_failures_free(esl->failures);

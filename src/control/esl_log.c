@@ -13,9 +13,9 @@
 #include "control/esl_own.h"
 #include "core/log.h"
 
-#define LOOK_NS (100 * NS_PER_MS)
-#define READ_BYTES 65536
-#define READS_MAX 16 /* in one look: 1 MB */
+#define LOOK_NS        (100 * NS_PER_MS)
+#define READ_BYTES     65536
+#define READS_MAX      16 /* in one look: 1 MB */
 #define LINE_BYTES_MAX 65536u
 
 struct esl_log {
@@ -50,9 +50,10 @@ static void line_parse(const char *line, struct parsed *out)
     char level[16] = "";
     memcpy(level, word[1], length[1] < sizeof level - 1 ? length[1] : sizeof level - 1);
     int number = log_level_parse(level);
-    *out = (struct parsed){ .level = number < 0 ? LOG_INFO : number, .where = word[2], .where_length = length[2], .call = word[3], .call_length = length[3] };
-    if (out->call_length != UUID_TEXT_SIZE - 1)
-        out->call_length = 0;
+    *out = (struct parsed) {
+        .level = number < 0 ? LOG_INFO : number, .where = word[2], .where_length = length[2], .call = word[3], .call_length = length[3]
+    };
+    if (out->call_length != UUID_TEXT_SIZE - 1) out->call_length = 0;
 }
 
 static void line_out(struct esl_log *log, const char *line, size_t length)
@@ -61,21 +62,18 @@ static void line_out(struct esl_log *log, const char *line, size_t length)
     struct buf text = BUF_INIT;
     line_parse(line, &parsed);
     int rc = buf_printf(&text,
-                        "Content-Type: log/data\nContent-Length: %zu\nLog-Level: %d\nText-Channel: 0\nLog-File: %.*s\nLog-Func: log\nLog-Line: 1\nUser-Data: %.*s\n\n",
+                        "Content-Type: log/data\nContent-Length: %zu\nLog-Level: %d\nText-Channel: 0\nLog-File: %.*s\nLog-Func: "
+                        "log\nLog-Line: 1\nUser-Data: %.*s\n\n",
                         length, parsed.level, (int)parsed.where_length, parsed.where, (int)parsed.call_length, parsed.call);
-    if (rc == 0)
-        rc = buf_put(&text, line, length);
+    if (rc == 0) rc = buf_put(&text, line, length);
     struct esl_text *shared = rc == 0 ? esl_text_new(text.data, text.length) : NULL;
     buf_free(&text);
-    if (shared == NULL)
-        return;
+    if (shared == NULL) return;
     shared->event = true;
     for (struct esl_client *client = log->esl->clients; client != NULL; client = client->next) {
-        if (client->gone || client->closing || client->log_level < parsed.level)
-            continue;
+        if (client->gone || client->closing || client->log_level < parsed.level) continue;
         /* A log line in a full queue is gone: the file has it. */
-        if (!esl_queue_full(&client->queue) && esl_queue_put(&client->queue, shared) == 0)
-            client->dirty = true;
+        if (!esl_queue_full(&client->queue) && esl_queue_put(&client->queue, shared) == 0) client->dirty = true;
     }
     esl_text_release(shared);
 }
@@ -93,22 +91,17 @@ static void lines_out(struct esl_log *log)
         at += length;
     }
     log->rest.length -= at;
-    if (at > 0)
-        memmove(log->rest.data, log->rest.data + at, log->rest.length + 1);
-    if (log->rest.length > LINE_BYTES_MAX)
-        buf_clear(&log->rest);
+    if (at > 0) memmove(log->rest.data, log->rest.data + at, log->rest.length + 1);
+    if (log->rest.length > LINE_BYTES_MAX) buf_clear(&log->rest);
 }
 
 static bool file_open(struct esl_log *log, bool at_end)
 {
     struct stat status;
     log->fd = open(log->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (log->fd < 0)
-        return false;
-    if (fstat(log->fd, &status) == 0)
-        log->file = status.st_ino;
-    if (at_end)
-        lseek(log->fd, 0, SEEK_END);
+    if (log->fd < 0) return false;
+    if (fstat(log->fd, &status) == 0) log->file = status.st_ino;
+    if (at_end) lseek(log->fd, 0, SEEK_END);
     return true;
 }
 
@@ -127,22 +120,17 @@ static void look_fired(struct loop_timer *timer)
     struct esl_log *log = timer->context;
     char block[READ_BYTES];
     ssize_t n = 0;
-    if (log->fd < 0)
-        file_open(log, false);
+    if (log->fd < 0) file_open(log, false);
     for (int i = 0; i < READS_MAX && log->fd >= 0; i++) {
         n = read(log->fd, block, sizeof block);
-        if (n <= 0 || buf_put(&log->rest, block, (size_t)n) < 0)
-            break;
+        if (n <= 0 || buf_put(&log->rest, block, (size_t)n) < 0) break;
         lines_out(log);
     }
-    if (log->fd >= 0 && n == 0)
-        file_follow(log);
+    if (log->fd >= 0 && n == 0) file_follow(log);
     for (struct esl_client *client = log->esl->clients; client != NULL; client = client->next)
-        if (client->dirty)
-            esl_client_flush(client);
+        if (client->dirty) esl_client_flush(client);
     /* The last client may have gone by that: then the log is closed already. */
-    if (log->esl->log != NULL)
-        loop_timer_set(log->esl->loop, timer, clock_mono_ns() + LOOK_NS);
+    if (log->esl->log != NULL) loop_timer_set(log->esl->loop, timer, clock_mono_ns() + LOOK_NS);
 }
 
 void esl_log_wish(struct esl *esl)
@@ -154,12 +142,11 @@ void esl_log_wish(struct esl *esl)
     if (!wanted || esl->log != NULL || strcmp(path, "-") == 0)
         return; /* once begun it goes on: a tail that nobody wants costs a read of nothing ten times a second */
     struct esl_log *log = calloc(1, sizeof *log);
-    if (log == NULL)
-        return;
+    if (log == NULL) return;
     log->esl = esl;
     log->path = path;
     file_open(log, true);
-    log->look = (struct loop_timer){ .fire = look_fired, .context = log };
+    log->look = (struct loop_timer) { .fire = look_fired, .context = log };
     loop_timer_set(esl->loop, &log->look, clock_mono_ns() + LOOK_NS);
     esl->log = log;
 }
@@ -167,11 +154,9 @@ void esl_log_wish(struct esl *esl)
 void esl_log_free(struct esl *esl)
 {
     struct esl_log *log = esl->log;
-    if (log == NULL)
-        return;
+    if (log == NULL) return;
     loop_timer_clear(esl->loop, &log->look);
-    if (log->fd >= 0)
-        close(log->fd);
+    if (log->fd >= 0) close(log->fd);
     buf_free(&log->rest);
     free(log);
     esl->log = NULL;

@@ -21,7 +21,7 @@ struct esl_outbound {
     struct esl *esl;
     struct esl_client *client; /* once connected */
     struct esl_outbound *next;
-    struct loop_watch watch;   /* while connecting */
+    struct loop_watch watch; /* while connecting */
     struct loop_timer timer;
     uint64_t ticket;
     struct uuid call;
@@ -33,10 +33,8 @@ static void outbound_free(struct esl_outbound *outbound, int status)
 {
     struct esl *esl = outbound->esl;
     struct esl_outbound **at = &esl->connecting;
-    while (*at != NULL && *at != outbound)
-        at = &(*at)->next;
-    if (*at != NULL)
-        *at = outbound->next;
+    while (*at != NULL && *at != outbound) at = &(*at)->next;
+    if (*at != NULL) *at = outbound->next;
     loop_timer_clear(esl->loop, &outbound->timer);
     post_reply(esl->post, outbound->ticket, status, NULL);
     free(outbound);
@@ -86,29 +84,23 @@ static void connect_ready(struct loop_watch *watch, uint32_t events)
         connected(watch->context);
 }
 
-static void connect_late(struct loop_timer *timer)
-{
-    connect_failed(timer->context, -ETIMEDOUT);
-}
+static void connect_late(struct loop_timer *timer) { connect_failed(timer->context, -ETIMEDOUT); }
 
 static int connect_begin(struct esl_outbound *outbound, unsigned port)
 {
     struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
     struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
     bool is_six = strchr(outbound->address, ':') != NULL;
-    if (port == 0 || port > 65535 || inet_pton(is_six ? AF_INET6 : AF_INET, outbound->address, is_six ? (void *)&six.sin6_addr : &four.sin_addr) != 1)
+    if (port == 0 || port > 65535 ||
+        inet_pton(is_six ? AF_INET6 : AF_INET, outbound->address, is_six ? (void *)&six.sin6_addr : &four.sin_addr) != 1)
         return -EINVAL;
     int fd = socket(is_six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return -errno;
+    if (fd < 0) return -errno;
     int rc = is_six ? connect(fd, (struct sockaddr *)&six, sizeof six) : connect(fd, (struct sockaddr *)&four, sizeof four);
-    if (rc < 0)
-        rc = errno == EINPROGRESS ? 0 : -errno;
-    outbound->watch = (struct loop_watch){ .fd = fd, .ready = connect_ready, .context = outbound };
-    if (rc == 0)
-        rc = loop_watch_add(outbound->esl->loop, &outbound->watch, EPOLLOUT);
-    if (rc < 0)
-        close(fd);
+    if (rc < 0) rc = errno == EINPROGRESS ? 0 : -errno;
+    outbound->watch = (struct loop_watch) { .fd = fd, .ready = connect_ready, .context = outbound };
+    if (rc == 0) rc = loop_watch_add(outbound->esl->loop, &outbound->watch, EPOLLOUT);
+    if (rc < 0) close(fd);
     return rc;
 }
 
@@ -116,14 +108,13 @@ static void socket_requested(struct esl *esl, const struct post_message *message
 {
     struct esl_outbound *outbound = calloc(1, sizeof *outbound);
     int rc = outbound == NULL ? -ENOMEM : uuid_parse(&outbound->call, kv_get_or(message->pairs, "uuid", ""));
-    if (rc == 0 && esl->client_count >= ESL_CLIENTS_MAX)
-        rc = -EBUSY;
+    if (rc == 0 && esl->client_count >= ESL_CLIENTS_MAX) rc = -EBUSY;
     if (rc == 0) {
         outbound->esl = esl;
         outbound->ticket = message->ticket;
         outbound->async = kv_get_int(message->pairs, "async", 0) != 0;
         outbound->full = kv_get_int(message->pairs, "full", 0) != 0;
-        outbound->timer = (struct loop_timer){ .fire = connect_late, .context = outbound };
+        outbound->timer = (struct loop_timer) { .fire = connect_late, .context = outbound };
         strncpy(outbound->address, kv_get_or(message->pairs, "host", ""), sizeof outbound->address - 1);
         rc = connect_begin(outbound, (unsigned)kv_get_int(message->pairs, "port", 0));
     }
@@ -140,11 +131,9 @@ static void socket_requested(struct esl *esl, const struct post_message *message
 static void call_over(struct esl *esl, const char *uuid)
 {
     struct uuid call;
-    if (uuid_parse(&call, uuid) < 0)
-        return;
+    if (uuid_parse(&call, uuid) < 0) return;
     for (struct esl_client *client = esl->clients; client != NULL; client = client->next)
-        if (client->attached && !client->gone && uuid_equal(&client->call, &call))
-            esl_client_call_over(client);
+        if (client->attached && !client->gone && uuid_equal(&client->call, &call)) esl_client_call_over(client);
 }
 
 bool esl_outbound_request(struct esl *esl, const struct post_message *message)
@@ -170,8 +159,7 @@ void esl_outbound_close(struct esl *esl)
 {
     for (struct esl_outbound *at = esl->connecting, *next; at != NULL; at = next) {
         next = at->next;
-        if (at->client == NULL)
-            connect_failed(at, -ESHUTDOWN);
+        if (at->client == NULL) connect_failed(at, -ESHUTDOWN);
     }
 }
 
@@ -189,7 +177,8 @@ static void channel_told(void *context, int status, const char *text, size_t len
     }
     client->connected = true;
     esl_client_printf(client, "%s%sContent-Type: command/reply\nReply-Text: %%2BOK%%0A\nSocket-Mode: %s\nControl: %s\n\n", text,
-                      length > 0 && text[length - 1] != '\n' ? "\n" : "", client->async ? "async" : "static", client->full ? "full" : "single-channel");
+                      length > 0 && text[length - 1] != '\n' ? "\n" : "", client->async ? "async" : "static",
+                      client->full ? "full" : "single-channel");
     esl_client_done(client);
 }
 
@@ -197,8 +186,7 @@ void esl_connect(struct esl_client *client)
 {
     client->busy = true;
     client->asked = esl_ask(client->esl, client->call_text, "esl_channel", client->call_text, channel_told, client);
-    if (client->asked == NULL)
-        esl_client_end(client);
+    if (client->asked == NULL) esl_client_end(client);
 }
 
 static void resume_set(void *context, int status, const char *text, size_t length)
@@ -215,7 +203,6 @@ void esl_socket_resume(struct esl_client *client)
     client->busy = true;
     if (buf_printf(&args, "%s socket_resume true", client->call_text) == 0)
         client->asked = esl_ask(client->esl, client->call_text, "uuid_setvar", args.data, resume_set, client);
-    if (client->asked == NULL)
-        esl_client_end(client);
+    if (client->asked == NULL) esl_client_end(client);
     buf_free(&args);
 }

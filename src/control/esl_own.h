@@ -32,25 +32,25 @@
 #include "control/own.h"
 #include "core/uuid.h"
 
-#define ESL_CLIENTS_MAX 1000u
-#define ESL_AUTH_NS (25 * NS_PER_S)           /* authentication must be through within this time */
-#define ESL_AUTH_HEAD_BYTES_MAX 4096u         /* what somebody unknown may say at a time … */
-#define ESL_AUTH_COMMANDS_MAX 8u              /* … and how often */
-#define ESL_GOODBYE_NS (5 * NS_PER_S)         /* for the last bytes of a connection that ends */
-#define ESL_QUEUE_TEXTS_MAX 100000u           /* FreeSWITCH's MAX_QUEUE_LEN */
-#define ESL_QUEUE_BYTES_MAX (16u << 20)
-#define ESL_SUBCLASSES_MAX 1000u
-#define ESL_JOBS_MAX 65536u                   /* bgapi running at a time */
-#define ESL_POLL_NS (10 * NS_PER_MS)          /* between two looks into the event logs */
-#define ESL_KEEP_NS (300 * NS_PER_S)          /* so long a client may be away and find its events published all the same */
-#define ESL_POLL_EVENTS_MAX 2000u             /* in one turn of the loop */
+#define ESL_CLIENTS_MAX         1000u
+#define ESL_AUTH_NS             (25 * NS_PER_S) /* authentication must be through within this time */
+#define ESL_AUTH_HEAD_BYTES_MAX 4096u           /* what somebody unknown may say at a time … */
+#define ESL_AUTH_COMMANDS_MAX   8u              /* … and how often */
+#define ESL_GOODBYE_NS          (5 * NS_PER_S)  /* for the last bytes of a connection that ends */
+#define ESL_QUEUE_TEXTS_MAX     100000u         /* FreeSWITCH's MAX_QUEUE_LEN */
+#define ESL_QUEUE_BYTES_MAX     (16u << 20)
+#define ESL_SUBCLASSES_MAX      1000u
+#define ESL_JOBS_MAX            65536u           /* bgapi running at a time */
+#define ESL_POLL_NS             (10 * NS_PER_MS) /* between two looks into the event logs */
+#define ESL_KEEP_NS             (300 * NS_PER_S) /* so long a client may be away and find its events published all the same */
+#define ESL_POLL_EVENTS_MAX     2000u            /* in one turn of the loop */
 
 /* --- esl_queue.c ---------------------------------------------------------------------------------------------- */
 
 /* Bytes for one or many clients. */
 struct esl_text {
     uint32_t references;
-    bool event;    /* may be dropped: no reply */
+    bool event; /* may be dropped: no reply */
     size_t length;
     char data[];
 };
@@ -60,8 +60,8 @@ void esl_text_release(struct esl_text *text);
 struct esl_queue {
     struct esl_text **ring; /* size is a power of two */
     uint32_t size, head, count;
-    size_t bytes;  /* of all texts in it */
-    size_t sent;   /* of the first one */
+    size_t bytes; /* of all texts in it */
+    size_t sent;  /* of the first one */
 };
 bool esl_queue_full(const struct esl_queue *queue);
 int esl_queue_put(struct esl_queue *queue, struct esl_text *text); /* takes a reference of its own; 0 or -ENOMEM */
@@ -92,11 +92,11 @@ struct esl_client {
     struct esl_request request; /* the one that runs */
     struct esl_queue queue;
     bool authenticated;
-    bool busy;      /* a command waits for its answer: the next ones wait behind it */
-    bool running;   /* its commands are being taken, somewhere up the stack */
-    bool dirty;     /* something was queued and not yet written */
-    bool closing;   /* ends as soon as its queue is written */
-    bool gone;      /* ended; freed in the next turn */
+    bool busy;    /* a command waits for its answer: the next ones wait behind it */
+    bool running; /* its commands are being taken, somewhere up the stack */
+    bool dirty;   /* something was queued and not yet written */
+    bool closing; /* ends as soon as its queue is written */
+    bool gone;    /* ended; freed in the next turn */
     unsigned commands_before_auth;
     struct esl_asked *asked; /* what it waits for, if that is a worker's answer … */
     struct esl_line *line;   /* … to an api command */
@@ -179,8 +179,7 @@ struct esl {
     int64_t held_since_ns; /* an event of the future waits since then; 0 = none */
     struct esl_source sources[BUS_PROCESSES_MAX];
     uint64_t event_sequence;
-    size_t own_bytes; /* published by ourselves since the own log was read */
-    struct esl_asked *asked; /* for core_uuid */
+    size_t own_bytes;        /* published by ourselves since the own log was read */
     char core_uuid[UUID_TEXT_SIZE], hostname[128], switchname[128], ipv4[64], ipv6[64];
 
     struct esl_outbound *connecting; /* and connected */

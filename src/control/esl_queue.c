@@ -12,8 +12,7 @@
 struct esl_text *esl_text_new(const char *data, size_t length)
 {
     struct esl_text *text = malloc(sizeof *text + length);
-    if (text == NULL)
-        return NULL;
+    if (text == NULL) return NULL;
     text->references = 1;
     text->event = false;
     text->length = length;
@@ -23,24 +22,18 @@ struct esl_text *esl_text_new(const char *data, size_t length)
 
 void esl_text_release(struct esl_text *text)
 {
-    if (text != NULL && --text->references == 0)
-        free(text);
+    if (text != NULL && --text->references == 0) free(text);
 }
 
 /* Room is kept for replies and for the notice of a gap, which come nevertheless. */
-bool esl_queue_full(const struct esl_queue *queue)
-{
-    return queue->count >= ESL_QUEUE_TEXTS_MAX || queue->bytes >= ESL_QUEUE_BYTES_MAX;
-}
+bool esl_queue_full(const struct esl_queue *queue) { return queue->count >= ESL_QUEUE_TEXTS_MAX || queue->bytes >= ESL_QUEUE_BYTES_MAX; }
 
 static int grow(struct esl_queue *queue)
 {
     uint32_t size = queue->size > 0 ? queue->size * 2 : 16;
     struct esl_text **ring = malloc(size * sizeof *ring);
-    if (ring == NULL)
-        return -ENOMEM;
-    for (uint32_t i = 0; i < queue->count; i++)
-        ring[i] = queue->ring[(queue->head + i) & (queue->size - 1)];
+    if (ring == NULL) return -ENOMEM;
+    for (uint32_t i = 0; i < queue->count; i++) ring[i] = queue->ring[(queue->head + i) & (queue->size - 1)];
     free(queue->ring);
     queue->ring = ring;
     queue->size = size;
@@ -50,10 +43,8 @@ static int grow(struct esl_queue *queue)
 
 int esl_queue_put(struct esl_queue *queue, struct esl_text *text)
 {
-    if (text->length == 0)
-        return 0;
-    if (queue->count == queue->size && grow(queue) < 0)
-        return -ENOMEM;
+    if (text->length == 0) return 0;
+    if (queue->count == queue->size && grow(queue) < 0) return -ENOMEM;
     queue->ring[(queue->head + queue->count++) & (queue->size - 1)] = text;
     queue->bytes += text->length;
     text->references++;
@@ -87,14 +78,12 @@ int esl_queue_write(struct esl_queue *queue, int fd)
         for (uint32_t i = 0; i < n; i++) {
             struct esl_text *text = queue->ring[(queue->head + i) & (queue->size - 1)];
             size_t skip = i == 0 ? queue->sent : 0;
-            parts[i] = (struct iovec){ text->data + skip, text->length - skip };
+            parts[i] = (struct iovec) { text->data + skip, text->length - skip };
         }
         message.msg_iovlen = n;
         ssize_t sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent < 0)
-            return errno == EAGAIN ? 1 : -errno;
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent < 0) return errno == EAGAIN ? 1 : -errno;
         written(queue, (size_t)sent);
     }
     return 0;
@@ -102,10 +91,9 @@ int esl_queue_write(struct esl_queue *queue, int fd)
 
 void esl_queue_clear(struct esl_queue *queue)
 {
-    for (uint32_t i = 0; i < queue->count; i++)
-        esl_text_release(queue->ring[(queue->head + i) & (queue->size - 1)]);
+    for (uint32_t i = 0; i < queue->count; i++) esl_text_release(queue->ring[(queue->head + i) & (queue->size - 1)]);
     free(queue->ring);
-    *queue = (struct esl_queue){ 0 };
+    *queue = (struct esl_queue) { 0 };
 }
 
 void esl_queue_drop_events(struct esl_queue *queue)

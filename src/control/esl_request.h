@@ -16,21 +16,21 @@
 #include "core/buf.h"
 #include "core/kv.h"
 
-#define ESL_HEAD_BYTES_MAX (1u << 20)  /* command line and headers together */
+#define ESL_HEAD_BYTES_MAX (1u << 20) /* command line and headers together */
 #define ESL_BODY_BYTES_MAX (16u << 20)
-#define ESL_HEADERS_MAX 4096u
+#define ESL_HEADERS_MAX    4096u
 
 struct esl_input {
     struct buf bytes;
-    size_t scanned;      /* so far without the blank line that ends a head */
-    size_t head;         /* bytes of the head with its blank line; 0 = not whole yet */
-    size_t body;         /* bytes that its Content-Length announces */
-    size_t head_max;     /* smaller before authentication; 0 = ESL_HEAD_BYTES_MAX */
+    size_t scanned;  /* so far without the blank line that ends a head */
+    size_t head;     /* bytes of the head with its blank line; 0 = not whole yet */
+    size_t body;     /* bytes that its Content-Length announces */
+    size_t head_max; /* smaller before authentication; 0 = ESL_HEAD_BYTES_MAX */
 };
 
 struct esl_request {
-    struct buf line;     /* the command, without blanks at its ends */
-    struct kv headers;   /* in order, names as they came; `_body` is not among them */
+    struct buf line;   /* the command, without blanks at its ends */
+    struct kv headers; /* in order, names as they came; `_body` is not among them */
     struct buf body;
     bool has_body;
 };

@@ -38,10 +38,8 @@ void esl_client_gap_tell(struct esl_client *client)
         if (client->live_from[i] > client->gap_from[i])
             rc = buf_printf(&range, "%s%u:%llu-%llu", range.length > 0 ? " " : "", i, (unsigned long long)client->gap_from[i],
                             (unsigned long long)client->live_from[i]);
-    if (rc == 0)
-        rc = kv_addf(&pairs, "Gap-Count", "%llu", (unsigned long long)client->missed);
-    if (rc == 0 && range.length > 0)
-        rc = kv_add(&pairs, "Gap-Range", buf_text(&range));
+    if (rc == 0) rc = kv_addf(&pairs, "Gap-Count", "%llu", (unsigned long long)client->missed);
+    if (rc == 0 && range.length > 0) rc = kv_add(&pairs, "Gap-Range", buf_text(&range));
     client->missed = 0;
     if (rc == 0)
         esl_event_tell(client, &pairs);
@@ -54,10 +52,8 @@ void esl_client_gap_tell(struct esl_client *client)
 void esl_replay_free(struct esl_client *client)
 {
     struct esl_replay *replay = client->replay;
-    if (replay == NULL)
-        return;
-    for (size_t i = 0; i < replay->count; i++)
-        kv_free(&replay->parts[i].source.pairs);
+    if (replay == NULL) return;
+    for (size_t i = 0; i < replay->count; i++) kv_free(&replay->parts[i].source.pairs);
     free(replay->parts);
     free(replay);
     client->replay = NULL;
@@ -67,13 +63,10 @@ static void replay_over(struct esl_client *client)
 {
     struct kv pairs = KV_INIT;
     int rc = esl_event_make(client->esl, &pairs, "CUSTOM", "carillon::resumed", "replay_over");
-    if (rc == 0)
-        rc = kv_addf(&pairs, "Resumed-Count", "%llu", (unsigned long long)client->replay->sent);
-    if (rc == 0)
-        rc = kv_addf(&pairs, "Lost-Count", "%llu", (unsigned long long)client->replay->lost);
+    if (rc == 0) rc = kv_addf(&pairs, "Resumed-Count", "%llu", (unsigned long long)client->replay->sent);
+    if (rc == 0) rc = kv_addf(&pairs, "Lost-Count", "%llu", (unsigned long long)client->replay->lost);
     esl_replay_free(client);
-    if (rc == 0)
-        esl_event_tell(client, &pairs);
+    if (rc == 0) esl_event_tell(client, &pairs);
     kv_free(&pairs);
 }
 
@@ -83,16 +76,14 @@ static struct part *part_next(struct esl *esl, struct esl_replay *replay)
     struct part *best = NULL;
     for (size_t i = 0; i < replay->count; i++) {
         struct part *part = &replay->parts[i];
-        if (part->source.last >= part->until || !esl_source_fill(esl, &part->source))
-            continue;
+        if (part->source.last >= part->until || !esl_source_fill(esl, &part->source)) continue;
         replay->lost += part->source.missed;
         part->source.missed = 0;
         if (part->source.head.sequence > part->until) {
             part->source.last = part->until;
             continue;
         }
-        if (best == NULL || part->source.head.utc_us < best->source.head.utc_us)
-            best = part;
+        if (best == NULL || part->source.head.utc_us < best->source.head.utc_us) best = part;
     }
     return best;
 }
@@ -101,12 +92,10 @@ void esl_replay_go(struct esl_client *client)
 {
     struct esl_replay *replay = client->replay;
     struct part *part = NULL;
-    if (esl_queue_full(&client->queue))
-        return;
+    if (esl_queue_full(&client->queue)) return;
     for (unsigned i = 0; i < TURN_EVENTS_MAX && !esl_queue_full(&client->queue); i++) {
         part = part_next(client->esl, replay);
-        if (part == NULL)
-            break;
+        if (part == NULL) break;
         struct esl_event event = { .head = part->source.head, .pairs = kv_view(&part->source.pairs) };
         if (esl_client_wants(client, &event)) {
             struct esl_text *text = esl_event_text(&event, client->format);
@@ -119,16 +108,14 @@ void esl_replay_go(struct esl_client *client)
         part->source.last = part->source.head.sequence;
         part->source.have = false;
     }
-    if (part == NULL)
-        replay_over(client);
+    if (part == NULL) replay_over(client);
 }
 
 /* Digits at *at, at most 19 of them. */
 static int number_parse(const char **at, uint64_t *out)
 {
     size_t digits = strspn(*at, "0123456789");
-    if (digits == 0 || digits > 19)
-        return -EINVAL;
+    if (digits == 0 || digits > 19) return -EINVAL;
     *out = strtoull(*at, NULL, 10);
     *at += digits;
     return 0;
@@ -138,19 +125,14 @@ static int number_parse(const char **at, uint64_t *out)
 static int part_parse(struct esl_client *client, const char *word, struct part *out)
 {
     uint64_t producer, after, last = UINT64_MAX;
-    if (number_parse(&word, &producer) < 0 || *word++ != ':' || number_parse(&word, &after) < 0)
-        return -EINVAL;
-    if (*word != 0 && (*word++ != '-' || number_parse(&word, &last) < 0 || *word != 0))
-        return -EINVAL;
-    if (producer >= client->esl->processes)
-        return -EINVAL;
+    if (number_parse(&word, &producer) < 0 || *word++ != ':' || number_parse(&word, &after) < 0) return -EINVAL;
+    if (*word != 0 && (*word++ != '-' || number_parse(&word, &last) < 0 || *word != 0)) return -EINVAL;
+    if (producer >= client->esl->processes) return -EINVAL;
     out->until = client->live_from[producer];
-    if (last < out->until)
-        out->until = last;
+    if (last < out->until) out->until = last;
     out->source.process = (uint32_t)producer;
     out->source.last = after;
-    if (after >= out->until)
-        return 0; /* nothing was missed */
+    if (after >= out->until) return 0; /* nothing was missed */
     return eventlog_seek(segment_eventlog(client->esl->segment, out->source.process), &out->source.cursor, after + 1);
 }
 
@@ -172,15 +154,12 @@ void esl_resume(struct esl_client *client, char *words)
             break;
         }
         replay->parts = parts;
-        parts[replay->count] = (struct part){ 0 };
+        parts[replay->count] = (struct part) { 0 };
         rc = part_parse(client, word, &parts[replay->count++]);
-        if (rc == -ESRCH)
-            esl_reply(client, "-ERR %s is no longer held", word);
+        if (rc == -ESRCH) esl_reply(client, "-ERR %s is no longer held", word);
     }
-    if (rc == 0 && replay->count == 0)
-        rc = -EINVAL;
-    if (rc == -EINVAL || rc == -ENOMEM)
-        esl_reply(client, "-ERR invalid syntax");
+    if (rc == 0 && replay->count == 0) rc = -EINVAL;
+    if (rc == -EINVAL || rc == -ENOMEM) esl_reply(client, "-ERR invalid syntax");
     if (rc < 0)
         esl_replay_free(client);
     else

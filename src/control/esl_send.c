@@ -19,22 +19,16 @@ static int headers_put(struct buf *out, const struct esl_request *request)
     size_t at = 0;
     int rc = 0;
     while (rc == 0 && kv_next(kv_view(&request->headers), &at, &pair)) {
-        if (strcasecmp(pair.name, "Content-Length") == 0)
-            continue;
+        if (strcasecmp(pair.name, "Content-Length") == 0) continue;
         rc = esl_url_encode(out, pair.name, strlen(pair.name));
-        if (rc == 0)
-            rc = buf_puts(out, ": ");
-        if (rc == 0)
-            rc = esl_url_encode(out, pair.value, pair.value_length);
-        if (rc == 0)
-            rc = buf_putc(out, '\n');
+        if (rc == 0) rc = buf_puts(out, ": ");
+        if (rc == 0) rc = esl_url_encode(out, pair.value, pair.value_length);
+        if (rc == 0) rc = buf_putc(out, '\n');
     }
     if (rc == 0 && request->has_body) {
         rc = buf_puts(out, "_body: ");
-        if (rc == 0)
-            rc = esl_url_encode(out, request->body.data, request->body.length);
-        if (rc == 0)
-            rc = buf_putc(out, '\n');
+        if (rc == 0) rc = esl_url_encode(out, request->body.data, request->body.length);
+        if (rc == 0) rc = buf_putc(out, '\n');
     }
     return rc;
 }
@@ -44,8 +38,7 @@ static void sent(void *context, int status, const char *text, size_t length)
 {
     struct esl_client *client = context;
     client->asked = NULL;
-    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == ' '))
-        length--;
+    while (length > 0 && (text[length - 1] == '\n' || text[length - 1] == ' ')) length--;
     if (status < 0)
         esl_reply(client, "-ERR %s", esl_ask_error(status));
     else
@@ -57,13 +50,10 @@ static void ask_call(struct esl_client *client, const char *call, const char *co
 {
     struct buf args = BUF_INIT;
     int rc = buf_printf(&args, "%s %s ", call, mode);
-    if (rc == 0)
-        rc = headers_put(&args, &client->request);
+    if (rc == 0) rc = headers_put(&args, &client->request);
     client->busy = true;
-    if (rc == 0)
-        client->asked = esl_ask(client->esl, call, command, buf_text(&args), sent, client);
-    if (client->asked == NULL)
-        esl_client_end(client);
+    if (rc == 0) client->asked = esl_ask(client->esl, call, command, buf_text(&args), sent, client);
+    if (client->asked == NULL) esl_client_end(client);
     buf_free(&args);
 }
 
@@ -74,8 +64,7 @@ void esl_sendmsg(struct esl_client *client, const char *words)
     struct uuid id;
     char call[UUID_TEXT_SIZE];
     const char *named = *words != 0 ? words : esl_header(kv_view(&client->request.headers), "session-id");
-    if (named == NULL || *named == 0)
-        named = client->attached ? client->call_text : "";
+    if (named == NULL || *named == 0) named = client->attached ? client->call_text : "";
     if (uuid_parse(&id, named) < 0) {
         esl_reply(client, "-ERR invalid session id [%.64s]", named);
         return;
@@ -107,8 +96,7 @@ void esl_getvar(struct esl_client *client, const char *words)
     client->busy = true;
     if (buf_printf(&args, "%s %s", client->call_text, words) == 0)
         client->asked = esl_ask(client->esl, client->call_text, "uuid_getvar", args.data, got_variable, client);
-    if (client->asked == NULL)
-        esl_client_end(client);
+    if (client->asked == NULL) esl_client_end(client);
     buf_free(&args);
 }
 
@@ -140,8 +128,7 @@ static int add_headers(struct kv *pairs, const struct esl_request *request)
         if (strcasecmp(pair.name, "Content-Length") == 0 || strcasecmp(pair.name, "Event-Name") == 0 || strcmp(pair.name, "_body") == 0 ||
             strcasecmp(pair.name, "Event-UUID") == 0 || strcasecmp(pair.name, "Event-Subclass") == 0)
             continue;
-        if (pair.value_length > 0)
-            rc = kv_add_bytes(pairs, pair.name, pair.value, pair.value_length);
+        if (pair.value_length > 0) rc = kv_add_bytes(pairs, pair.name, pair.value, pair.value_length);
     }
     return rc;
 }
@@ -154,14 +141,10 @@ static void publish(struct esl_client *client, int type)
     char text[UUID_TEXT_SIZE];
     const char *subclass = type == ESL_CUSTOM ? esl_header(kv_view(&client->request.headers), "Event-Subclass") : NULL;
     int rc = esl_event_make(esl, &pairs, esl_type_name(type), subclass, "parse_command");
-    if (rc == 0)
-        rc = kv_add(&pairs, "Command", client->request.line.data);
-    if (rc == 0)
-        rc = add_headers(&pairs, &client->request);
-    if (rc == 0)
-        rc = kv_add(&pairs, "Event-UUID", uuid_text(&id, text));
-    if (rc == 0 && client->request.has_body)
-        rc = kv_add_bytes(&pairs, "_body", client->request.body.data, client->request.body.length);
+    if (rc == 0) rc = kv_add(&pairs, "Command", client->request.line.data);
+    if (rc == 0) rc = add_headers(&pairs, &client->request);
+    if (rc == 0) rc = kv_add(&pairs, "Event-UUID", uuid_text(&id, text));
+    if (rc == 0 && client->request.has_body) rc = kv_add_bytes(&pairs, "_body", client->request.body.data, client->request.body.length);
     if (rc == 0) {
         esl_event_fire(esl, (uint16_t)type, &pairs);
         esl_reply(client, "+OK %s", text);
@@ -177,8 +160,7 @@ static void queued(void *context, int status, const char *text, size_t length)
     struct esl_client *client = context;
     client->asked = NULL;
     if (status == 0 && strncmp(text, "+OK", 3) == 0) {
-        while (length > 0 && text[length - 1] == '\n')
-            length--;
+        while (length > 0 && text[length - 1] == '\n') length--;
         esl_reply(client, "%.*s", (int)length, text);
     } else {
         publish(client, client->sending);
@@ -206,12 +188,9 @@ void esl_sendevent(struct esl_client *client, const char *words)
     /* client->request stays as it is while the client is busy. */
     struct buf args = BUF_INIT;
     int rc = buf_printf(&args, "%s Event-Name: %s\n", uuid_text(&id, call), esl_type_name(type));
-    if (rc == 0)
-        rc = headers_put(&args, &client->request);
+    if (rc == 0) rc = headers_put(&args, &client->request);
     client->busy = true;
-    if (rc == 0)
-        client->asked = esl_ask(client->esl, call, "esl_sendevent", buf_text(&args), queued, client);
-    if (client->asked == NULL)
-        esl_client_end(client);
+    if (rc == 0) client->asked = esl_ask(client->esl, call, "esl_sendevent", buf_text(&args), queued, client);
+    if (client->asked == NULL) esl_client_end(client);
     buf_free(&args);
 }

@@ -8,56 +8,42 @@
 
 char *esl_word(char **rest)
 {
-    if (*rest == NULL)
-        return NULL;
+    if (*rest == NULL) return NULL;
     char *word = *rest + strspn(*rest, " \t,");
     size_t length = strcspn(word, " \t,");
-    if (length == 0)
-        return NULL;
+    if (length == 0) return NULL;
     *rest = word + length;
-    if (**rest != 0)
-        *(*rest)++ = 0;
+    if (**rest != 0) *(*rest)++ = 0;
     return word;
 }
 
-bool esl_client_subscribed(const struct esl_client *client)
-{
-    return client->all || !esl_set_empty(&client->types);
-}
+bool esl_client_subscribed(const struct esl_client *client) { return client->all || !esl_set_empty(&client->types); }
 
 static bool subclass_has(const struct esl_client *client, const char *name)
 {
     for (size_t i = 0; i < client->subclass_count; i++)
-        if (strcmp(client->subclasses[i], name) == 0)
-            return true;
+        if (strcmp(client->subclasses[i], name) == 0) return true;
     return false;
 }
 
 static bool about_call(const struct esl_client *client, struct esl_event *event)
 {
-    if (memcmp(event->head.call, client->call.bytes, sizeof event->head.call) == 0)
-        return true;
+    if (memcmp(event->head.call, client->call.bytes, sizeof event->head.call) == 0) return true;
     const char *unique = esl_event_get(event, "Unique-ID"), *owner = esl_event_get(event, "Job-Owner-UUID");
     return (unique != NULL && strcasecmp(unique, client->call_text) == 0) || (owner != NULL && strcasecmp(owner, client->call_text) == 0);
 }
 
-static const char *lookup(void *event, const char *header)
-{
-    return esl_event_get(event, header);
-}
+static const char *lookup(void *event, const char *header) { return esl_event_get(event, header); }
 
 bool esl_client_wants(const struct esl_client *client, struct esl_event *event)
 {
     uint16_t type = event->head.type;
-    if (client->closing || !(client->all || esl_set_has(&client->types, type)))
-        return false;
+    if (client->closing || !(client->all || esl_set_has(&client->types, type))) return false;
     if (type == ESL_CUSTOM && !client->all && !client->all_subclasses) {
         const char *subclass = esl_event_get(event, "Event-Subclass");
-        if (subclass != NULL && !subclass_has(client, subclass))
-            return false;
+        if (subclass != NULL && !subclass_has(client, subclass)) return false;
     }
-    if (!esl_filter_pass(&client->filters, lookup, event))
-        return false;
+    if (!esl_filter_pass(&client->filters, lookup, event)) return false;
     return !client->mine || about_call(client, event);
 }
 
@@ -65,11 +51,9 @@ bool esl_client_wants(const struct esl_client *client, struct esl_event *event)
 
 static void subclass_add(struct esl_client *client, const char *name)
 {
-    if (subclass_has(client, name) || client->subclass_count >= ESL_SUBCLASSES_MAX)
-        return;
+    if (subclass_has(client, name) || client->subclass_count >= ESL_SUBCLASSES_MAX) return;
     char **list = realloc(client->subclasses, (client->subclass_count + 1) * sizeof *list), *copy = strdup(name);
-    if (list != NULL)
-        client->subclasses = list;
+    if (list != NULL) client->subclasses = list;
     if (list != NULL && copy != NULL)
         list[client->subclass_count++] = copy;
     else
@@ -95,15 +79,13 @@ static void subscribe_all(struct esl_client *client)
         return;
     }
     for (unsigned type = 0; type < 128; type++)
-        if (esl_set_has(&client->types, type) && !esl_event_allowed(client, esl_type_name((int)type)))
-            esl_set_remove(&client->types, type);
+        if (esl_set_has(&client->types, type) && !esl_event_allowed(client, esl_type_name((int)type))) esl_set_remove(&client->types, type);
 }
 
 static void subscribed(struct esl_client *client, bool before)
 {
     esl_reader_wish(client->esl);
-    if (!before)
-        esl_marks_now(client->esl, client->live_from);
+    if (!before) esl_marks_now(client->esl, client->live_from);
 }
 
 void esl_event_command(struct esl_client *client, char *words)
@@ -137,8 +119,7 @@ void esl_event_command(struct esl_client *client, char *words)
             recognised++;
         }
     }
-    if (recognised > 0)
-        subscribed(client, before);
+    if (recognised > 0) subscribed(client, before);
     if (denied && recognised == 0)
         esl_reply(client, "-ERR permission denied");
     else if (recognised == 0)
@@ -150,7 +131,7 @@ void esl_event_command(struct esl_client *client, char *words)
 static void types_clear(struct esl_client *client)
 {
     client->all = client->all_subclasses = false;
-    client->types = (struct esl_set){ 0 };
+    client->types = (struct esl_set) { 0 };
 }
 
 void esl_nixevent(struct esl_client *client, char *words)
@@ -173,8 +154,7 @@ void esl_nixevent(struct esl_client *client, char *words)
             recognised++;
         }
     }
-    if (recognised > 0)
-        esl_reader_wish(client->esl);
+    if (recognised > 0) esl_reader_wish(client->esl);
     esl_reply(client, recognised > 0 ? "+OK events nixed" : "-ERR no keywords supplied");
 }
 
@@ -187,8 +167,7 @@ void esl_noevents(struct esl_client *client)
     types_clear(client);
     client->missed = 0;
     esl_replay_free(client);
-    while (client->subclass_count > 0)
-        free(client->subclasses[--client->subclass_count]);
+    while (client->subclass_count > 0) free(client->subclasses[--client->subclass_count]);
     esl_queue_drop_events(&client->queue);
     esl_reader_wish(client->esl);
     esl_reply(client, "+OK no longer listening for events");
@@ -205,8 +184,7 @@ static char *header_and_value(char *words, char **value)
     if (space != NULL) {
         *space = 0;
         *value = space + 1 + strspn(space + 1, " ");
-        if (**value == 0)
-            *value = NULL;
+        if (**value == 0) *value = NULL;
     }
     return words;
 }
@@ -228,8 +206,7 @@ void esl_filter_command(struct esl_client *client, char *words)
         filter_delete(client, value);
         return;
     }
-    if (value != NULL && strcasecmp(header, "add") == 0)
-        header = header_and_value(value, &value);
+    if (value != NULL && strcasecmp(header, "add") == 0) header = header_and_value(value, &value);
     if (*header == 0 || value == NULL) {
         esl_reply(client, "-ERR invalid syntax");
         return;
@@ -290,6 +267,5 @@ void esl_myevents(struct esl_client *client, char *words)
     uuid_text(&client->call, client->call_text);
     client->busy = true;
     client->asked = esl_ask(client->esl, client->call_text, "uuid_exists", client->call_text, call_looked_up, client);
-    if (client->asked == NULL)
-        esl_client_end(client);
+    if (client->asked == NULL) esl_client_end(client);
 }

@@ -15,7 +15,7 @@ enum esl_type {
     ESL_BACKGROUND_JOB = 46,
     ESL_HEARTBEAT = 50,
 };
-#define ESL_TYPE_ALL (-1)     /* of esl_type_find: "ALL" */
+#define ESL_TYPE_ALL     (-1) /* of esl_type_find: "ALL" */
 #define ESL_TYPE_UNKNOWN (-2)
 
 /* 0…, ESL_TYPE_ALL or ESL_TYPE_UNKNOWN. Any case; "SWITCH_EVENT_DTMF" is DTMF, as any name behind 13 characters. */

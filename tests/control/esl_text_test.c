@@ -1,10 +1,10 @@
 /* esl_text_test.c: the event socket's text: requests, forms of events, filters, names. */
+#include <cmocka.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <cmocka.h>
-#include <errno.h>
 #include <string.h>
 
 #include "control/esl_filter.h"
@@ -79,26 +79,27 @@ static void an_event_has_three_forms(void **state)
     kv_add(&pairs, "A", "50% <a> \"q\"\n");
     kv_add(&pairs, "Empty", "");
     kv_add(&pairs, "Many", "ARRAY::one|:two");
-    expect_form(ESL_PLAIN, &pairs,
-                "Event-Name: CUSTOM\nA: 50%25%20%3Ca%3E%20%22q%22%0A\nEmpty: _undef_\nMany: ARRAY%3A%3Aone%7C%3Atwo\nEvent-Position: 3%3A7\n\n");
+    expect_form(
+        ESL_PLAIN, &pairs,
+        "Event-Name: CUSTOM\nA: 50%25%20%3Ca%3E%20%22q%22%0A\nEmpty: _undef_\nMany: ARRAY%3A%3Aone%7C%3Atwo\nEvent-Position: 3%3A7\n\n");
     kv_add(&pairs, "_body", "<b>\t&");
-    expect_form(ESL_PLAIN, &pairs,
-                "Event-Name: CUSTOM\nA: 50%25%20%3Ca%3E%20%22q%22%0A\nEmpty: _undef_\nMany: ARRAY%3A%3Aone%7C%3Atwo\nEvent-Position: 3%3A7\n"
-                "Content-Length: 5\n\n<b>\t&");
-    expect_form(ESL_JSON, &pairs,
-                "{\"Event-Name\":\"CUSTOM\",\"A\":\"50% <a> \\\"q\\\"\\n\",\"Empty\":\"\",\"Many\":[\"one\",\"two\"],\"Event-Position\":\"3:7\","
-                "\"Content-Length\":\"5\",\"_body\":\"<b>\\t&\"}");
+    expect_form(
+        ESL_PLAIN, &pairs,
+        "Event-Name: CUSTOM\nA: 50%25%20%3Ca%3E%20%22q%22%0A\nEmpty: _undef_\nMany: ARRAY%3A%3Aone%7C%3Atwo\nEvent-Position: 3%3A7\n"
+        "Content-Length: 5\n\n<b>\t&");
+    expect_form(
+        ESL_JSON, &pairs,
+        "{\"Event-Name\":\"CUSTOM\",\"A\":\"50% <a> \\\"q\\\"\\n\",\"Empty\":\"\",\"Many\":[\"one\",\"two\"],\"Event-Position\":\"3:7\","
+        "\"Content-Length\":\"5\",\"_body\":\"<b>\\t&\"}");
     expect_form(ESL_XML, &pairs,
-                "<event>\n  <headers>\n    <Event-Name>CUSTOM</Event-Name>\n    <A>50%25%20%3Ca%3E%20%22q%22%0A</A>\n    <Empty/>\n    <Many>one</Many>\n"
+                "<event>\n  <headers>\n    <Event-Name>CUSTOM</Event-Name>\n    <A>50%25%20%3Ca%3E%20%22q%22%0A</A>\n    <Empty/>\n    "
+                "<Many>one</Many>\n"
                 "    <Many>two</Many>\n    <Event-Position>3%3A7</Event-Position>\n  </headers>\n  <Content-Length>5</Content-Length>\n"
                 "  <body>&lt;b&gt;\t&amp;</body>\n</event>\n");
     kv_free(&pairs);
 }
 
-static const char *get(void *context, const char *header)
-{
-    return esl_header(*(struct kv_view *)context, header);
-}
+static const char *get(void *context, const char *header) { return esl_header(*(struct kv_view *)context, header); }
 
 static void filters_are_joined_by_or_and_a_minus_drops(void **state)
 {
@@ -127,14 +128,20 @@ static void regular_expressions_without_bounds_are_refused(void **state)
 {
     struct esl_filters filters = { 0 };
     static const char *const refused[] = {
-        "/a++++++++++++++++++++++++++++/", "/((((((((((a+)+)+)+)+)+)+)+)+)+/", "/(a{60}){60}/", "/a{999999}/", "/(a)\\1/", "/(/", "/(x[)]y{60}){60}/",
+        "/a++++++++++++++++++++++++++++/",
+        "/((((((((((a+)+)+)+)+)+)+)+)+)+/",
+        "/(a{60}){60}/",
+        "/a{999999}/",
+        "/(a)\\1/",
+        "/(/",
+        "/(x[)]y{60}){60}/",
         "/((((((((((((((((((((((((a))))))))))))))))))))))))/",
     };
-    static const char *const taken[] = { "/^\\d+$/", "/^(sofia|loopback)\\/.*[)(]+$/", "/^[0-9a-f]{8}-[0-9a-f]{4}/", "/a|b|c/i", "/", "//" };
-    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
-        assert_int_equal(esl_filter_add(&filters, "H", refused[i]), -EINVAL);
-    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
-        assert_int_equal(esl_filter_add(&filters, "H", taken[i]), 0);
+    static const char *const taken[] = {
+        "/^\\d+$/", "/^(sofia|loopback)\\/.*[)(]+$/", "/^[0-9a-f]{8}-[0-9a-f]{4}/", "/a|b|c/i", "/", "//"
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) assert_int_equal(esl_filter_add(&filters, "H", refused[i]), -EINVAL);
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) assert_int_equal(esl_filter_add(&filters, "H", taken[i]), 0);
     esl_filter_clear(&filters);
 }
 

@@ -223,6 +223,15 @@ def test_every_event_begins_with_the_headers_that_clients_key_on(esl):
         r"Content-Length: 5\n\nbody\n$" % (UUID, event_id), message.body), message.body
 
 
+def test_all_processes_give_the_same_core_uuid(esl):
+    w = Wire(esl.esl_port).auth()
+    w.ask("event plain ALL")
+    call = park(w)
+    created = w.event(lambda e: e["Event-Name"] == "CHANNEL_CREATE" and e["Unique-ID"] == call)
+    w.ask("sendevent TEXT")
+    assert w.named("TEXT")["Core-UUID"] == created["Core-UUID"] == w.api("global_getvar core_uuid").strip()
+
+
 def test_subclasses_of_custom_are_chosen_by_name(esl):
     w = Wire(esl.esl_port).auth()
     w.ask("event plain MESSAGE CUSTOM a::b c::d")

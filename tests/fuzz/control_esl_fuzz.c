@@ -25,16 +25,12 @@ static void parse(const uint8_t *data, size_t size, size_t piece, struct buf *ou
             buf_printf(out, "%s|%zu|%zu|", buf_text(&request.line), request.headers.bytes.length, request.body.length);
         }
     }
-    if (got < 0)
-        buf_printf(out, "%d", got);
+    if (got < 0) buf_printf(out, "%d", got);
     esl_input_free(&input);
     esl_request_free(&request);
 }
 
-static const char *get(void *context, const char *header)
-{
-    return esl_header(*(struct kv_view *)context, header);
-}
+static const char *get(void *context, const char *header) { return esl_header(*(struct kv_view *)context, header); }
 
 static void forms(const uint8_t *data, size_t size)
 {
@@ -46,14 +42,12 @@ static void forms(const uint8_t *data, size_t size)
     value[size] = 0;
     kv_add_bytes(&pairs, "Name", data, size);
     kv_add(&pairs, "_body", value);
-    for (int format = 0; format < ESL_FORMATS; format++)
-        CHECK(esl_form(&out, (enum esl_format)format, kv_view(&pairs), "1:2") == 0);
+    for (int format = 0; format < ESL_FORMATS; format++) CHECK(esl_form(&out, (enum esl_format)format, kv_view(&pairs), "1:2") == 0);
     buf_clear(&out);
     CHECK(esl_url_encode(&out, value, strlen(value)) == 0 && esl_url_decode(&back, buf_text(&out), out.length) == 0);
     CHECK(strcmp(buf_text(&back), value) == 0);
     struct kv_view view = kv_view(&pairs);
-    if (esl_filter_add(&filters, "Name", value) == 0)
-        esl_filter_pass(&filters, get, &view);
+    if (esl_filter_add(&filters, "Name", value) == 0) esl_filter_pass(&filters, get, &view);
     esl_filter_delete(&filters, "name", value);
     esl_filter_clear(&filters);
     esl_type_find(value);
