@@ -38,6 +38,7 @@
 #include "media/rtp.h"
 #include "media/rtp_event.h"
 #include "media/rtp_stats.h"
+#include "media/secure.h"
 #include "worker/media_port.h"
 #include "worker/media_spsc.h"
 
@@ -184,6 +185,10 @@ struct leg {
     struct leg *relay_to;
     uint32_t relay_offset;
     bool relay_fresh;
+
+    struct secure *secure_out, *secure_in; /* SRTP, each direction with its own key; NULL = plain */
+    bool secure_broken;                    /* keys were agreed that we cannot use: nothing is sent or taken */
+    uint64_t packets_refused;              /* forged or replayed */
 
     struct slot_media media;
     struct codec_state *encoder;
@@ -363,13 +368,22 @@ struct leg_audio *leg_audio(struct leg *leg);
 uint32_t media_random(struct media *m);
 struct media_leg leg_id(const struct leg *leg);
 /* media_receive.c */
-void leg_receive(struct media *m, struct leg *leg, const struct sockaddr_in6 *from, const uint8_t *bytes, size_t length);
+void leg_receive(struct media *m, struct leg *leg, const struct sockaddr_in6 *from, uint8_t *bytes, size_t length);
 void leg_read(struct media *m, struct leg *leg);
 void leg_digit(struct media *m, struct leg *leg, char digit, uint32_t duration, bool inband);
 bool address_equal(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b);
 /* media_rtcp.c */
-void leg_rtcp_receive(struct media *m, struct leg *leg, const struct sockaddr_in6 *from, const uint8_t *bytes, size_t length);
+/* On RTCP's own port, still encrypted; and one that was opened. */
+void leg_rtcp_receive(struct media *m, struct leg *leg, const struct sockaddr_in6 *from, uint8_t *bytes, size_t length);
+void leg_rtcp_read(struct media *m, struct leg *leg, const struct sockaddr_in6 *from, const uint8_t *bytes, size_t length);
 void leg_rtcp_send(struct media *m, struct leg *leg, bool bye);
+/* media_secure.c */
+void leg_secure_set(struct media *m, struct leg *leg, const struct slot_media *media); /* before leg->media takes it */
+void leg_secure_clear(struct leg *leg);
+bool leg_secure_open(struct media *m, struct leg *leg, uint8_t *bytes, size_t *length, bool rtcp); /* false = drop it */
+/* Room to ask of uring_packet for a packet of this leg; then seals it. false = it cannot be sent. */
+uint32_t leg_secure_room(const struct leg *leg, uint32_t bytes);
+bool leg_secure_seal(struct leg *leg, uint8_t *packet, uint32_t *bytes, bool rtcp);
 /* media_write.c */
 void leg_write(struct media *m, struct leg *leg);
 void leg_skip(struct media *m, struct leg *leg);

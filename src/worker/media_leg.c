@@ -206,6 +206,7 @@ void leg_off(struct media *m, struct leg *leg, enum media_reason reason)
     operations_end(m, leg, reason);
     slice_remove(m, leg);
     if (leg->codec) codec_close(leg);
+    leg_secure_clear(leg);
     leg->on = false;
     m->active--;
     counter_set(m->count[COUNTER_media_legs], m->active);

@@ -74,15 +74,17 @@ static void packet_drop(struct media *m, struct leg *leg)
     COUNT(m, packets_dropped, 1);
 }
 
-void leg_receive(struct media *m, struct leg *leg, const struct sockaddr_in6 *from, const uint8_t *bytes, size_t length)
+/* With SRTP a packet proves itself before its source may become the one we answer to. */
+void leg_receive(struct media *m, struct leg *leg, const struct sockaddr_in6 *from, uint8_t *bytes, size_t length)
 {
     struct rtp_packet packet;
-    if (!source_good(leg, from) || length > 1600) {
+    bool rtcp = rtp_is_rtcp(bytes, length);
+    if (length > 1600 || !leg_secure_open(m, leg, bytes, &length, rtcp) || !source_good(leg, from)) {
         packet_drop(m, leg);
         return;
     }
-    if (rtp_is_rtcp(bytes, length)) {
-        leg_rtcp_receive(m, leg, from, bytes, length);
+    if (rtcp) {
+        leg_rtcp_read(m, leg, from, bytes, length);
         return;
     }
     if (rtp_parse(&packet, bytes, length)) {

@@ -10,7 +10,17 @@ static bool same_host(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b
     return address_equal(a, &other);
 }
 
-void leg_rtcp_receive(struct media *m, struct leg *leg, const struct sockaddr_in6 *from, const uint8_t *bytes, size_t length)
+void leg_rtcp_receive(struct media *m, struct leg *leg, const struct sockaddr_in6 *from, uint8_t *bytes, size_t length)
+{
+    if (leg_secure_open(m, leg, bytes, &length, true)) {
+        leg_rtcp_read(m, leg, from, bytes, length);
+        return;
+    }
+    leg->packets_dropped++;
+    COUNT(m, packets_dropped, 1);
+}
+
+void leg_rtcp_read(struct media *m, struct leg *leg, const struct sockaddr_in6 *from, const uint8_t *bytes, size_t length)
 {
     struct rtcp_report report;
     if (!same_host(from, &leg->remote) || rtcp_parse(&report, bytes, length, leg->ssrc)) {
@@ -57,9 +67,10 @@ void leg_rtcp_send(struct media *m, struct leg *leg, bool bye)
     if (leg->stats.started) report_block(m, leg, &report);
     char cname[32];
     snprintf(cname, sizeof cname, "%s-%08x", m->cname, leg->ssrc);
-    uint8_t *bytes = uring_packet(m, RTCP_BYTES_MAX);
+    uint8_t *bytes = uring_packet(m, leg_secure_room(leg, RTCP_BYTES_MAX));
     int length = rtcp_build(&report, cname, bytes, RTCP_BYTES_MAX);
-    if (length <= 0) return;
-    uring_send(m, 2 * leg->number + (leg->media.rtcp_mux ? 0 : 1), bytes, (uint32_t)length, &leg->remote_rtcp, leg->socket_bytes);
+    uint32_t sealed = (uint32_t)length;
+    if (length <= 0 || !leg_secure_seal(leg, bytes, &sealed, true)) return;
+    uring_send(m, 2 * leg->number + (leg->media.rtcp_mux ? 0 : 1), bytes, sealed, &leg->remote_rtcp, leg->socket_bytes);
     if (bye) uring_flush(m); /* the leg's address must outlive the submit */
 }

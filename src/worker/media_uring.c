@@ -60,7 +60,7 @@ static void receive_one(struct media *m, uint32_t file, void *buffer, int length
     }
     struct leg *leg = &m->slot_legs[file / 2];
     const struct sockaddr_in6 *from = io_uring_recvmsg_name(out);
-    const uint8_t *bytes = io_uring_recvmsg_payload(out, &m->receive_shape);
+    uint8_t *bytes = io_uring_recvmsg_payload(out, &m->receive_shape);
     size_t size = io_uring_recvmsg_payload_length(out, length, &m->receive_shape);
     if (!leg->on)
         COUNT(m, packets_dropped, 1);

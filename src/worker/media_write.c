@@ -5,10 +5,12 @@
 void leg_packet(struct media *m, struct leg *leg, uint8_t payload_type, bool marker, uint32_t timestamp, const uint8_t *payload,
                 uint32_t bytes)
 {
-    uint8_t *packet = uring_packet(m, RTP_HEADER_BYTES + bytes);
+    uint32_t length = RTP_HEADER_BYTES + bytes;
+    uint8_t *packet = uring_packet(m, leg_secure_room(leg, length));
     rtp_header(packet, payload_type, marker, leg->sequence++, timestamp, leg->ssrc);
     memcpy(packet + RTP_HEADER_BYTES, payload, bytes);
-    uring_send(m, 2 * leg->number, packet, RTP_HEADER_BYTES + bytes, &leg->remote, leg->socket_bytes);
+    if (!leg_secure_seal(leg, packet, &length, false)) return;
+    uring_send(m, 2 * leg->number, packet, length, &leg->remote, leg->socket_bytes);
     leg->packets_sent++;
     leg->bytes_sent += bytes;
     COUNT(m, packets_sent, 1);
