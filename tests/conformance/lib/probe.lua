@@ -47,7 +47,7 @@ function T.words(...)
 end
 
 function T.print(line) (T.out or stream):write(line .. "\n") end
-function T.show(what, ...) T.print(what .. ": " .. (select("#", ...) == 0 and "nothing" or T.words(...))) end
+function T.show(what, ...) T.print(clean(what) .. ": " .. (select("#", ...) == 0 and "nothing" or T.words(...))) end
 
 -- An error's text without place, traceback and the wording of one Lua version.
 function T.problem(e)

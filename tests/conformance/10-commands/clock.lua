@@ -1,0 +1,13 @@
+-- Time as text and back.
+local T = dofile(argv[0]:match("^(.*)/[^/]+/[^/]+$") .. "/lib/probe.lua")
+T.show("strftime", T.api("strftime"):match("^%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d$") ~= nil)
+T.show("format", T.api("strftime %Y"):match("^%d%d%d%d$") ~= nil)
+T.command("strftime 0| %Y")
+T.command("strftime 86400|x%j")
+T.command("strftime_tz UTC 0|%Y-%m-%d %H:%M:%S")
+T.command("strftime_tz Nowhere/None %Y")
+T.command("strepoch 1970-01-02 00:00:00")
+T.show("strepoch now", math.abs(tonumber(T.api("strepoch")) - os.time()) < 5)
+T.show("uptime", tonumber(T.api("uptime")) ~= nil)
+T.show("version", T.api("version short"):match("^%d+%.%d+") ~= nil)
+T.show("status", T.api("status"):match("^UP %d+ years?, %d+ days?, %d+ hours?") ~= nil, T.api("status"):match("%d+ session%(s%) since startup") ~= nil)
