@@ -112,6 +112,7 @@ void post_free(struct post *post)
     if (post->bell.fd >= 0) loop_watch_remove(post->loop, &post->bell);
     for (uint32_t p = 0; p < post->peers_count; p++) {
         post_flush(post, &post->peers[p]);
+        post->peers[p].keeps = false;
         post_letters_drop(post, &post->peers[p]);
         buf_free(&post->peers[p].parts);
     }

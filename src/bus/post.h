@@ -33,6 +33,12 @@ int post_new(struct post **out, struct segment *segment, uint32_t process, struc
 /* What is queued goes as far as lanes have room; pending requests are forgotten without an answer. */
 void post_free(struct post *post);
 
+/* For what must reach the next incarnation of a process as well (the broker's, which adopts the calls that notes are about): notes to
+ * `to` are kept while it is dead, and sent to whoever comes (bounded as a full lane's). */
+void post_keep_notes(struct post *post, uint32_t to);
+/* The other side of it: notes that were meant for our predecessor and not read by it are delivered to us. Before the first turn of the loop. */
+void post_inherit_notes(struct post *post);
+
 /* Pairs may be NULL. 0, -EAGAIN busy, -EPIPE nobody there, -EMSGSIZE. */
 int post_note(struct post *post, uint32_t to, enum message_kind kind, const struct kv *pairs);
 /* timeout_ns of 0 = none.

@@ -25,6 +25,7 @@ struct post_peer {
     uint32_t process;
     uint32_t epoch; /* the incarnation we talk with */
     bool alive;
+    bool keeps;    /* notes wait here while it is dead */
     bool announce; /* found alive while sending: the watchers are still to be told */
     struct lane *out, *in;
     struct post_letter *first, **last;
@@ -60,6 +61,7 @@ struct post {
     struct post_peer *peers;
     struct post_request *requests[POST_BUCKETS];
     uint32_t next_id;
+    bool inherits;
     size_t queued; /* bytes in all letters */
     struct loop_watch bell;
     struct loop_hook hook;
@@ -69,7 +71,9 @@ struct post {
 /* post_send.c */
 int post_send(struct post *post, uint32_t to, const struct frame *frame);
 void post_flush(struct post *post, struct post_peer *peer);
+/* It died: what waits for it is dropped, but for notes that are kept for the next. */
 void post_letters_drop(struct post *post, struct post_peer *peer);
+void post_letters_send(struct post *post, struct post_peer *peer);
 
 /* post_receive.c */
 void post_drain(struct post *post, struct post_peer *peer, int frames_max);

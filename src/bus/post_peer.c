@@ -48,6 +48,7 @@ void post_peer_renew(struct post *post, struct post_peer *peer, uint32_t epoch)
         peer->alive = true;
     }
     peer->announce = false;
+    post_letters_send(post, peer);
     watchers_tell(post, peer, true);
 }
 

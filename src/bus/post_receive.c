@@ -67,7 +67,8 @@ static void part_keep(struct post_peer *peer, const struct frame *f)
 static void frame_handle(struct post *post, struct post_peer *peer, struct frame *f)
 {
     struct buf joined = BUF_INIT;
-    if (f->to_epoch && f->to_epoch != post->epoch) return; /* meant for our predecessor */
+    bool meant_for_another = f->to_epoch && f->to_epoch != post->epoch;
+    if (meant_for_another && !(post->inherits && (f->type == FRAME_NOTE || f->type == FRAME_PART))) return;
     switch (f->type) {
     case FRAME_PART:
         part_keep(peer, f);

@@ -5,6 +5,7 @@
 
 #include "bus/counter.h"
 #include "bus/post_internal.h"
+#include "core/check.h"
 
 static int letter_queue(struct post *post, struct post_peer *peer, const struct frame *frame)
 {
@@ -34,7 +35,23 @@ static void letter_drop(struct post *post, struct post_peer *peer)
 
 void post_letters_drop(struct post *post, struct post_peer *peer)
 {
-    while (peer->first) letter_drop(post, peer);
+    struct post_letter *kept = NULL, **last = &kept;
+    while (peer->first) {
+        struct post_letter *letter = peer->first;
+        peer->first = letter->next;
+        if (peer->keeps && letter->frame.type == FRAME_NOTE) {
+            letter->frame.epoch = letter->frame.to_epoch = 0;
+            letter->sent = 0;
+            letter->next = NULL;
+            *last = letter;
+            last = &letter->next;
+        } else {
+            post->queued -= letter->frame.pairs.length;
+            free(letter);
+        }
+    }
+    peer->first = kept;
+    peer->last = kept ? last : &peer->first;
 }
 
 /* The next piece of a letter: a part, or the rest under the message's own type. 0 or -EAGAIN. */
@@ -57,7 +74,7 @@ static int piece_send(struct post_peer *peer, struct post_letter *letter)
 void post_flush(struct post *post, struct post_peer *peer)
 {
     bool any = false;
-    while (peer->first) {
+    while (peer->first && peer->first->frame.epoch) { /* without: kept, nobody is there */
         int got = piece_send(peer, peer->first);
         if (got < 0) break;
         any = true;
@@ -65,7 +82,40 @@ void post_flush(struct post *post, struct post_peer *peer)
     }
     if (any) bell_ring(post->segment, peer->process, BELL_MAIN);
     /* A lane has no bell for "there is room again"; a millisecond is a lane's worth of bytes. */
-    if (peer->first && !post->retry.heap_index) loop_timer_set(post->loop, &post->retry, clock_mono_ns() + POST_RETRY_NS);
+    if (peer->first && peer->first->frame.epoch && !post->retry.heap_index) loop_timer_set(post->loop, &post->retry, clock_mono_ns() + POST_RETRY_NS);
+}
+
+/* For whoever comes: it is addressed when somebody is there. */
+static int letter_keep(struct post *post, struct post_peer *peer, const struct frame *frame)
+{
+    struct frame f = *frame;
+    f.epoch = f.to_epoch = 0;
+    return letter_queue(post, peer, &f);
+}
+
+static void letters_address(struct post *post, struct post_peer *peer)
+{
+    for (struct post_letter *l = peer->first; l && !l->frame.epoch; l = l->next) {
+        l->frame.epoch = post->epoch;
+        l->frame.to_epoch = peer->epoch;
+    }
+}
+
+void post_letters_send(struct post *post, struct post_peer *peer)
+{
+    letters_address(post, peer);
+    post_flush(post, peer);
+}
+
+void post_keep_notes(struct post *post, uint32_t to)
+{
+    CHECK(to < post->peers_count);
+    post->peers[to].keeps = true;
+}
+
+void post_inherit_notes(struct post *post)
+{
+    post->inherits = true;
 }
 
 int post_send(struct post *post, uint32_t to, const struct frame *frame)
@@ -77,7 +127,8 @@ int post_send(struct post *post, uint32_t to, const struct frame *frame)
     peer = &post->peers[to];
     if (f.pairs.length > BUS_MESSAGE_BYTES_MAX) return -EMSGSIZE;
     err = post_peer_ready(post, peer);
-    if (err) return err;
+    if (err) return err == -EPIPE && peer->keeps && f.type == FRAME_NOTE ? letter_keep(post, peer, &f) : err;
+    letters_address(post, peer);
     f.epoch = post->epoch;
     f.to_epoch = peer->epoch;
     if (!peer->first && f.pairs.length <= lane_pairs_max(peer->out) && !lane_send(peer->out, &f)) {
