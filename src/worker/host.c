@@ -172,6 +172,7 @@ int host_new(struct host **out, const struct config_node *config, struct segment
         error = post_new(&host->post, segment, process, loop, host_message, host);
     if (error == 0) {
         post_watch(host->post, process_changed, host);
+        post_keep_notes(host->post, BUS_BROKER); /* calls outlive a broker: what is said of them is for the next one then */
         error = media_start(host);
     }
     if (error == 0) {
