@@ -78,6 +78,8 @@ static void path_take(struct call *call, const struct slot_call *from)
     call->trunk = trunk_named(&broker->trunks, from->trunk, strlen(from->trunk));
     if (call->trunk) call->codecs = call->trunk->codecs;
     else sdp_codecs_parse(&call->codecs, "PCMU,PCMA");
+    struct sdp_crypto wish = { .mode = *from->media.crypto_local ? SDP_CRYPTO_OPTIONAL : SDP_CRYPTO_UNSAID };
+    sdp_crypto_begin(&call->codecs.crypto, &wish, call->trunk ? &call->trunk->codecs.crypto : NULL); /* a re-INVITE will say new keys */
 }
 
 /* The campaign's rules decide over its lead as if the call had been its own. */

@@ -160,8 +160,10 @@ static void settle(struct call *call, const struct permit_verdict *verdict)
     call->permitted = true;
     call->max_s = verdict->max_s;
     snprintf(call->dialled, sizeof call->dialled, "%s", verdict->dialled);
+    struct sdp_crypto wish = call->codecs.crypto;
     if (trunk && !call->codecs.count) call->codecs = trunk->codecs;
     if (!call->codecs.count) sdp_codecs_parse(&call->codecs, "PCMU,PCMA");
+    sdp_crypto_begin(&call->codecs.crypto, &wish, trunk ? &trunk->codecs.crypto : NULL);
     if (trunk) call->listener = trunk->listener, call->transport = trunk->transport;
     if (!call->ring_timeout_ms) call->ring_timeout_ms = trunk ? trunk->ring_timeout_ms : 60000;
     if (trunk && !*call->caller_number) snprintf(call->caller_number, sizeof call->caller_number, "%s", trunk->caller_id);

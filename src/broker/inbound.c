@@ -85,8 +85,13 @@ static bool sizes_fit(const sip_t *sip)
 static int offer_take(struct call *call, const struct trunk *trunk, const sip_t *sip)
 {
     size_t length;
-    if (trunk) call->codecs = trunk->codecs;
-    else sdp_codecs_parse(&call->codecs, "PCMU,PCMA");
+    if (trunk) {
+        call->codecs = trunk->codecs;
+    } else {
+        sdp_codecs_parse(&call->codecs, "PCMU,PCMA");
+        sdp_crypto_parse(&call->codecs.crypto, "optional"); /* as FreeSWITCH takes incoming calls */
+    }
+    sdp_crypto_begin(&call->codecs.crypto, NULL, &call->codecs.crypto);
     const char *sdp = dialog_sdp(sip, &length);
     if (!sdp) {
         call->offerless = true;

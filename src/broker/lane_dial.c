@@ -75,6 +75,7 @@ static void wishes_take(struct call *call, struct kv_view pairs)
     const char *privacy = kv_get_or(pairs, "privacy", "");
     call->privacy = *privacy && strcmp(privacy, "no") && strcmp(privacy, "none") && strcmp(privacy, "false") && strcmp(privacy, "screen");
     if (kv_get(pairs, "codecs")) sdp_codecs_parse(&call->codecs, kv_get(pairs, "codecs"));
+    sdp_crypto_parse(&call->codecs.crypto, kv_get(pairs, "srtp"));
     call->auth_user = copy_or_null(kv_get(pairs, "auth_user"));
     call->auth_password = copy_or_null(kv_get(pairs, "auth_password"));
     call->headers = headers_from_pairs(pairs);

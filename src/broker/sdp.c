@@ -26,7 +26,8 @@ static const struct sdp_codec *codec_known(const char *name, size_t length)
 
 int sdp_codecs_parse(struct sdp_codecs *out, const char *names)
 {
-    memset(out, 0, sizeof *out);
+    memset(out->list, 0, sizeof out->list);
+    out->count = 0;
     for (const char *at = names; at && *at;) {
         while (*at == ',' || *at == ' ') at++;
         size_t length = strcspn(at, ", @");
@@ -79,16 +80,25 @@ static void put_events(struct text *text, unsigned payload_type)
     put(text, "a=fmtp:%u 0-16\r\n", payload_type);
 }
 
+static void put_crypto(struct text *text, const struct sdp_crypto *crypto)
+{
+    char line[160];
+    for (unsigned i = 0; i < SDP_CRYPTO_SUITES; i++)
+        if (sdp_crypto_line(crypto, i, line, sizeof line)) put(text, "%s", line);
+}
+
 int sdp_offer_write(char *out, size_t size, const struct sdp_local *local, const struct sdp_codecs *codecs)
 {
     struct text text = { out, size, 0 };
+    if (codecs->crypto.mode == SDP_CRYPTO_MANDATORY && !codecs->crypto.keyed) return -EINVAL;
     put_session(&text, local);
-    put(&text, "m=audio %u RTP/AVP", local->port);
+    put(&text, "m=audio %u %s", local->port, sdp_crypto_protocol(&codecs->crypto));
     for (unsigned i = 0; i < codecs->count; i++) put(&text, " %u", codecs->list[i].payload_type);
     put(&text, " %u\r\n", SDP_EVENT_PT);
     for (unsigned i = 0; i < codecs->count; i++)
         put_rtpmap(&text, codecs->list[i].payload_type, codecs->list[i].name, codecs->list[i].clock_rate, codecs->list[i].channels);
     put_events(&text, SDP_EVENT_PT);
+    put_crypto(&text, &codecs->crypto);
     put(&text, "a=ptime:20\r\na=%s\r\n", local->direction);
     return text_end(&text);
 }
@@ -99,13 +109,14 @@ const char *sdp_direction_of(const struct slot_media *media)
     return media->receive ? "recvonly" : "inactive";
 }
 
-static void put_accepted(struct text *text, const struct sdp_local *local, const struct slot_media *media)
+static void put_accepted(struct text *text, const struct sdp_local *local, const struct slot_media *media, const struct sdp_streams *streams)
 {
-    put(text, "m=audio %u RTP/AVP %u", local->port, media->receive_payload_type);
+    put(text, "m=audio %u %s %u", local->port, streams->stream[streams->audio].protocol, media->receive_payload_type);
     if (media->event_payload_type) put(text, " %u", media->event_payload_type);
     put(text, "\r\n");
     put_rtpmap(text, media->receive_payload_type, media->codec, media->clock_rate, media->channels);
     if (media->event_payload_type) put_events(text, media->event_payload_type);
+    if (*media->crypto_local) put(text, "a=crypto:%u %s\r\n", streams->crypto_tag, media->crypto_local);
     put(text, "a=ptime:%u\r\na=%s\r\n", media->ptime_ms, sdp_direction_of(media));
 }
 
@@ -114,7 +125,7 @@ int sdp_answer_write(char *out, size_t size, const struct sdp_local *local, cons
     struct text text = { out, size, 0 };
     put_session(&text, local);
     for (unsigned i = 0; i < streams->count; i++) {
-        if (i == streams->audio) put_accepted(&text, local, media);
+        if (i == streams->audio) put_accepted(&text, local, media, streams);
         else put(&text, "m=%s 0 %s %s\r\n", streams->stream[i].type, streams->stream[i].protocol, streams->stream[i].format);
     }
     return text_end(&text);
@@ -195,15 +206,27 @@ static int choose(const sdp_media_t *m, const struct sdp_codecs *codecs, struct 
 
 static bool is_audio(const sdp_media_t *m)
 {
-    return m->m_type == sdp_media_audio && m->m_port && !m->m_rejected && m->m_proto == sdp_proto_rtp;
+    return m->m_type == sdp_media_audio && m->m_port && !m->m_rejected && (m->m_proto == sdp_proto_rtp || m->m_proto == sdp_proto_srtp);
 }
 
-static int read_audio(const sdp_session_t *session, const sdp_media_t *m, const struct sdp_codecs *codecs, struct slot_media *media)
+/* The first line of theirs that we can use; whether the stream may be used with it or without. */
+static bool read_crypto(const sdp_media_t *m, const struct sdp_crypto *crypto, bool answer, struct slot_media *media, uint32_t *tag)
 {
+    for (const sdp_attribute_t *a = m->m_attributes; a; a = a->a_next)
+        if (a->a_name && a->a_value && !strcasecmp(a->a_name, "crypto") && sdp_crypto_take(crypto, a->a_value, answer, media, tag)) break;
+    return sdp_crypto_allows(crypto, m->m_proto == sdp_proto_srtp, media);
+}
+
+static int read_audio(const sdp_session_t *session, const sdp_media_t *m, const struct sdp_codecs *codecs, struct slot_media *media,
+                      struct sdp_streams *streams)
+{
+    uint32_t tag = 0;
     memset(media, 0, sizeof *media);
     if (!remote_address(session, m, media)) return -EINVAL;
     int err = choose(m, codecs, media);
     if (err < 0) return err;
+    if (!read_crypto(m, &codecs->crypto, streams == NULL, media, &tag)) return -ENOTSUP;
+    if (streams) streams->crypto_tag = tag;
     media->ptime_ms = ptime_of(m);
     media->rtcp_mux = has_attribute(m, "rtcp-mux");
     /* m_mode is the far end's view. */
@@ -283,7 +306,7 @@ static int read_description(const char *text, size_t length, const struct sdp_co
             break;
         }
         if (err != 0 && is_audio(m)) {
-            err = read_audio(session, m, codecs, media);
+            err = read_audio(session, m, codecs, media, streams);
             if (err == 0 && streams) streams->audio = streams->count;
         }
         if (streams) note_stream(m, streams);

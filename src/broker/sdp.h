@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "broker/sdp_crypto.h"
 #include "bus/slot.h"
 
 #define SDP_BYTES_MAX 8192
@@ -27,8 +28,9 @@ struct sdp_codec {
 struct sdp_codecs {
     struct sdp_codec list[SDP_CODECS_MAX];
     unsigned count;
+    struct sdp_crypto crypto; /* and whether the audio is encrypted */
 };
-/* "PCMU,PCMA" (FreeSWITCH's "PCMU@20i" too: what follows @ is ignored). -EINVAL if no known codec is in it. */
+/* "PCMU,PCMA" (FreeSWITCH's "PCMU@20i" too: what follows @ is ignored). out->crypto stays as it is. -EINVAL if no known codec is in it. */
 int sdp_codecs_parse(struct sdp_codecs *out, const char *names);
 
 /* Our side of a description. */
@@ -45,6 +47,7 @@ int sdp_offer_write(char *out, size_t size, const struct sdp_local *local, const
 /* What an answer must say of an offer's streams: the audio stream is chosen, each other one is refused with port 0. */
 struct sdp_streams {
     unsigned count, audio; /* audio = index of the accepted one */
+    uint32_t crypto_tag;   /* of its a=crypto line that we take */
     struct {
         char type[16], protocol[24], format[16];
     } stream[SDP_STREAMS_MAX];
