@@ -270,8 +270,30 @@ static void api_over(struct fiber *fiber, int status, void *context)
     free(call);
 }
 
-void engine_api(struct engine *engine, const char *command, const char *arguments,
-                void (*reply)(void *context, const char *text, size_t length), void *context)
+/* Pushes { { NAME, value }, … } of what an HTTP request brings; nothing if there is none of it. How many values it pushed. */
+static int push_env(lua_State *L, struct kv_view pairs)
+{
+    struct kv_pair pair;
+    size_t at = 0;
+    int count = 0;
+    while (kv_next(pairs, &at, &pair)) {
+        bool body = strcmp(pair.name, "body") == 0;
+        if (!body && strncmp(pair.name, "e.", 2) != 0)
+            continue;
+        if (count == 0)
+            lua_newtable(L);
+        lua_createtable(L, 2, 0);
+        lua_pushstring(L, body ? "_body" : pair.name + 2);
+        lua_rawseti(L, -2, 1);
+        lua_pushlstring(L, pair.value, pair.value_length);
+        lua_rawseti(L, -2, 2);
+        lua_rawseti(L, -2, ++count);
+    }
+    return count > 0;
+}
+
+void engine_api_env(struct engine *engine, const char *command, const char *arguments, struct kv_view pairs,
+                    void (*reply)(void *context, const char *text, size_t length), void *context)
 {
     struct fiber *fiber = door_open(engine, "api");
     struct api_call *call = malloc(sizeof *call);
@@ -284,7 +306,73 @@ void engine_api(struct engine *engine, const char *command, const char *argument
     *call = (struct api_call) { reply, context };
     lua_pushstring(fiber->L, command);
     lua_pushstring(fiber->L, arguments);
+    int more = push_env(fiber->L, pairs);
     fiber->over = api_over;
     fiber->over_context = call;
+    fiber_start(fiber, 2 + more);
+}
+
+void engine_api(struct engine *engine, const char *command, const char *arguments,
+                void (*reply)(void *context, const char *text, size_t length), void *context)
+{
+    engine_api_env(engine, command, arguments, (struct kv_view) { 0 }, reply, context);
+}
+
+struct method_call {
+    void (*reply)(void *context, int status, const struct kv *pairs);
+    void *context;
+};
+
+static int results_read(lua_State *L)
+{
+    pairs_read(L, 1, lua_touserdata(L, 2));
+    return 0;
+}
+
+static void method_over(struct fiber *fiber, int status, void *context)
+{
+    struct method_call *call = context;
+    struct kv pairs = KV_INIT;
+    lua_State *L = fiber->L;
+    if (status) {
+        script_report(fiber, NULL);
+        status = -EIO;
+    } else if (lua_gettop(L) && lua_istable(L, 1)) {
+        lua_settop(L, 1);
+        lua_pushcfunction(L, results_read);
+        lua_insert(L, 1);
+        lua_pushlightuserdata(L, &pairs);
+        if (lua_pcall(L, 2, 0, 0)) status = -EIO;
+    }
+    call->reply(call->context, status, &pairs);
+    kv_free(&pairs);
+    free(call);
+}
+
+void engine_call_method(struct engine *engine, uint32_t from, struct kv_view pairs,
+                        void (*reply)(void *context, int status, const struct kv *pairs), void *context)
+{
+    struct fiber *fiber = door_open(engine, "call_method");
+    struct method_call *call = malloc(sizeof *call);
+    CHECK(call);
+    *call = (struct method_call) { reply, context };
+    if (!fiber) {
+        free(call);
+        reply(context, -EOPNOTSUPP, NULL);
+        return;
+    }
+    lua_pushinteger(fiber->L, from);
+    pairs_push_map(fiber->L, pairs);
+    fiber->over = method_over;
+    fiber->over_context = call;
     fiber_start(fiber, 2);
+}
+
+void engine_process_gone(struct engine *engine, uint32_t process)
+{
+    struct fiber *fiber = door_open(engine, "process_gone");
+    if (!fiber) return;
+    lua_pushinteger(fiber->L, process);
+    fiber->over = report_if_failed;
+    fiber_start(fiber, 1);
 }

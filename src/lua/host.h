@@ -33,6 +33,9 @@ struct loop *host_loop(struct host *host);
 struct jobs *host_jobs(struct host *host); /* helper threads */
 const struct config_node *host_config(struct host *host);
 uint32_t host_worker(struct host *host);
+uint32_t host_workers(struct host *host); /* how many there are */
+/* The worker of a call with a SIP dialog, by the segment's directory; -1 if it is not there (null/ and loopback/ calls never are). */
+int host_call_worker(struct host *host, const char *uuid);
 
 /* Global variables: a replica in each worker; NULL if unset. set with NULL or "" deletes, and tells all processes. */
 const char *host_global_get(struct host *host, const char *name);

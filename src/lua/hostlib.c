@@ -154,6 +154,21 @@ static int lua_worker(lua_State *L)
     return 1;
 }
 
+static int lua_workers(lua_State *L)
+{
+    lua_pushinteger(L, host_workers(engine_of(L)->host));
+    return 1;
+}
+
+/* call_worker(uuid) → the worker's number, nil if the directory does not know the call. */
+static int lua_call_worker(lua_State *L)
+{
+    int worker = host_call_worker(engine_of(L)->host, luaL_checkstring(L, 1));
+    if (worker < 0) return 0;
+    lua_pushinteger(L, worker);
+    return 1;
+}
+
 /* --- other processes --------------------------------------------------------------------------------------------------------- */
 
 static uint32_t process_check(lua_State *L, int index)
@@ -292,6 +307,8 @@ void hostlib_open(lua_State *L)
         { "globals", lua_globals },
         { "config", lua_config },
         { "worker", lua_worker },
+        { "workers", lua_workers },
+        { "call_worker", lua_call_worker },
         { "request", lua_request },
         { "note", lua_note },
         { "publish", lua_publish },

@@ -30,6 +30,20 @@ uint32_t host_worker(struct host *host)
     return host->worker;
 }
 
+uint32_t host_workers(struct host *host)
+{
+    return segment_workers(host->segment);
+}
+
+int host_call_worker(struct host *host, const char *uuid)
+{
+    struct directory_entry entry;
+    struct uuid id;
+    if (uuid_parse(&id, uuid) < 0 || !directory_find(host->segment, id.bytes, &entry))
+        return -1;
+    return (int)entry.worker;
+}
+
 /* --- global variables: a replica of the broker's ---------------------------------------------------------------------- */
 
 const char *host_global_get(struct host *host, const char *name)
@@ -128,9 +142,11 @@ int host_note(struct host *host, uint32_t to, int kind, const struct kv *pairs)
 
 static void process_changed(void *context, uint32_t process, bool alive)
 {
+    struct host *host = context;
     if (process == BUS_BROKER)
         log_notice(NULL, alive ? "the broker is back" : "the broker is gone: calls go on, new ones wait for the next broker");
-    (void)context;
+    if (process >= BUS_WORKER_0 && !alive && host->engine)
+        engine_process_gone(host->engine, process);
 }
 
 static int media_start(struct host *host)

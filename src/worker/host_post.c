@@ -228,7 +228,35 @@ static void api_request(struct host *host, const struct post_message *message)
         return;
     }
     *reply = (struct api_reply){ .host = host, .ticket = message->ticket };
-    engine_api(host->engine, kv_get_or(message->pairs, "command", ""), kv_get_or(message->pairs, "args", ""), api_replied, reply);
+    engine_api_env(host->engine, kv_get_or(message->pairs, "command", ""), kv_get_or(message->pairs, "args", ""), message->pairs, api_replied, reply);
+}
+
+static void method_replied(void *context, int status, const struct kv *pairs)
+{
+    struct api_reply *reply = context;
+    post_reply(reply->host->post, reply->ticket, status, pairs);
+    free(reply);
+}
+
+/* A script of another worker uses a call of ours. Only "release" comes as a note. */
+static void method_noted(void *context, int status, const struct kv *pairs)
+{
+    (void)context, (void)status, (void)pairs;
+}
+
+static void call_method(struct host *host, const struct post_message *message)
+{
+    if (!message->is_request) {
+        engine_call_method(host->engine, message->from, message->pairs, method_noted, NULL);
+        return;
+    }
+    struct api_reply *reply = malloc(sizeof(*reply));
+    if (!reply) {
+        post_reply(host->post, message->ticket, -ENOMEM, NULL);
+        return;
+    }
+    *reply = (struct api_reply){ .host = host, .ticket = message->ticket };
+    engine_call_method(host->engine, message->from, message->pairs, method_replied, reply);
 }
 
 static void global_set(struct host *host, struct kv_view pairs)
@@ -268,6 +296,9 @@ void host_message(void *context, const struct post_message *message)
         break;
     case MSG_API:
         api_request(host, message);
+        break;
+    case MSG_CALL_METHOD:
+        call_method(host, message);
         break;
     default:
         log_debug(NULL, "message %d from process %u is not for a worker", message->kind, message->from);

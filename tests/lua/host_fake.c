@@ -180,6 +180,8 @@ struct jobs *host_jobs(struct host *host) { return host->jobs; }
 const struct config_node *host_config(struct host *host) { return config_root(host->config); }
 
 uint32_t host_worker(struct host *host) { return 0; }
+uint32_t host_workers(struct host *host) { return 1; }
+int host_call_worker(struct host *host, const char *uuid) { return -1; }
 
 const char *host_global_get(struct host *host, const char *name) { return variable_get(&host->globals, name); }
 

@@ -2,7 +2,7 @@
 --
 --   api.command("toupper", "<text>", "upper case of a text", function(arguments, context) return … end)
 -- `arguments` is never nil and has no blanks at its ends. `context`: channel = the call it runs in, session = true if a script started by the
--- command gets it, env = event state for `env`, stream = request body (HTTP). A command returns its reply, or nil for an empty one.
+-- command gets it, env = event state for `env`, stream = request body (HTTP), here = for this worker alone. A command returns its reply, or nil for an empty one.
 local core = ...
 local fs = core.fs
 local class, util = fs.class, fs.util
@@ -28,7 +28,12 @@ function api.usage(name) return "-USAGE: " .. api.commands[name].syntax .. "\n" 
 function api.run(name, arguments, context)
   local command = api.find(name)
   if not command then return nil end
-  local ok, reply = pcall(command.run, match(arguments or "", "^%s*(.-)%s*$"), context or {})
+  arguments = match(arguments or "", "^%s*(.-)%s*$")
+  if fs.remote.many and not (context and context.here) then -- a call of another worker?
+    local reply = fs.remote.command(command.name, arguments)
+    if reply then return reply end
+  end
+  local ok, reply = pcall(command.run, arguments, context or {})
   if ok then return reply or "" end
   local why = tostring(reply)
   if core.is_kill and core.is_kill(reply) then error(reply, 0) end

@@ -14,6 +14,7 @@ define("intercept", "", "`[-bleg] uuid`: takes over a call; its partner is put a
   uuid = uuid or util.trim(text)
   local other = channel.find(uuid)
   if other and bleg then other = other:data().partner end
+  if not other and fs.remote.refuse(ch, uuid) then return end
   if not other or not other:up() or other == ch then return util.warn(ch, "intercept: no such call %s", text) end
   if not other:answered() and util.truth(ch:get("intercept_unanswered_only")) == false and util.truth(ch:get("intercept_unbridged_only")) == false then
     channel.answer(other)
@@ -50,6 +51,7 @@ define("eavesdrop", "M", "`uuid|all`: hears a call; 2 speaks to it, 1 to its par
       end
     end
   end
+  if not target and uuid ~= "all" and fs.remote.refuse(ch, uuid) then return end
   if not target or not ch.listen then return util.warn(ch, "eavesdrop: no such call %s", uuid) end
   local whisper_target = util.truth(ch:get("eavesdrop_whisper_aleg"))
   local whisper_partner = util.truth(ch:get("eavesdrop_whisper_bleg"))
@@ -116,6 +118,7 @@ end)
 
 define("three_way", "M", "`uuid`: joins a call as the third", function(ch, text)
   local target = channel.find(util.trim(text))
+  if not target and fs.remote.refuse(ch, util.trim(text)) then return end
   if not target or not ch.listen then return util.warn(ch, "three_way: no such call %s", text) end
   local me = core.self()
   target:watch(me, true)

@@ -37,11 +37,14 @@ local function input(st, kind, object)
   return call(st, name, "break", fs.session.object_of(st), kind, object)
 end
 
+-- A session of another worker's script (st.asked) asks there.
 function callback.digit(st, digit, duration)
+  if st.asked then return fs.remote.ask_back(st, "dtmf", digit, duration or 2000) end
   return input(st, "dtmf", { digit = digit, duration = duration or 2000 })
 end
 
 function callback.event(st, pairs_list)
+  if st.asked then return fs.remote.ask_back(st, "event", pairs_list) end
   local e = fs.event.object(fs.event.from_pairs(pairs_list), true)
   globals(st).__Input_Event__ = e
   return input(st, "event", e)
@@ -103,6 +106,15 @@ end
 
 -- --- the hangup hook ---
 
+-- The hook itself: what it answered.
+function callback.run_hook(st, status)
+  if st.asked then return fs.remote.ask_back(st, "hook", status) end
+  if st.hook_arg and st.hook_arg ~= "" then
+    return call(st, st.hook_function, nil, fs.session.object_of(st), status, globals(st)[st.hook_arg])
+  end
+  return call(st, st.hook_function, nil, fs.session.object_of(st), status)
+end
+
 -- Runs it if the call ended or left since; once. "exit" and "die" end the script by an error.
 function callback.hangup_hook(st, level)
   local name = st.hook_function
@@ -111,12 +123,7 @@ function callback.hangup_hook(st, level)
   local status
   if not ch:up() then status = "hangup" elseif ch:transferring() then status = "transfer" else return end
   st.hook_ran = true
-  local value
-  if st.hook_arg and st.hook_arg ~= "" then
-    value = call(st, name, nil, fs.session.object_of(st), status, globals(st)[st.hook_arg])
-  else
-    value = call(st, name, nil, fs.session.object_of(st), status)
-  end
+  local value = callback.run_hook(st, status)
   if value then
     if ch and st.ch == ch then ch:set("lua_hangup_hook_return_val", value) end
     local word = lower(value)

@@ -3,7 +3,8 @@
 --   class.define("Event", { … })                        a class; its table stands in `freeswitch`
 --   class.method(C, "addHeader", "Event::addHeader", "ss", 2, 2, f)
 -- A signature has one letter per argument after self: s `char *`, S `char const *`, i int, b bool, A…Z objects by `objects`, o opaque.
--- f(state, …) gets the object's state and converted arguments (nil stays nil); its results go to the script.
+-- f(state, …) gets the object's state and converted arguments (nil stays nil); its results go to the script. Of a class with
+-- options.far, an object whose state has `far` is somebody else's: far(state, method, …) is called in f's place.
 local core = ...
 local fs = core.fs
 
@@ -91,11 +92,11 @@ function checks.R(v, where, at, level)
 end
 
 -- The wrapper is written out for its signature: no table, no loop per call.
-local function wrapper(where, signature, least, most, self_class, self_type, f)
+local function wrapper(where, signature, least, most, self_class, self_type, f, name, far)
   local src, names = {}, {}
   local base = self_class and 1 or 0
   for i = 1, #signature do names[i] = "a" .. i end
-  src[#src + 1] = "local where, checks, check_self, wrong_count, select, f = ...\nlocal "
+  src[#src + 1] = "local where, checks, check_self, wrong_count, select, f, name, far = ...\nlocal "
   for i = 1, #signature do src[#src + 1] = (i > 1 and ", " or "") .. "c" .. i end
   if #signature == 0 then src[#src + 1] = "_" end
   src[#src + 1] = " = "
@@ -114,6 +115,7 @@ local function wrapper(where, signature, least, most, self_class, self_type, f)
     if i > least then src[#src + 1] = format("  if n >= %d then %s end\n", i + base, line)
     else src[#src + 1] = "  " .. line .. "\n" end
   end
+  if far then src[#src + 1] = "  if self.far then return far(self, name" .. (#signature > 0 and ", " or "") .. params .. ") end\n" end
   src[#src + 1] = "  return f(" .. (base == 1 and "self" or "") .. (base == 1 and #signature > 0 and ", " or "") .. params .. ")\nend\n"
 
   local under = string.gsub(string.gsub(where, "^LUA::", ""), "::", "_")
@@ -125,7 +127,7 @@ local function wrapper(where, signature, least, most, self_class, self_type, f)
     if name == self_class then return core.state(v) end
     error(format("Error in %s (arg 1), expected '%s' got '%s'", name and under or where, self_type, typename(v)), 3)
   end
-  return assert(loadstring(concat(src), "=" .. where))(where, checks, check_self, wrong_count, select, f)
+  return assert(loadstring(concat(src), "=" .. where))(where, checks, check_self, wrong_count, select, f, name, far)
 end
 
 -- A function of the `freeswitch` table.
@@ -145,7 +147,8 @@ end
 function class.method(c, name, where, signature, least, most, f)
   c.described[name] = describe(signature, least)
   local self_type = find(where, "^LUA::") and "LUA::" .. c.name .. " *" or c.self_type
-  c.fn[name] = wrapper(where, signature, least, most, c.name, self_type, f)
+  c.raw[name] = f
+  c.fn[name] = wrapper(where, signature, least, most, c.name, self_type, f, name, c.far)
 end
 
 -- Overloaded: `forms` is a list of signatures tried in turn; no fit is SWIG's other error. f gets the state and the arguments.
@@ -181,8 +184,8 @@ local function prototypes(c, name, forms)
   end
   return concat(out, "\n    ")
 end
-local function overloaded(c, name, forms, f, is_method)
-  local base = is_method and 1 or 0
+local function overloaded(c, name, forms, f, method)
+  local base, far = method and 1 or 0, c.far
   return function(...)
     local n = select("#", ...)
     for i = 1, #forms do
@@ -193,6 +196,7 @@ local function overloaded(c, name, forms, f, is_method)
           local kind = sub(signature, k, k)
           a[k + base] = checks[kind](a[k + base], name, k + base, 3, kind)
         end
+        if base == 1 and far and a[1].far then return far(a[1], method, unpack(a, 2, n)) end
         return f(unpack(a, 1, n))
       end
     end
@@ -201,9 +205,10 @@ local function overloaded(c, name, forms, f, is_method)
 end
 function class.overload(c, name, where, forms, f)
   c.described[name] = describe(forms[#forms], #forms[1])
-  c.fn[name] = overloaded(c, where, forms, f, true)
+  c.raw[name] = f
+  c.fn[name] = overloaded(c, where, forms, f, name)
 end
-function class.overloaded_new(c, forms, f) c.new = overloaded(c, "new_" .. c.name, forms, f, false) end
+function class.overloaded_new(c, forms, f) c.new = overloaded(c, "new_" .. c.name, forms, f, nil) end
 function class.new(c, where, signature, least, most, f) c.new = wrapper(where, signature, least, most, nil, nil, f) end
 
 -- --- the class itself ---
@@ -219,7 +224,7 @@ end
 
 function class.define(name, options)
   options = options or {}
-  local c = { name = name, fn = {}, get = {}, set = {}, described = {}, self_type = options.self_type or name .. " *", gc = options.gc }
+  local c = { name = name, fn = {}, raw = {}, far = options.far, get = {}, set = {}, described = {}, self_type = options.self_type or name .. " *", gc = options.gc }
   class.all[name] = c
   local fn, get, set = c.fn, c.get, c.set
   local meta = {

@@ -113,6 +113,7 @@ command("uuid_bridge", "<uuid> <other_uuid>", "joins two calls", function(text)
   local one, two = match(text, "^(%S+)%s+(%S+)$")
   if not one then return api.usage("uuid_bridge") end
   local a, b = channel.find(one), channel.find(two)
+  if a and not b and fs.remote.refuse(a, two) then return "-ERR the calls live on different workers\n" end
   if not a or not b then return "-ERR Invalid uuid\n" end
   if not fs.bridge.join(a, b) then return "-ERR Invalid uuid\n" end
   return "+OK " .. b:uuid() .. "\n"

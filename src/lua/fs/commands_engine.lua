@@ -41,7 +41,12 @@ local function counted(f)
   return n
 end
 
+-- For the other workers: how many calls are up here.
+api.commands.carillon_count = { name = "carillon_count", syntax = "", help = "", run = function() return format("%d", counted()) end }
+
 command("status", "", "the engine in a few lines", function()
+  local up = counted()
+  for _, text in ipairs(fs.remote.gather("carillon_count")) do up = up + (tonumber(text) or 0) end
   local us = core.utc_us() - started_us
   local s = floor(us / 1000000)
   local _, reply = engine("counters")
@@ -52,7 +57,7 @@ command("status", "", "the engine in a few lines", function()
       plural(floor(s / 60) % 60, "minute"), plural(s % 60, "second"), plural(floor(us / 1000) % 1000, "millisecond"), plural(us % 1000, "microsecond")),
     format("FreeSWITCH (Version %s) is ready\n", match(fs.version.full, "Version (.*)$")),
     format("%d session(s) since startup\n", total),
-    format("%d session(s) - peak %d, last 5min %d \n", counted(), tonumber(numbers.calls_peak or "") or counted(), counted()),
+    format("%d session(s) - peak %d, last 5min %d \n", up, tonumber(numbers.calls_peak or "") or up, up),
     format("%d session(s) per Sec out of max %d, peak %d, last 5min %d \n", 0, tonumber(core.config("limits.sps", 0)) or 0, 0, 0),
     format("%d session(s) max\n", tonumber(core.config("slots", 0)) or 0),
     "min idle cpu 0.00/100.00\n",
@@ -175,12 +180,34 @@ local function show_text(columns, rows, delim)
   return concat(out, "\n") .. format("\n\n%d total.\n", #rows)
 end
 
+-- For the other workers: the rows of a listing of calls, as a table's text.
+api.commands.carillon_rows = { name = "carillon_rows", syntax = "", help = "", run = function(what)
+  local listing = listings[what]
+  if not listing then return "" end
+  local _, rows = listing()
+  return fs.remote.pack(rows)
+end }
+local everywhere = { channels = true, calls = true, bridged_calls = true, detailed_calls = true, detailed_bridged_calls = true, tasks = true }
+
+local function rows_everywhere(what, rows)
+  for _, text in ipairs(fs.remote.gather("carillon_rows " .. what)) do
+    for _, row in ipairs(fs.remote.unpack(text) or {}) do rows[#rows + 1] = row end
+  end
+  for i = 1, #rows do rows[i].at = i end
+  table.sort(rows, function(a, b)
+    local x, y = tonumber(a.created_epoch) or 0, tonumber(b.created_epoch) or 0
+    if x ~= y then return x < y end
+    return a.at < b.at
+  end)
+end
+
 command("show", "channels|calls|bridged_calls|registrations|modules|api|application|codec|tasks … [count] [like <text>] [as xml|json|delim <c>]",
   "lists", function(text)
     local what = match(text, "^(%S+)")
     local listing = what and listings[what]
     if not listing then return api.usage("show") end
     local columns, rows = listing()
+    if fs.remote.many and everywhere[what] then rows_everywhere(what, rows) end
     local like = match(text, "%slike%s+(%S+)")
     if like then
       local kept = {}
@@ -210,7 +237,8 @@ end
 command("originate", "<call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] [<cid_name>] [<cid_num>] [<timeout_sec>]",
   "makes a call", function(text) return fs.originate.command(text) end)
 
-command("hupall", "[<cause> [<var> <value>]…]", "hangs up all calls, or those with these variables", function(text)
+command("hupall", "[<cause> [<var> <value>]…]", "hangs up all calls, or those with these variables", function(text, context)
+  if not context.here then fs.remote.gather("hupall " .. text) end
   local words = util.separate(text, " ")
   local cause = words[1] or "MANAGER_REQUEST"
   local wanted = {}

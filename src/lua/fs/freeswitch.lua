@@ -33,6 +33,7 @@ freeswitch.msleep = func("switch_msleep", "n", 1, 1, function(ms)
 end)
 
 freeswitch.bridge = func("bridge", "RR", 2, 2, function(a, b)
+  if a and b and (a.far or b.far) then return fs.remote.bridge(a, b) end
   if not a or not b or not a.ch or not b.ch then
     core.log(3, "Channels not ready\n")
     return
@@ -111,5 +112,17 @@ function layer.session_uuid(object)
   return st and st.uuid
 end
 if fs.api and not layer.api then
-  function layer.api(command, arguments) return fs.api.line(command .. " " .. (arguments or ""), {}) end
+  -- `pairs`: what an HTTP request brings for a script's `env`, and as `_body` for its stream; nil for all others.
+  function layer.api(command, arguments, pairs)
+    if command == "carillon_here" then return fs.api.line(arguments or "", { here = true }) end -- another worker asks
+    local context = {}
+    if pairs then
+      context.env = fs.event.make("API")
+      for i = 1, #pairs do
+        local name, value = pairs[i][1], pairs[i][2]
+        if name == "_body" then context.body = value else fs.event.add(context.env, name, value) end
+      end
+    end
+    return fs.api.line(command .. " " .. (arguments or ""), context)
+  end
 end

@@ -19,6 +19,8 @@ local order = {
   -- commands and the other classes
   "stream", "json", "api", "consumer", "dbh", "expr", "commands_text", "commands_tables", "commands_script", "commands_call",
   "commands_engine", "commands_directory", "commands_socket",
+  -- calls of other workers
+  "remote",
   -- the table `freeswitch` takes every class made so far
   "freeswitch",
 }

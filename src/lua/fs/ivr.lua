@@ -209,7 +209,7 @@ end
 class.method(C, "bindAction", "IVRMenu::bindAction", "sSS", 3, 3, function(st, action, arg, keys) bind(st.menu, action, arg, keys) end)
 class.method(C, "execute", "IVRMenu::execute", "LS", 2, 2, function(st, session, name)
   local ch = session and session.ch
-  if not ch then
+  if not ch and not (session and session.far) then
     core.log(3, "Invalid menu context\n")
     return
   end
@@ -222,10 +222,16 @@ class.method(C, "execute", "IVRMenu::execute", "LS", 2, 2, function(st, session,
     util.err(ch, "Invalid Menu!\n")
     return
   end
+  if session.far then return fs.remote.menu(session, menu) end
+  ivr.run(session, menu)
+end)
+function ivr.run(session, menu)
+  local ch = session.ch
+  if not ch then return end
   fs.callback.hangup_hook(session)
   if not wait.gone(ch) then execute(ch, menu) end
   fs.callback.hangup_hook(session)
-end)
+end
 
 -- --- menus of the XML ---
 

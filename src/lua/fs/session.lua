@@ -15,7 +15,8 @@ fs.session = session
 
 local objects = setmetatable({}, { __mode = "v" }) -- state → its userdata
 
-local C = class.define("Session", { self_type = "CoreSession *", gc = function(st) session.release(st) end })
+local C = class.define("Session", { self_type = "CoreSession *", gc = function(st) session.release(st) end,
+  far = function(...) return fs.remote.call(...) end })
 session.class = C
 
 function session.object_of(st) return objects[st] end
@@ -25,7 +26,10 @@ function session.object_of(st) return objects[st] end
 -- Gives up the call: hangs it up if that was wished and it did not go elsewhere. Never waits.
 function session.release(st)
   local ch = st.ch
-  if not ch then return end
+  if not ch then
+    if st.far then fs.remote.release(st) end
+    return
+  end
   st.ch, st.allocated = nil, false
   if st.end_handle then
     core.off_end(st.end_handle)
@@ -83,6 +87,8 @@ local function register(st)
   end)
 end
 
+session.register = register
+
 local function new_state()
   local st = { cause = "NONE" }
   objects[st] = class.object(C, st)
@@ -104,6 +110,11 @@ function session.script_session(object, globals)
 end
 
 local function dial(st, dialstring, aleg)
+  if aleg and aleg.far then
+    local ok
+    ok, st.cause = fs.remote.dial(st, dialstring, aleg, 60)
+    return false
+  end
   local ch, cause = fs.originate.dial(dialstring, { aleg = aleg and aleg.ch, timeout_s = 60 })
   st.cause = cause
   if not ch then return false end
@@ -119,10 +130,11 @@ class.overloaded_new(C, { "", "L", "sL", "s" }, function(target, aleg)
   local st, object = new_state()
   if target == nil and aleg == nil then return object end
   if type(target) == "table" then -- Session(session): another object on the same call
-    if target.ch then adopt(st, target.ch) end
+    if target.ch then adopt(st, target.ch) elseif target.far then fs.remote.open(st, target.uuid) end
     return object
   end
-  local live = not string.find(target or "", "/", 1, true) and channel.find_any(target)
+  local name = not string.find(target or "", "/", 1, true) and target
+  local live = name and channel.find_any(name)
   if live then
     adopt(st, live)
     local owner = live:owner()
@@ -130,6 +142,7 @@ class.overloaded_new(C, { "", "L", "sL", "s" }, function(target, aleg)
     register(st)
     return object
   end
+  if name and fs.remote.many and fs.remote.open(st, name) then return object end
   if dial(st, target or "", aleg) then
     st.hup = true
     register(st)
@@ -279,6 +292,11 @@ class.method(C, "originate", "LUA::Session::originate", "Lsi", 3, 3, function(st
   end
   session.release(st)
   st.hook_ran, st.transferred = nil, nil
+  if aleg and aleg.far then
+    local ok
+    ok, st.cause = fs.remote.dial(st, dialstring, aleg, timeout_s > 0 and timeout_s or 60)
+    return ok and 0 or 1
+  end
   local ch, cause = fs.originate.dial(dialstring, { aleg = aleg and aleg.ch, timeout_s = timeout_s > 0 and timeout_s or 60 })
   st.cause = cause
   if not ch then return 1 end

@@ -189,6 +189,8 @@ function core.global_set(name, value) core.global_values[name] = value ~= "" and
 function core.globals() local t = {} for k, v in pairs(core.global_values) do t[k] = v end return t end
 function core.config(path, default) local v = core.config_values[path] if v == nil then return default end return v end
 function core.worker() return 0 end
+function core.workers() return 1 end
+function core.call_worker() return nil end
 local tables = {}
 local handlers = {}
 fake.handlers = handlers
