@@ -212,6 +212,25 @@ static void a_new_incarnation_never_sees_what_was_meant_for_the_old_one(void **s
     assert_int_equal(last_status, 0);
 }
 
+static void notes_that_are_kept_reach_the_next_incarnation_in_order(void **state)
+{
+    struct kv kv = KV_INIT;
+    post_keep_notes(broker, BUS_WORKER_0);
+    for (int i = 0; i < 6; i++) {
+        kv_clear(&kv);
+        kv_add_int(&kv, "n", i);
+        if (i == 3) { /* the first three lie unread in its lane */
+            proc_state_set(segment, BUS_WORKER_0, PROC_DEAD);
+            loop_step(loop_b, 0);
+        }
+        assert_int_equal(post_note(broker, BUS_WORKER_0, MSG_CALL_HANGUP, &kv), 0);
+    }
+    restart_worker();
+    post_inherit_notes(worker);
+    turns_until(&notes, 6);
+    kv_free(&kv);
+}
+
 static void what_was_said_before_death_is_heard_before_the_death(void **state)
 {
     struct kv kv = KV_INIT;
@@ -289,6 +308,7 @@ int main(void)
         T(a_cancelled_request_is_never_answered),
         T(when_the_other_dies_requests_get_epipe_once_and_watchers_are_told),
         T(a_new_incarnation_never_sees_what_was_meant_for_the_old_one),
+        T(notes_that_are_kept_reach_the_next_incarnation_in_order),
         T(what_was_said_before_death_is_heard_before_the_death),
         T(a_reply_to_a_ticket_of_a_dead_asker_is_dropped),
         T(sleeping_processes_wake_each_other_each_time),
