@@ -177,6 +177,7 @@ const struct schema_row schema_rows[] = {
     { "trunks.*.domain", SCHEMA_TEXT, NULL, 0, 0, NULL, form_host_port, .help = "Host part of From, To and request URI where it is not `address`." },
     { "trunks.*.codecs", SCHEMA_LIST, "PCMU,PCMA", 1, 8, NULL, NULL, .help = "Codecs offered and accepted, in order." },
     { "trunks.*.codecs.*", SCHEMA_TEXT, NULL, 0, 0, CODECS, NULL, .help = "A codec." },
+    { "trunks.*.srtp", SCHEMA_TEXT, "off", 0, 0, "off|optional|mandatory", NULL, .help = "Encrypted audio with keys in the SDP (SDES): offered and taken, or insisted on. `rtp_secure_media` of a call counts more." },
     { "trunks.*.caller_id", SCHEMA_TEXT, NULL, 0, 0, NULL, form_caller_id, .help = "Caller's number where a call brings none." },
     { "trunks.*.caller_name", SCHEMA_TEXT, NULL, 1, 100, NULL, form_header, .help = "Caller's name where a call brings none." },
     { "trunks.*.cps", SCHEMA_NUM, "10", 0.1, 10000, NULL, NULL, .help = "INVITEs per second, spaced evenly (those with credentials and failovers count too)." },
