@@ -69,7 +69,8 @@ void esl_reply_body(struct esl_client *client, const char *body, size_t length)
 static void watch_update(struct esl_client *client)
 {
     bool reads = !client->busy && !client->closing && !esl_queue_full(&client->queue);
-    uint32_t events = (reads ? (uint32_t)EPOLLIN : 0) | (client->queue.count > 0 || client->replay != NULL ? (uint32_t)EPOLLOUT : 0);
+    uint32_t events = (reads ? (uint32_t)EPOLLIN : 0) |
+                      (client->queue.count > 0 || client->replay != NULL || client->stalled ? (uint32_t)EPOLLOUT : 0);
     if (events != client->epoll_events && loop_watch_change(client->esl->loop, &client->watch, events) == 0) client->epoll_events = events;
 }
 
@@ -111,6 +112,7 @@ void esl_client_run(struct esl_client *client)
         esl_command(client);
     }
     client->running = false;
+    client->stalled = !client->busy && esl_queue_full(&client->queue);
     esl_client_flush(client);
 }
 
@@ -150,7 +152,7 @@ static void client_ready(struct loop_watch *watch, uint32_t events)
     }
     if ((events & EPOLLOUT) != 0) {
         esl_client_flush(client);
-        if (!client->gone && !client->busy && client->input.bytes.length > 0) esl_client_run(client); /* commands that waited for room */
+        if (!client->gone && client->stalled) esl_client_run(client); /* commands that waited for room */
     }
     if (!client->gone && (events & EPOLLIN) != 0) client_read(client);
 }
@@ -228,7 +230,8 @@ void esl_client_end(struct esl_client *client)
     if (client->gone) return;
     client->gone = true;
     if (client->asked != NULL) esl_ask_cancel(client->asked);
-    client->asked = NULL;
+    if (client->check != NULL) esl_ask_cancel(client->check);
+    client->asked = client->check = NULL;
     loop_timer_clear(esl->loop, &client->timer);
     loop_watch_remove(esl->loop, &client->watch);
     close(client->watch.fd);
@@ -285,7 +288,7 @@ void esl_client_goodbye(struct esl_client *client)
 
 void esl_client_call_over(struct esl_client *client)
 {
-    if (client->call_over) return;
+    if (client->call_over || client->gone) return;
     if (client->busy) {
         client->call_over_later = true; /* the command that runs is answered first: it may be the one that hung up */
         return;
@@ -305,4 +308,18 @@ void esl_client_call_over(struct esl_client *client)
         client->call_text, buf_text(&time));
     buf_free(&time);
     esl_client_flush(client);
+}
+
+static void call_checked(void *context, int status, const char *text, size_t length)
+{
+    struct esl_client *client = context;
+    client->check = NULL;
+    if (status == 0 && strncmp(text, "false", 5) == 0) esl_client_call_over(client);
+}
+
+void esl_calls_check(struct esl *esl)
+{
+    for (struct esl_client *client = esl->clients; client != NULL; client = client->next)
+        if (client->attached && !client->call_over && !client->closing && client->check == NULL)
+            client->check = esl_ask(esl, client->call_text, "uuid_exists", client->call_text, call_checked, client);
 }

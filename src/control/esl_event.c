@@ -164,6 +164,7 @@ static void heartbeat_fired(struct loop_timer *timer)
 {
     struct esl *esl = timer->context;
     if (event_wanted(esl->segment, ESL_HEARTBEAT)) heartbeat_publish(esl);
+    esl_calls_check(esl);
     loop_timer_set(esl->loop, timer, clock_mono_ns() + HEARTBEAT_NS);
 }
 

@@ -93,12 +93,14 @@ struct esl_client {
     struct esl_queue queue;
     bool authenticated;
     bool busy;    /* a command waits for its answer: the next ones wait behind it */
+    bool stalled; /* commands wait for room in the queue */
     bool running; /* its commands are being taken, somewhere up the stack */
     bool dirty;   /* something was queued and not yet written */
     bool closing; /* ends as soon as its queue is written */
     bool gone;    /* ended; freed in the next turn */
     unsigned commands_before_auth;
     struct esl_asked *asked; /* what it waits for, if that is a worker's answer … */
+    struct esl_asked *check; /* whether its call still lives */
     struct esl_line *line;   /* … to an api command */
 
     bool all, all_subclasses; /* `event all`: future types and subclasses, too */
@@ -179,7 +181,7 @@ struct esl {
     int64_t held_since_ns; /* an event of the future waits since then; 0 = none */
     struct esl_source sources[BUS_PROCESSES_MAX];
     uint64_t event_sequence;
-    size_t own_bytes;        /* published by ourselves since the own log was read */
+    size_t own_bytes; /* published by ourselves since the own log was read */
     char core_uuid[UUID_TEXT_SIZE], hostname[128], switchname[128], ipv4[64], ipv6[64];
 
     struct esl_outbound *connecting; /* and connected */
@@ -210,6 +212,8 @@ void esl_client_put(struct esl_client *client, const char *data, size_t length);
 /* Content-Type: command/reply with that Reply-Text. */
 void esl_reply(struct esl_client *client, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void esl_reply_body(struct esl_client *client, const char *body, size_t length); /* api/response */
+/* A call whose worker died has no last event: looks whether those that connections are about still live. */
+void esl_calls_check(struct esl *esl);
 /* The attached call is over: goodbye, or lingering. */
 void esl_client_call_over(struct esl_client *client);
 

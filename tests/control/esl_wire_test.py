@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import threading
 import time
 import uuid
 import xml.etree.ElementTree as ElementTree
@@ -171,6 +172,30 @@ def test_pipelined_commands_are_answered_in_order(esl):
     w = Wire(esl.esl_port).auth()
     w.put("".join("api echo %d\n\n" % i for i in range(500)))
     assert [w.take().body for _ in range(500)] == [str(i) for i in range(500)]
+
+
+def test_commands_wait_while_their_replies_are_not_read(esl):
+    w = Wire(esl.esl_port, receive_buffer=65536).auth()
+    text = "y" * 100_000
+    for _ in range(4):
+        w.put("".join("api echo %s\n\n" % text for _ in range(10)))
+    for _ in range(40):
+        assert w.take().body == text
+    many = 400  # 40 MB of replies: more than its queue holds
+    sender = threading.Thread(target=lambda: [w.put("api echo %s\n\n" % text) for _ in range(many)])
+    sender.start()
+    time.sleep(2)
+    assert Wire(esl.esl_port).auth().api("echo others go on") == "others go on"
+    for _ in range(many):
+        assert w.take(30).body == text
+    sender.join()
+
+
+def test_a_call_whose_worker_died_ends_its_connection(esl):
+    w, other = Wire(esl.esl_port).auth(), Wire(esl.esl_port).auth()
+    w.ask("myevents " + park(other))
+    esl.kill("worker 0")
+    assert w.end(45).endswith(GOODBYE)
 
 
 def test_a_long_command_blocks_its_own_client_only(esl):
