@@ -1,10 +1,12 @@
 /* esl_text_test.c: the event socket's text: requests, forms of events, filters, names. */
-#include <cmocka.h>
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
 #include <string.h>
 
 #include "control/esl_filter.h"
