@@ -117,7 +117,7 @@ int call_mark(struct call *call, bool in, enum sip_method method, int status)
 		return -1;
 	}
 	m = &call->mark[call->marks];
-	*m = (struct mark){clock_utc_us(), (int16_t)status, (uint8_t)method, in, 0};
+	*m = (struct mark){in ? arrival_utc_us(call->carrier) : clock_utc_us(), (int16_t)status, (uint8_t)method, in, 0};
 	return (int)call->marks++;
 }
 

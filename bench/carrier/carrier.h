@@ -62,10 +62,16 @@ struct carrier {
 		int64_t start_us;
 		struct peer peer;
 	} place;
+	int64_t arrived_us;      /* of the message at hand; 0 = unknown */
 	struct timer status_timer;
 	struct totals status_last;
 };
 
+/* When the message at hand arrived, by the kernel's time stamp, so that a carrier that is late to read it says the truth; otherwise now. UTC, µs. */
+static inline int64_t arrival_utc_us(const struct carrier *c)
+{
+	return c->arrived_us ? c->arrived_us : clock_utc_us();
+}
 /* dispatch.c: one received message of n bytes, changed while reading. */
 void sip_input(struct carrier *c, char *data, size_t n, const struct peer *from);
 /* status.c */

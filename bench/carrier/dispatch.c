@@ -39,7 +39,7 @@ static void ack_in(struct carrier *c, const struct sip_message *m)
 			return;
 		call_mark(call, true, SIP_ACK, 0);
 		if (call->state == CALL_FINAL && call->invite == t) {
-			call->ack_us = clock_utc_us();
+			call->ack_us = arrival_utc_us(c);
 			uas_final_done(call);
 		}
 		return;

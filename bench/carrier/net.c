@@ -174,6 +174,7 @@ int net_listen(struct carrier *c, const char *where, bool tcp, char *err, size_t
 		return rc;
 	}
 	net_buffers(l->udp, 8 << 20);
+	setsockopt(l->udp, SOL_SOCKET, SO_TIMESTAMPNS, &(int){1}, sizeof(int));
 	l->port = net_addr_port(&l->addr);
 	net_addr_text(&l->addr, false, l->host, sizeof l->host);
 	l->any = l->addr.sa.sa_family == AF_INET ? l->addr.in.sin_addr.s_addr == 0 : IN6_IS_ADDR_UNSPECIFIED(&l->addr.in6.sin6_addr);
@@ -184,6 +185,18 @@ int net_listen(struct carrier *c, const char *where, bool tcp, char *err, size_t
 	return 0;
 }
 
+int64_t net_arrival_us(struct msghdr *h)
+{
+	for (struct cmsghdr *k = CMSG_FIRSTHDR(h); k; k = CMSG_NXTHDR(h, k))
+		if (k->cmsg_level == SOL_SOCKET && k->cmsg_type == SCM_TIMESTAMPNS) {
+			struct timespec ts;
+
+			memcpy(&ts, CMSG_DATA(k), sizeof ts);
+			return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+		}
+	return clock_utc_us();
+}
+
 /* One batch. Returns how many messages there were. */
 static int udp_batch(struct carrier *c, unsigned index)
 {
@@ -191,19 +204,24 @@ static int udp_batch(struct carrier *c, unsigned index)
 	struct mmsghdr msgs[BATCH];
 	struct iovec iov[BATCH];
 	struct peer peers[BATCH];
+	_Alignas(struct cmsghdr) char control[BATCH][64];
 	int n;
 
 	for (int i = 0; i < BATCH; i++) {
 		iov[i] = (struct iovec){data[i], SIP_SIZE_MAX + 1};
 		msgs[i].msg_hdr = (struct msghdr){
-			.msg_name = &peers[i].addr, .msg_namelen = sizeof peers[i].addr, .msg_iov = &iov[i], .msg_iovlen = 1};
+			.msg_name = &peers[i].addr, .msg_namelen = sizeof peers[i].addr, .msg_iov = &iov[i], .msg_iovlen = 1,
+			.msg_control = control[i], .msg_controllen = sizeof control[i]};
 		peers[i].listener = (int)index;
 		peers[i].conn = -1;
 		peers[i].conn_gen = 0;
 	}
 	n = recvmmsg(c->listeners[index].udp, msgs, BATCH, MSG_DONTWAIT, NULL);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
+		c->arrived_us = net_arrival_us(&msgs[i].msg_hdr);
 		sip_input(c, data[i], msgs[i].msg_len, &peers[i]);
+	}
+	c->arrived_us = 0;
 	return n;
 }
 

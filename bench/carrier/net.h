@@ -76,5 +76,7 @@ uint64_t net_addr_hash(const union net_addr *a, uint64_t seed);
 /* "IP:REST" or "[IPv6]:REST" into its halves. */
 bool net_split(const char *where, struct str *host, struct str *rest);
 void net_buffers(int fd, int bytes);
+/* The kernel's time stamp of a received datagram (SO_TIMESTAMPNS), or now. UTC, µs. */
+int64_t net_arrival_us(struct msghdr *h);
 
 #endif

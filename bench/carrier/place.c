@@ -77,7 +77,7 @@ void uac_provisional(struct call *call, const struct sip_message *m)
 	if (!call->placed || call->state != CALL_CALLING)
 		return;
 	if (m->status > 100 && !call->provisional_us)
-		call->provisional_us = clock_utc_us();
+		call->provisional_us = arrival_utc_us(call->carrier);
 	if (m->body.n && !sdp_parse(&early, m->body))
 		media_remote(call->carrier, &call->media, &early);       /* so that early media is counted */
 	if (call->cancel_wanted)
@@ -89,7 +89,7 @@ static void answered(struct call *call, struct ctxn *t, const struct sip_message
 	struct carrier *c = call->carrier;
 
 	timer_clear(&c->timers, &call->limit);
-	call->answer_us = clock_utc_us();
+	call->answer_us = arrival_utc_us(c);
 	call->state = CALL_UP;
 	c->totals.answered++;
 	uac_learn(call, m);
@@ -125,7 +125,7 @@ static void invite_done(struct call *call, struct ctxn *t, const struct sip_mess
 		return;
 	}
 	call->final_status = m->status;
-	call->final_us = clock_utc_us();
+	call->final_us = arrival_utc_us(c);
 	if (m->status < 300) {
 		answered(call, t, m);
 	} else {

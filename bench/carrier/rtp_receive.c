@@ -202,18 +202,6 @@ static void packet_take(struct carrier *c, struct media *m, const uint8_t *p, si
 	}
 }
 
-static int64_t arrival_us(struct msghdr *h)
-{
-	for (struct cmsghdr *k = CMSG_FIRSTHDR(h); k; k = CMSG_NXTHDR(h, k))
-		if (k->cmsg_level == SOL_SOCKET && k->cmsg_type == SCM_TIMESTAMPNS) {
-			struct timespec ts;
-
-			memcpy(&ts, CMSG_DATA(k), sizeof ts);
-			return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-		}
-	return clock_utc_us();
-}
-
 static void take(struct carrier *c, unsigned sock, const union net_addr *from, const uint8_t *p, size_t n, int64_t at_us)
 {
 	struct media *m;
@@ -253,7 +241,7 @@ void rtp_readable(struct carrier *c, unsigned sock, bool rtcp)
 			if (rtcp)
 				rtcp_received(c, sock, &from[i], data[i], msgs[i].msg_len);
 			else
-				take(c, sock, &from[i], data[i], msgs[i].msg_len, arrival_us(&msgs[i].msg_hdr));
+				take(c, sock, &from[i], data[i], msgs[i].msg_len, net_arrival_us(&msgs[i].msg_hdr));
 		}
 	}
 }

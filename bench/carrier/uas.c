@@ -264,7 +264,7 @@ static bool authenticated(struct call *call, const struct sip_message *m)
 
 static void invite_note(struct call *call, struct stxn *t, bool credentials)
 {
-	int64_t now = clock_utc_us();
+	int64_t now = arrival_utc_us(call->carrier);
 
 	if (!call->invite_us)
 		call->invite_us = now;
@@ -294,7 +294,7 @@ void uas_invite(struct carrier *c, const struct sip_message *m, const struct pee
 			struct str user = sip_uri_user(m->uri);
 			char *id = str_copy(m->call_id), *number = str_copy(user);
 
-			book_invite(c, clock_utc_us(), id, number, credentials);
+			book_invite(c, arrival_utc_us(c), id, number, credentials);
 			free(id);
 			free(number);
 			stxn_respond(stxn_create(c, m, from, NULL, "full"), 503, "Retry-After: 1\r\n", NULL, NULL);

@@ -76,13 +76,13 @@ void uas_ack(struct call *call, const struct sip_message *m)
 	if (call->state != CALL_ANSWERED)
 		return;
 	call->state = CALL_UP;
-	call->ack_us = clock_utc_us();
+	call->ack_us = arrival_utc_us(c);
 	call_up(call);
 }
 
 void uas_cancel(struct call *call)
 {
-	call->cancel_us = clock_utc_us();
+	call->cancel_us = arrival_utc_us(call->carrier);
 	if (call->state != CALL_PROCEEDING || call->rule->kind == PLAN_SILENT)
 		return;
 	if (call->rule->kind == PLAN_LATE200)
@@ -97,7 +97,7 @@ void uas_bye(struct call *call, struct stxn *t, const struct sip_message *m)
 	struct str reason = sip_get(m, HDR_REASON);
 
 	if (!call->bye_in_us)
-		call->bye_in_us = clock_utc_us();
+		call->bye_in_us = arrival_utc_us(c);
 	snprintf(call->bye_reason, sizeof call->bye_reason, "%.*s", (int)reason.n, reason.n ? reason.p : "");
 	if (call->rule && call->rule->nobye) {
 		media_play(c, &call->media, &no_sound, 0);
