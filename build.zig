@@ -45,7 +45,7 @@ const rooms = [_]Room{
     .{ .name = "campaign", .uses = &.{ "core", "bus", "store" }, .packages = &.{ "luajit", "sqlite3", "libpq" } },
     .{ .name = "worker", .uses = &.{ "core", "bus", "media", "lua", "store" }, .packages = &.{ "liburing", "luajit" } },
     .{ .name = "broker", .uses = &.{ "core", "bus", "campaign", "store" }, .packages = &.{"sofia-sip-ua"} },
-    .{ .name = "control", .uses = &.{ "core", "bus" } },
+    .{ .name = "control", .uses = &.{ "core", "bus" }, .packages = &.{"libmicrohttpd"} },
     .{ .name = "supervisor", .uses = &.{ "core", "bus" } },
     .{ .name = "main", .uses = &.{ "core", "bus", "store", "media", "lua", "campaign", "worker", "broker", "control", "supervisor" } },
 };
@@ -363,10 +363,15 @@ fn lint(self: Build) void {
     step.dependOn(&run.step);
 }
 
-/// src/ROOM/fs/*.lua as C: `const struct embedded_lua embedded_ROOM[]` (see src/lua/embedded.h).
+/// What lies in folders of a room and goes into the binary, as C: src/ROOM/fs/*.lua as `const struct embedded_lua embedded_ROOM[]`
+/// (see src/lua/embedded.h), src/ROOM/web/* as `const struct embedded_web embedded_ROOM[]` (see src/control/embedded.h).
 fn embedded(self: Build, comptime room: []const u8) []std.Build.LazyPath {
+    const lua = embeddedFiles(self, room, "lua", self.files("src/" ++ room ++ "/fs", ".lua", null));
+    return if (lua.len > 0) lua else embeddedFiles(self, room, "web", self.files("src/" ++ room ++ "/web", "", null));
+}
+
+fn embeddedFiles(self: Build, comptime room: []const u8, comptime kind: []const u8, sources: [][]const u8) []std.Build.LazyPath {
     const b = self.b;
-    const sources = self.files("src/" ++ room ++ "/fs", ".lua", null);
     if (sources.len == 0) return &.{};
     var text: std.ArrayList(u8) = .empty;
     const out = &text;
@@ -375,16 +380,16 @@ fn embedded(self: Build, comptime room: []const u8) []std.Build.LazyPath {
     var table: std.ArrayList(u8) = .empty;
     for (sources, 0..) |path, i| {
         const io = b.graph.io;
-        const bytes = b.build_root.handle.readFileAlloc(io, path, a, .limited(4 << 20)) catch @panic("cannot read a Lua source");
+        const bytes = b.build_root.handle.readFileAlloc(io, path, a, .limited(4 << 20)) catch @panic("cannot read a source");
         out.appendSlice(a, b.fmt("static const unsigned char source_{d}[] = {{", .{i})) catch @panic("OOM");
         for (bytes, 0..) |byte, n| {
             if (n % 24 == 0) out.append(a, '\n') catch @panic("OOM");
             out.appendSlice(a, b.fmt("{d},", .{byte})) catch @panic("OOM");
         }
         out.appendSlice(a, "0};\n") catch @panic("OOM");
-        table.appendSlice(a, b.fmt("    {{\"{s}\", (const char *)source_{d}, {d}}},\n", .{ std.fs.path.stem(path), i, bytes.len })) catch @panic("OOM");
+        table.appendSlice(a, b.fmt("    {{\"{s}\", (const char *)source_{d}, {d}}},\n", .{ if (std.mem.eql(u8, kind, "lua")) std.fs.path.stem(path) else std.fs.path.basename(path), i, bytes.len })) catch @panic("OOM");
     }
-    out.appendSlice(a, "const struct embedded_lua embedded_" ++ room ++ "[] = {\n") catch @panic("OOM");
+    out.appendSlice(a, "const struct embedded_" ++ kind ++ " embedded_" ++ room ++ "[] = {\n") catch @panic("OOM");
     out.appendSlice(a, table.items) catch @panic("OOM");
     out.appendSlice(a, "    {0, 0, 0}};\n") catch @panic("OOM");
     const wf = b.addWriteFiles();

@@ -70,7 +70,8 @@ enum message_kind {
 
     /* --- anybody ↔ anybody ----------------------------------------------------------------------------------- */
 
-    /* Request to a worker: an API command as FreeSWITCH has them. command, args; from_call = uuid (optional).
+    /* Request to a worker: an API command as FreeSWITCH has them. command, args; from_call = uuid (optional). Of an HTTP request
+     * also e.NAME (headers of the script's `env`) and body.
      * Reply: text. Control sends all commands of users here; a worker asks the broker for what is engine-wide. */
     MSG_API = 40,
     /* Request to the broker: engine-wide state and operators' commands (trunks, campaigns, counters).

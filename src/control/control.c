@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/esl.h"
+#include "control/http.h"
 #include "control/own.h"
 #include "core/log.h"
 
@@ -60,6 +61,8 @@ static int control_open(struct control *control)
         rc = socket_open(control);
     if (rc == 0)
         rc = esl_open(&control->esl, control);
+    if (rc == 0)
+        rc = http_open(&control->http, control);
     return rc;
 }
 
@@ -81,6 +84,7 @@ int control_main(const struct process_args *args)
         while (control->peers != NULL)
             peer_end(control->peers);
         peers_sweep(control);
+        http_close(control->http);
         esl_close(control->esl);
         socket_close(control);
         proc_state_set(control->segment, BUS_CONTROL, PROC_DEAD);

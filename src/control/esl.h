@@ -17,5 +17,7 @@ int esl_open(struct esl **out, struct control *control);
 void esl_close(struct esl *esl);
 /* A message of another process to control: true if it was the event socket's and is or will be answered. */
 bool esl_message(struct esl *esl, const struct post_message *message);
+/* What HTTP's readers of events want beside our own clients, as event_wish takes it: a process has one wish for all. */
+void esl_wish(struct esl *esl, const uint64_t types[2]);
 
 #endif

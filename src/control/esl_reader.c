@@ -55,6 +55,12 @@ void esl_reader_wish(struct esl *esl)
     }
 }
 
+void esl_wish(struct esl *esl, const uint64_t types[2])
+{
+    memcpy(esl->others.bits, types, sizeof esl->others.bits);
+    esl_reader_wish(esl);
+}
+
 void esl_reader_keep(const struct esl_client *client)
 {
     struct esl *esl = client->esl;

@@ -39,7 +39,8 @@ struct peer {
     uint32_t request;      /* post's id */
 };
 
-struct esl; /* esl.h */
+struct esl;  /* esl.h */
+struct http; /* http.h */
 
 struct control {
     const struct process_args *args;
@@ -56,6 +57,7 @@ struct control {
     bool accept_paused;
     char socket_path[108];
     struct esl *esl;
+    struct http *http; /* NULL = none configured */
 };
 
 /* socket.c: 0 or -errno, after logging why. */

@@ -214,6 +214,17 @@ const struct schema_row schema_rows[] = {
     { "event_socket.networks", SCHEMA_LIST, NULL, 0, 100, NULL, NULL, .help = "Where clients may come from; empty = anywhere that reaches the address." },
     { "event_socket.networks.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_source, .help = "An address or a network." },
 
+    { "http", SCHEMA_TABLE, .help = "HTTP: FreeSWITCH's web interface, REST, events, metrics, the operators' page (docs/http.md)." },
+    { "http.address", SCHEMA_TEXT, "127.0.0.1", 0, 0, NULL, form_ip, .help = "Where it listens. It speaks no TLS: outside loopback put a proxy before it." },
+    { "http.port", SCHEMA_INT, "0", 0, 65535, NULL, NULL, .help = "Its port; 0 = none." },
+    { "http.realm", SCHEMA_TEXT, "carillon", 1, 100, NULL, form_name, .help = "The realm of basic and digest authentication." },
+    { "http.metrics", SCHEMA_TEXT, "users", 0, 0, "users|anybody", NULL, .help = "Who may read /metrics." },
+    { "http.users", SCHEMA_MAP, NULL, 0, 200, NULL, NULL, .help = "Who may come in; with a port there must be at least one." },
+    { "http.users.*", SCHEMA_TABLE, .help = "A user." },
+    { "http.users.*.password", SCHEMA_TEXT, NULL, 8, 200, NULL, form_header, .help = "For the page, and for basic and digest authentication; better `env(\"ALICE_PASSWORD\")` than in the file." },
+    { "http.users.*.token", SCHEMA_TEXT, NULL, 16, 200, NULL, form_header, .help = "For programs: `Authorization: Bearer TOKEN`." },
+    { "http.users.*.role", SCHEMA_TEXT, "viewer", 0, 0, "viewer|operator", NULL, .help = "A viewer only looks; an operator also changes, and runs API commands." },
+
     { "log", SCHEMA_TABLE, .help = "Logs: one line format for all processes." },
     { "log.level", SCHEMA_TEXT, "info", 0, 0, NULL, form_levels, .help = "A level, and levels per room: `info,broker=debug`." },
     { "log.file", SCHEMA_PATH, "-", 0, 0, NULL, NULL, .help = "A file (absolute, or relative to this file's folder), opened again on SIGHUP; `-` is stderr." },
