@@ -1,0 +1,162 @@
+"""SRTP end to end: with another engine of ours, and with baresip."""
+
+import shutil
+import socket
+import subprocess
+
+import pytest
+
+from lib import sounds
+from lib.engine import Engine
+from lib.ports import PortBlock, free_port
+
+# Dials, plays a tone, records what comes back; tells what the media heard.
+SCRIPT = """
+local s = freeswitch.Session(argv[1])
+if not s:ready() then stream:write("failed " .. s:hangupCause() .. "\\n") return end
+s:setVariable("RECORD_READ_ONLY", "true")
+s:setVariable("RECORD_MIN_SEC", "0")
+s:execute("record_session", argv[2])
+s:streamFile("tone_stream://%(2000,0,440)")
+s:execute("stop_record_session", argv[2])
+s:sleep(200)
+stream:write("answered\\n")
+s:hangup()
+"""
+
+ECHO = """
+session:answer()
+session:execute("echo")
+"""
+
+
+def trunk(address, **more):
+    return {"address": address, "inbound": {"script": "echo.lua"}, "cps": 100, **more}
+
+
+def dial(engine, url, name):
+    path = engine.path(name + ".wav")
+    text = engine.api("lua", "dial.lua", url, path)
+    return text, path
+
+
+def frequency(samples, rate=8000):
+    up = [i for i in range(1, len(samples)) if samples[i - 1] < 0 <= samples[i]]
+    return rate * (len(up) - 1) / (up[-1] - up[0]) if len(up) > 1 else 0
+
+
+def heard(path):
+    """Frequency of the middle second."""
+    seconds, samples = sounds.read(path)
+    middle = len(samples) // 2
+    return frequency(samples[middle - 4000:middle + 4000])
+
+
+@pytest.fixture(scope="module")
+def own():
+    """An engine whose trunk is another engine, which sends back what it hears."""
+    near, far = Engine(start=False, slots=40), Engine(start=False, slots=40)
+    near.config["trunks"] = {"own": trunk(far.sip_address)}
+    far.config["trunks"] = {"near": trunk(near.sip_address, srtp="optional")}
+    for e in (near, far):
+        e.write_config()
+        e.write("scripts/dial.lua", SCRIPT)
+        e.write("scripts/echo.lua", ECHO)
+        e.start()
+    near.far = far
+    yield near
+    near.close()
+    far.close()
+
+
+@pytest.mark.parametrize("suite", ["AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32", "AES_256_CM_HMAC_SHA1_80", "AEAD_AES_128_GCM",
+                                   "AEAD_AES_256_GCM"])
+def test_each_suite_carries_a_tone_there_and_back(own, suite):
+    text, path = dial(own, "{rtp_secure_media=mandatory:%s}sofia/gateway/own/12125550100" % suite, suite)
+    assert "answered" in text, text + own.all_text()[-3000:] + own.far.all_text()[-3000:]
+    assert abs(heard(path) - 440) < 3
+
+
+def test_optional_is_agreed_and_forbidden_stays_plain(own):
+    for word in ("optional", "forbidden"):
+        text, path = dial(own, "{rtp_secure_media=%s}sofia/gateway/own/12125550100" % word, word)
+        assert "answered" in text and abs(heard(path) - 440) < 3
+
+
+def test_who_insists_ends_a_call_that_is_answered_plainly(engine, carrier):
+    c = carrier(plan="match=* answer after=50ms")
+    e = engine(start=False, slots=20)
+    e.config["trunks"] = {"acme": trunk(c.where, srtp="mandatory")}
+    e.write_config()
+    e.write("scripts/dial.lua", SCRIPT)
+    e.start()
+    text, _ = dial(e, "sofia/gateway/acme/12125550100", "plain")
+    assert "failed" in text, text
+
+
+BARESIP = """
+sip_listen {host}:{sip}
+audio_player aufile,{out}
+audio_source aufile,{source}
+audio_srate 8000
+audio_channels 1
+audio_alert aufile,/dev/null
+ausrc_channels 1
+rtp_ports {rtp}-{rtp_end}
+module_path /usr/lib/baresip/modules
+module g711.so
+module opus.so
+module g722.so
+module srtp.so
+module aufile.so
+module_app account.so
+module_app menu.so
+"""
+
+
+# What the engine does with the telephone's call.
+TAKEN = """
+session:answer()
+session:setVariable("RECORD_READ_ONLY", "true")
+session:setVariable("RECORD_MIN_SEC", "0")
+session:execute("record_session", "%s")
+session:streamFile("tone_stream://%%(2500,0,700)")
+session:hangup()
+"""
+
+
+def own_address():
+    """Not loopback, which baresip never names in its SDP."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("203.0.113.1", 9))  # sends nothing
+            return s.getsockname()[0]
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+
+
+@pytest.mark.parametrize("word", ["srtp", "srtp-mand"])
+def test_baresip_is_heard_and_hears_over_srtp(engine, tmp_path, word):
+    """A telephone that we did not write calls with SRTP and plays 440 Hz; the trunk insists on SRTP."""
+    if not shutil.which("baresip"):
+        pytest.skip("baresip is not installed")
+    sip, rtp, out, taken = free_port(), PortBlock(16).first, tmp_path / "heard.wav", tmp_path / "taken.wav"
+    source = sounds.tone(str(tmp_path / "source.wav"), 10, 440)
+    e = engine(start=False, slots=20)
+    host = own_address()
+    e.config["sip"]["listen"][0]["address"] = host
+    e.config["media"]["addresses"] = [host]
+    e.config["trunks"] = {"phone": {"address": "%s:%d" % (host, sip), "inbound": {"script": "taken.lua"}, "srtp": "mandatory"}}
+    e.write_config()
+    e.write("scripts/taken.lua", TAKEN % taken)
+    e.start()
+    (tmp_path / "config").write_text(BARESIP.format(host=host, sip=sip, rtp=rtp, rtp_end=rtp + 15, out=out, source=source))
+    (tmp_path / "accounts").write_text("<sip:phone@%s:%d>;regint=0;mediaenc=%s;audio_codecs=PCMU\n" % (host, sip, word))
+    (tmp_path / "contacts").write_text("")
+    with open(tmp_path / "log", "w") as log:
+        subprocess.run(["baresip", "-f", str(tmp_path), "-e", "/dial sip:12125550100@%s:%d" % (host, e.sip_port), "-t", "6"], stdin=subprocess.DEVNULL,
+                       stdout=log, stderr=subprocess.STDOUT, timeout=30)
+    text = (tmp_path / "log").read_text()[-3000:] + e.all_text()[-2000:]
+    assert taken.exists(), text
+    assert abs(heard(str(taken)) - 440) < 5, text
+    assert "SRTP" in text
