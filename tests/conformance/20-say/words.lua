@@ -1,0 +1,28 @@
+-- say, sayPhrase and speak: what goes wrong is said; phrases run their actions.
+local T = dofile(argv[0]:match("^(.*)/[^/]+/[^/]+$") .. "/lib/probe.lua")
+local s = T.null()
+for _, kind in ipairs({ "number", "items", "persons", "telephone_number", "ip_address", "name_spelled", "account_number" }) do
+  T.method(kind, s, "say", kind == "ip_address" and "1.2.3.4" or "1", "en", kind, "pronounced")
+end
+T.method("gender", s, "say", "1", "en", "number", "pronounced", "feminine")
+T.method("nil", s, "say", nil, "en", "number", "pronounced")
+T.method("unknown module", s, "say", "1", "xx", "number", "pronounced")
+s:sayPhrase("parts", "12:ab")
+T.show("phrase", s:getVariable("phrase_said"))
+s:sayPhrase("parts", "nonsense", "en")
+T.show("no match", s:getVariable("phrase_said"))
+s:sayPhrase("break_first", "abc")
+T.show("breaks on a match", s:getVariable("phrase_said"))
+s:sayPhrase("go_on", "abc")
+T.show("goes on", s:getVariable("phrase_list"))
+T.between("sounds", T.took(function() s:sayPhrase("beeps") end), 250, 3000)
+T.between("as a file", T.took(function() T.show("as a file", s:streamFile("phrase:beeps")) end), 250, 3000)
+s:execute("phrase", "parts,34:cd")
+T.show("application", s:getVariable("phrase_said"))
+T.method("unknown phrase", s, "sayPhrase", "no_such_phrase")
+function stopper() return "break" end
+s:setInputCallback("stopper")
+T.background([[freeswitch.msleep(300) freeswitch.API():executeString("uuid_recv_dtmf " .. argv[1] .. " 5")]], s.uuid)
+T.between("a callback stops it", T.took(function() s:sayPhrase("long") end), 200, 5000)
+s:unsetInputCallback()
+T.show("still up", s:ready())

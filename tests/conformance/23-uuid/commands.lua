@@ -1,0 +1,48 @@
+-- uuid_* commands: what they answer and do.
+local T = dofile(argv[0]:match("^(.*)/[^/]+/[^/]+$") .. "/lib/probe.lua")
+local s = T.null("a=1")
+local u = s.uuid
+local function cmd(line, label) T.show(label or line:gsub(u, "U"), T.api(line)) end
+for _, c in ipairs({ "uuid_exists", "uuid_getvar", "uuid_setvar", "uuid_dump", "uuid_kill", "uuid_transfer", "uuid_bridge", "uuid_broadcast", "uuid_break", "uuid_record",
+    "uuid_recv_dtmf", "uuid_send_dtmf", "uuid_answer", "uuid_park", "uuid_fileman", "uuid_setvar_multi", "uuid_flush_dtmf", "uuid_media", "uuid_hold", "uuid_displace" }) do
+  T.show(c, T.api(c):match("^%-%u+") or T.api(c))
+  if c ~= "uuid_hold" and c ~= "uuid_setvar_multi" and c ~= "uuid_exists" then T.show(c .. " nobody x", T.api(c .. " nobody x y"):match("^%-ERR") ) end
+end
+cmd("uuid_exists " .. u)
+cmd("uuid_getvar " .. u .. " a")
+cmd("uuid_getvar " .. u .. " none")
+cmd("uuid_setvar " .. u .. " b two words")
+T.show("b", s:getVariable("b"))
+cmd("uuid_setvar " .. u .. " b")
+T.show("b unset", s:getVariable("b"))
+cmd("uuid_setvar_multi " .. u .. " c=1;d=2")
+T.show("c d", s:getVariable("c"), s:getVariable("d"))
+T.show("dump", T.api("uuid_dump " .. u):match("variable_a: 1\n") ~= nil, T.api("uuid_dump " .. u .. " json"):sub(1, 1), T.api("uuid_dump " .. u .. " xml"):match("^<") ~= nil,
+  T.api("uuid_dump " .. u .. " plain"):match("variable_a: %[1%]") ~= nil)
+cmd("uuid_send_dtmf " .. u .. " 12")
+cmd("uuid_recv_dtmf " .. u .. " 34")
+T.show("received", s:getDigits(2, "", 500))
+T.press(s, "5")
+cmd("uuid_flush_dtmf " .. u)
+T.show("flushed", s:getDigits(1, "", 100))
+cmd("uuid_fileman " .. u .. " pause")
+cmd("uuid_broadcast " .. u .. " set::br=yes aleg")
+s:sleep(300)
+T.show("broadcast", s:getVariable("br"))
+cmd("uuid_answer " .. u)
+local t = T.null()
+local reply = T.api("uuid_bridge " .. u .. " " .. t.uuid)
+T.show("uuid_bridge", reply:match("^%+OK") ~= nil)
+T.show("bridged", T.wait(function() return s:bridged() and t:bridged() end, 3000))
+cmd("uuid_bridge nobody1 nobody2")
+t:hangup()
+local p = T.null()
+T.show("uuid_park", T.api("uuid_park " .. p.uuid))
+T.show("parked", T.wait(function() return p:getState() == "CS_PARK" or p:getState() == "CS_EXECUTE" end, 2000))
+T.show("uuid_kill", T.api("uuid_kill " .. p.uuid .. " USER_BUSY"), T.cause(p))
+T.show("uuid_audio", T.api("uuid_audio nobody start read level 1"):match("^%-ERR") ~= nil)
+local h = T.null("group_tag=k" .. u:sub(1, 8))
+T.show("hupall by variable", T.api("hupall USER_BUSY group_tag k" .. u:sub(1, 8)):gsub("k%x+", "K"), T.cause(h))
+T.show("json", T.api("show channels as json"):match('^{"row_count":%d+,"rows":%[') ~= nil)
+T.show("csv", T.api("show channels"):match("^uuid,direction,created,created_epoch,name,state,") ~= nil, T.api("show channels"):match("\n%d+ total%.\n$") ~= nil)
+T.show("count", T.api("show channels count"):match("^\n%d+ total%.\n$") ~= nil)
