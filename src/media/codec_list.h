@@ -5,6 +5,7 @@
 #include "media/codec.h"
 
 extern const struct codec codec_g722; /* codec_g722.c */
+extern const struct codec codec_g729; /* codec_g729.c */
 extern const struct codec codec_opus; /* codec_opus.c */
 
 #endif
