@@ -202,12 +202,12 @@ local function rows_everywhere(what, rows)
 end
 
 command("show", "channels|calls|bridged_calls|registrations|modules|api|application|codec|tasks … [count] [like <text>] [as xml|json|delim <c>]",
-  "lists", function(text)
+  "lists", function(text, context)
     local what = match(text, "^(%S+)")
     local listing = what and listings[what]
     if not listing then return api.usage("show") end
     local columns, rows = listing()
-    if fs.remote.many and everywhere[what] then rows_everywhere(what, rows) end
+    if fs.remote.many and everywhere[what] and not context.here then rows_everywhere(what, rows) end
     local like = match(text, "%slike%s+(%S+)")
     if like then
       local kept = {}

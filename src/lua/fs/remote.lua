@@ -14,8 +14,8 @@ local fs = core.fs
 local api, bridge, callback, channel, headers, session, util, wait =
   fs.api, fs.bridge, fs.callback, fs.channel, fs.headers, fs.session, fs.util, fs.wait
 
-local concat, error, find, format, match, pairs, pcall, remove, select, setmetatable, sub, tonumber, tostring, type, unpack =
-  table.concat, error, string.find, string.format, string.match, pairs, pcall, table.remove, select, setmetatable, string.sub, tonumber, tostring, type, unpack
+local concat, error, find, format, ipairs, match, pairs, pcall, rawget, remove, select, setmetatable, sub, tonumber, tostring, type, unpack =
+  table.concat, error, string.find, string.format, ipairs, string.match, pairs, pcall, rawget, table.remove, select, setmetatable, string.sub, tonumber, tostring, type, unpack
 
 local remote = {}
 fs.remote = remote
@@ -143,6 +143,8 @@ function remote.open(st, uuid)
     if reply and reply.found == "1" then
       bound(st, process, handle, reply.uuid)
       session.register(st)
+      local script = core.script_data()
+      if script then script.near = script.near and script.near.far and script.near or st end
       return true
     end
   end
@@ -236,9 +238,26 @@ function remote.call(st, name, ...)
   return converse(st, name, ...)
 end
 
--- Dials on the A leg's worker, so that both can be joined. True, or false and the cause.
-function remote.dial(st, text, aleg, timeout_s)
-  local far = aleg.far
+-- Where a script's new leg should be made, if not here: by the variable carillon_near (a call's uuid), or where the call lives that
+-- the script came for, as long as it has none here. A handle's `far` or nil.
+function remote.near(text)
+  if workers == 1 then return nil end
+  local uuid = match(text, "carillon_near=([%w%-_]+)")
+  if uuid then
+    local process = remote.process_of(uuid)
+    return process and { process = process }
+  end
+  local script = core.script_data()
+  local near = script and script.near
+  if not near or not near.far then return nil end
+  local own = script.__globals and rawget(script.__globals, "session")
+  if own and core.class_of(own) == "Session" and core.state(own).ch then return nil end
+  for _, st in ipairs(script.sessions or {}) do if st.ch and st.ch:up() then return nil end end
+  return near.far
+end
+
+-- Dials on another worker: the A leg's, so that both can be joined. True, or false and the cause.
+function remote.dial(st, text, far, timeout_s)
   local handle = new_handle()
   st.far = { process = far.process, handle = handle }
   handles[handle] = st
@@ -486,6 +505,12 @@ local function named(name, arguments)
   if name == "originate" then -- to a call that it then hears or takes: made where that call is
     for word, rest in string.gmatch(arguments, "([%a_]+)[%(:]([^%),']*)") do
       if joins[word] then return match(rest, "([^%s]+)%s*$") end
+    end
+    return match(arguments, "carillon_near=([%w%-_]+)")
+  end
+  if name == "lua" or name == "luarun" then -- a script that is told a call runs beside it
+    for word in string.gmatch(arguments, "%S+") do
+      if #word == 36 and match(word, "^%x+%-%x+%-%x+%-%x+%-%x+$") then return word end
     end
   end
 end

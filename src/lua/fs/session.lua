@@ -110,9 +110,11 @@ function session.script_session(object, globals)
 end
 
 local function dial(st, dialstring, aleg)
-  if aleg and aleg.far then
+  local far = aleg and aleg.far or not aleg and fs.remote.near(dialstring)
+  if far then
     local ok
-    ok, st.cause = fs.remote.dial(st, dialstring, aleg, 60)
+    ok, st.cause = fs.remote.dial(st, dialstring, far, 60)
+    st.hup = ok or nil
     return false
   end
   local ch, cause = fs.originate.dial(dialstring, { aleg = aleg and aleg.ch, timeout_s = 60 })
@@ -292,9 +294,10 @@ class.method(C, "originate", "LUA::Session::originate", "Lsi", 3, 3, function(st
   end
   session.release(st)
   st.hook_ran, st.transferred = nil, nil
-  if aleg and aleg.far then
+  local far = aleg and aleg.far or not aleg and fs.remote.near(dialstring)
+  if far then
     local ok
-    ok, st.cause = fs.remote.dial(st, dialstring, aleg, timeout_s > 0 and timeout_s or 60)
+    ok, st.cause = fs.remote.dial(st, dialstring, far, timeout_s > 0 and timeout_s or 60)
     return ok and 0 or 1
   end
   local ch, cause = fs.originate.dial(dialstring, { aleg = aleg and aleg.ch, timeout_s = timeout_s > 0 and timeout_s or 60 })
