@@ -115,32 +115,39 @@ static void take_stop(struct media *m, struct leg *leg, const struct ring_record
     }
 }
 
-static void take_record(struct media *m, const struct ring_record *record)
+/* False: the broker is in the middle of writing that slot (and was put to sleep or killed there); the record waits. */
+static bool take_record(struct media *m, const struct ring_record *record)
 {
     uint32_t index = record->slot - m->first_slot;
     struct slot_call call;
-    if (index >= m->slots || !slot_call_read(segment_slot(m->segment, record->slot), &call)) {
-        log_err(NULL, "media: record for slot %u, which %s", record->slot, index >= m->slots ? "is not this worker's" : "cannot be read");
+    if (index >= m->slots) {
+        log_err(NULL, "media: record for slot %u, which is not this worker's", record->slot);
         COUNT(m, ring_stale, 1);
-        return;
+        return true;
     }
+    if (!slot_call_read(segment_slot(m->segment, record->slot), &call)) return false;
     struct leg *leg = &m->slot_legs[index];
     if (record->kind == RING_MEDIA_STOP) {
         take_stop(m, leg, record, call.generation);
-        return;
+        return true;
     }
     if (call.generation != record->generation || (record->kind != RING_MEDIA_START && record->kind != RING_MEDIA_UPDATE)) {
         COUNT(m, ring_stale, 1);
-        return;
+        return true;
     }
     take_start(m, leg, &call); /* an UPDATE whose START went down with our predecessor begins the leg as well */
+    return true;
 }
 
 void broker_take(struct media *m)
 {
     struct ring_record record;
+    m->record_waits = false;
     while (ring_peek(m->down, &record)) {
-        take_record(m, &record);
+        if (!take_record(m, &record)) {
+            m->record_waits = true; /* the next slice looks again: spinning here could keep the broker from this very core */
+            return;
+        }
         ring_pop(m->down);
     }
 }

@@ -298,6 +298,7 @@ struct media {
     int64_t busy_at_ns;
     uint64_t lateness_max_us;
     bool ticking;
+    bool record_waits; /* the ring's first record: its slot is being written */
     struct helpers *helpers;
     struct held *held, *held_last; /* commands whose leg is not there yet */
 

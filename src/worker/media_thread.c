@@ -109,7 +109,7 @@ static void wait_idle(struct media *m)
 
 static void turn(struct media *m)
 {
-    bool ticking = m->active > 0 || helpers_busy(m) || m->backlog_count;
+    bool ticking = m->active > 0 || helpers_busy(m) || m->backlog_count || m->record_waits;
     if (ticking && !m->ticking) m->slice_number = clock_mono_ns() / SLICE_NS + 1;
     m->ticking = ticking;
     if (ticking)
