@@ -6,7 +6,7 @@ local function try(name, ...)
   local s = T.null()
   s:setAutoHangup(false)
   T.show(name, s:transfer("mark-" .. name .. id, ...))
-  T.show(name .. " after", s:ready(), s:streamFile(T.sounds .. "/short.wav"))
+  T.show(name .. " after", s:ready())
   local u = s.uuid
   s:destroy()
   T.show(name .. " landed", (mark(name)))
