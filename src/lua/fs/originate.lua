@@ -74,6 +74,7 @@ local function context(leg, vars, o, early, timeout_ms)
       ch:data().originator = aleg
     end
     channel.created(ch)
+    headers.fire("CHANNEL_OUTGOING", ch)
     headers.fire("CHANNEL_ORIGINATE", ch)
     hooks.run(ch, "pre_originate")
     hooks.run(ch, "originate")
