@@ -139,6 +139,7 @@ static int bus_start(struct broker *broker, struct buf *error)
         buf_printf(error, "the post office cannot be opened: %s", strerror(-err));
         return err;
     }
+    post_inherit_notes(broker->post); /* about calls that we adopt */
     post_watch(broker->post, lane_process_changed, broker);
     post_source_add(broker->post, media_poll, broker);
     return process_signals_watch(&broker->signals, broker->loop, terminate, broker);
