@@ -40,7 +40,7 @@ static void timer_arm(struct broker *broker)
 static void before_poll(su_prepoll_magic_t *context, su_root_t *root)
 {
     struct broker *broker = context;
-    if (loop_next_ns(broker->loop) <= clock_mono_ns()) loop_step(broker->loop, 0);
+    if (loop_next_ns(broker->loop) <= clock_mono_ns()) loop_fire(broker->loop);
     calls_reap(broker);
     timer_arm(broker);
 }
@@ -53,9 +53,8 @@ static int loop_ready(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *
 
 static int timer_ready(su_root_magic_t *magic, su_wait_t *wait, su_wakeup_arg_t *broker)
 {
-    uint64_t times;
-    if (read(broker->agent.timer_fd, &times, sizeof times) > 0) broker->agent.timer_ns = 0;
-    loop_step(broker->loop, 0);
+    broker->agent.timer_ns = -1; /* before_poll sets it anew, which also clears it: no need to read it */
+    loop_fire(broker->loop);
     return 0;
 }
 

@@ -14,15 +14,26 @@
 
 /* --- the queue ---------------------------------------------------------------------------------------------- */
 
+int64_t ledger_op_due_ns(const struct ledger_op *op)
+{
+    if (op->kind == OP_JOB)
+        return 0;
+    return op->queued_ns + (op->kind == OP_BEGIN ? LEDGER_BEGIN_LINGER_MS : LEDGER_RESULT_LINGER_MS) * NS_PER_MS;
+}
+
 void ledger_push(struct ledger *ledger, struct ledger_op *op)
 {
     const uint64_t one = 1;
+    int64_t due = op == &ledger->stub ? INT64_MAX : ledger_op_due_ns(op); /* pushed, it is the thread's, and may be gone */
     atomic_store_explicit(&op->link, NULL, memory_order_relaxed);
     struct ledger_op *before = atomic_exchange_explicit(&ledger->tail, op, memory_order_acq_rel);
     atomic_store_explicit(&before->link, op, memory_order_release);
-    if (op != &ledger->stub && atomic_exchange(&ledger->sleeping, false))
-        if (write(ledger->wake_fd, &one, sizeof one) < 0)
-            CHECK(errno == EAGAIN);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (due >= atomic_load(&ledger->sleeps_until_ns))
+        return;
+    atomic_store(&ledger->sleeps_until_ns, due); /* one ring is enough; what is due even earlier rings again */
+    if (write(ledger->wake_fd, &one, sizeof one) < 0)
+        CHECK(errno == EAGAIN);
 }
 
 struct ledger_op *ledger_pop(struct ledger *ledger)
@@ -46,6 +57,11 @@ struct ledger_op *ledger_pop(struct ledger *ledger)
         return NULL;
     ledger->head = next;
     return head;
+}
+
+bool ledger_pushing(const struct ledger *ledger)
+{
+    return ledger->head != atomic_load_explicit(&ledger->tail, memory_order_acquire);
 }
 
 void op_list_add(struct op_list *list, struct ledger_op *op)
@@ -231,6 +247,7 @@ int ledger_open(struct ledger **out, const struct ledger_params *params, struct 
     ledger->head = &ledger->stub;
     atomic_store(&ledger->tail, &ledger->stub);
     atomic_store(&ledger->accepting, true);
+    atomic_store(&ledger->sleeps_until_ns, INT64_MIN);
     ledger->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int e = ledger->wake_fd < 0 ? -errno : open_spool(ledger, params->spool_dir, error);
     if (e == 0)

@@ -20,7 +20,7 @@
 #include "core/kv.h"
 #include "store/db.h"
 
-#define LEDGER_BEGIN_LINGER_MS 10    /* a begin waits this long for company; the contract says at most 20 */
+#define LEDGER_BEGIN_LINGER_MS 15    /* a begin waits this long for company; the contract says at most 20 */
 #define LEDGER_RESULT_LINGER_MS 100  /* results have more time */
 #define LEDGER_GROUP_MAX 1000        /* operations in one transaction */
 #define LEDGER_RETRY_MS 1000         /* between attempts to reach a database that is away */
@@ -65,7 +65,9 @@ struct ledger {
     _Alignas(64) _Atomic(struct ledger_op *) tail;
     _Alignas(64) struct ledger_op *head;
     struct ledger_op stub;
-    _Alignas(64) _Atomic bool sleeping; /* ring the bell */
+    /* When the sleeping thread wakes by itself; INT64_MIN while it is awake. What is due later rings no bell: the first of a group wakes
+     * it once, the others find it waiting for the group's end. */
+    _Alignas(64) _Atomic int64_t sleeps_until_ns;
 
     /* The thread's. */
     struct db *db;
@@ -89,6 +91,8 @@ struct ledger {
 
 /* ledger.c */
 void ledger_push(struct ledger *ledger, struct ledger_op *op);
+int64_t ledger_op_due_ns(const struct ledger_op *op); /* when its group must be written */
+bool ledger_pushing(const struct ledger *ledger); /* the thread's: a pusher is between its two steps */
 struct ledger_op *ledger_pop(struct ledger *ledger); /* NULL: empty */
 void ledger_complete(struct ledger *ledger, struct op_list *done); /* posts completions; frees the rest */
 void op_list_add(struct op_list *list, struct ledger_op *op);

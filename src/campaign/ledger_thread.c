@@ -283,9 +283,7 @@ static int64_t group_due_ns(const struct ledger *ledger)
     if (ledger->pending.count >= LEDGER_GROUP_MAX)
         return 0;
     for (const struct ledger_op *op = ledger->pending.first; op; op = op->next) {
-        if (op->kind == OP_JOB)
-            return 0;
-        int64_t at = op->queued_ns + (op->kind == OP_BEGIN ? LEDGER_BEGIN_LINGER_MS : LEDGER_RESULT_LINGER_MS) * NS_PER_MS;
+        int64_t at = ledger_op_due_ns(op);
         if (at < due)
             due = at;
     }
@@ -354,19 +352,25 @@ static void sleep_until(struct ledger *ledger, int64_t until_ns, bool blocked)
 {
     uint64_t rung;
     struct pollfd p = { .fd = ledger->wake_fd, .events = POLLIN };
-    atomic_store(&ledger->sleeping, true);
+    atomic_store(&ledger->sleeps_until_ns, INT64_MAX);
     atomic_thread_fence(memory_order_seq_cst);
     take_queue(ledger); /* what came before the bell was armed */
     int64_t due = blocked ? INT64_MAX : group_due_ns(ledger);
     if (due < until_ns)
         until_ns = due;
+    if (ledger_pushing(ledger) && ledger->pending.count < LEDGER_BACKLOG_MAX) /* somebody may hide what another pushed */
+        until_ns = clock_mono_ns() + NS_PER_MS;
+    /* From here on only what is due earlier rings. What came in between has rung, or is due later and is taken then: a push that read
+     * INT64_MAX has lowered it, and this exchange fails. */
+    int64_t armed = INT64_MAX;
+    atomic_compare_exchange_strong(&ledger->sleeps_until_ns, &armed, until_ns);
     int64_t left = until_ns == INT64_MAX ? 0 : until_ns - clock_mono_ns();
     if (until_ns == INT64_MAX || left > 0) {
         struct timespec t = { .tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S };
         if (ppoll(&p, 1, until_ns == INT64_MAX ? NULL : &t, NULL) > 0 && read(ledger->wake_fd, &rung, sizeof rung) < 0)
             CHECK(errno == EAGAIN);
     }
-    atomic_store(&ledger->sleeping, false);
+    atomic_store(&ledger->sleeps_until_ns, INT64_MIN);
 }
 
 static void one_turn(struct ledger *ledger)

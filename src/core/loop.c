@@ -291,6 +291,16 @@ void loop_step(struct loop *loop, int64_t wait_ns)
     loop->in_step = false;
 }
 
+void loop_fire(struct loop *loop)
+{
+    CHECK(!loop->in_step);
+    loop->in_step = true;
+    loop->now_ns = clock_mono_ns();
+    timers_fire(loop);
+    hooks_run(loop);
+    loop->in_step = false;
+}
+
 void loop_run(struct loop *loop)
 {
     while (!loop->stop) loop_step(loop, -1);

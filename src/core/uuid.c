@@ -2,6 +2,7 @@
 #include "core/uuid.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
@@ -9,8 +10,7 @@
 #include "core/check.h"
 #include "core/clock.h"
 
-/* Straight from the kernel each time (well under a microsecond): a pool of our own would repeat itself after a fork. */
-static void random_fill(uint8_t *out, size_t length)
+static void random_from_kernel(uint8_t *out, size_t length)
 {
     size_t got = 0;
     while (got < length) {
@@ -18,6 +18,37 @@ static void random_fill(uint8_t *out, size_t length)
         CHECK(n > 0 || errno == EINTR);
         if (n > 0) got += (size_t)n;
     }
+}
+
+/* A stock per thread, so that a system call serves 256 ids. A fork must not repeat it: the child's copy is thrown away there, and what was
+ * handed out is wiped, so that no later leak of this memory tells an id. */
+#define STOCK_BYTES 4096
+static _Thread_local struct {
+    uint8_t bytes[STOCK_BYTES];
+    size_t left;
+} stock;
+
+static void stock_forget(void)
+{
+    stock.left = 0;
+}
+
+static void forks_watch(void)
+{
+    CHECK(pthread_atfork(NULL, NULL, stock_forget) == 0);
+}
+
+static void random_fill(uint8_t *out, size_t length)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (stock.left < length) {
+        pthread_once(&once, forks_watch);
+        random_from_kernel(stock.bytes, STOCK_BYTES);
+        stock.left = STOCK_BYTES;
+    }
+    stock.left -= length;
+    memcpy(out, stock.bytes + stock.left, length);
+    memset(stock.bytes + stock.left, 0, length);
 }
 
 static void stamp(struct uuid *id, unsigned version)
