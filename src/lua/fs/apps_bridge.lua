@@ -35,6 +35,9 @@ define("intercept", "", "`[-bleg] uuid`: takes over a call; its partner is put a
     if other:up() and not wait.gone(other) then channel.hangup(other, "NORMAL_CLEARING") end
   end)
   local life = other:data().life
+  -- Until its own life has let go of what it did: a bridge takes something pending for a leg that leaves.
+  local till = core.now() + 1000
+  while other:data().pending and other:up() and ch:up() and core.now() < till do wait.once(20) end
   bridge.run(ch, other, {})
   done = true
   if life and core.fiber_alive(life) then core.wake(life, 0, true) end

@@ -518,7 +518,7 @@ end
 -- The reply of the worker that has the call which this command names; nil if that is us, or nobody.
 function remote.command(name, arguments)
   local uuid = named(name, arguments)
-  if not uuid then return nil end
+  if not uuid or not core.can_wait() then return nil end
   local process = remote.process_of(uuid)
   if not process then return nil end
   local r, status = ask(process, "API", { { "command", "carillon_here" }, { "args", name .. " " .. arguments } })
