@@ -22,11 +22,12 @@ from .ports import PortBlock, free_port
 
 
 class Engine:
-    def __init__(self, start=True, slots=200, config_text=None, env=None, **changes):
+    def __init__(self, start=True, slots=200, config_text=None, env=None, addresses=1, **changes):
+        """addresses: RTP uses so many loopback addresses, and for as many slots fewer ports."""
         # A short path: a unix socket's may have 107 characters.
         self.folder = tempfile.mkdtemp(prefix="crl-")
         self.name = "t-" + uuid.uuid4().hex[:10]
-        self.ports = PortBlock(2 * slots)
+        self.ports = PortBlock(2 * -(-slots // addresses))
         self.sip_port = free_port()
         self.process = None
         self.env = dict(os.environ, **(env or {}))
@@ -45,7 +46,7 @@ class Engine:
                 "numbers": {"default_country": "1", "countries": ["1"]},
                 "limits": {"concurrent": slots, "drain_s": 30},
                 "sip": {"listen": [{"name": "internal", "address": "127.0.0.1", "port": self.sip_port}]},
-                "media": {"addresses": ["127.0.0.1"], "port_first": self.ports.first, "port_last": self.ports.last},
+                "media": {"addresses": ["127.0.0.%d" % (i + 1) for i in range(addresses)], "port_first": self.ports.first, "port_last": self.ports.last},
                 "event_socket": {"port": 0},  # its usual port is another engine's, perhaps
                 "log": {"level": "info", "file": "engine.log"},
             },
