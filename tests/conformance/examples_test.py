@@ -4,7 +4,6 @@ import os
 import re
 import time
 import uuid
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -148,13 +147,11 @@ def test_two_legs_with_a_second_party_that_is_busy(conformance):
     assert conformance.run(path("two_legs.lua"), "null/x", "error/USER_BUSY").strip() == "the second party: USER_BUSY"
 
 
-def test_two_legs_over_a_carrier(conformance, carrier):
-    c = carrier(plan="match=* answer after=50ms\n")
-    host, port = c.where.split(":")
-    with ThreadPoolExecutor(1) as pool:
-        job = pool.submit(conformance.run, path("two_legs.lua"), "sofia/internal/100@" + c.where, "sofia/internal/leaves-800-NORMAL_CLEARING@" + conformance.sip)
-        assert job.result(40) == "they talked; the first is still there\n"
-    assert c.wait_book(1)
+def test_two_legs_over_a_carrier(engine, carrier):
+    c = carrier(plan="match=2* answer after=50ms talk=800ms\nmatch=* answer after=50ms\n")
+    e = engine(trunks={"acme": {"address": c.where}})
+    assert e.api("lua", path("two_legs.lua"), "sofia/gateway/acme/100", "sofia/gateway/acme/200") == "they talked; the first is still there\n"
+    assert {line["status"] for line in c.wait_book(2)} == {200}
 
 
 def test_hangup_hook_writes_its_line_when_the_call_ends(conformance):
