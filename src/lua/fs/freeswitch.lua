@@ -87,6 +87,9 @@ freeswitch.email = func("email", "sssssss", 2, 7, function(to, from, headers, bo
       path = (string.gsub(file, "%.[%w]+$", "")) .. "." .. (string.gsub(convert_ext, "^%.", ""))
       wait.job("system", format("%s %s %s", convert_cmd, file, path))
     end
+    local there = io.open(path, "rb")
+    if not there then return false end
+    there:close()
     content = wait.job("read_file", path)
     if not content then return false end
     name = match(path, "[^/]+$")
