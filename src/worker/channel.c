@@ -174,6 +174,7 @@ void channel_mark_over(struct channel *channel, int cause, int64_t end_us)
     struct channel_facts *facts = &channel->facts;
     if (!facts->up)
         return;
+    channel_media_variables(channel); /* as of the last second, for hangup hooks; the end's own figures follow */
     facts->up = false;
     facts->cause = cause;
     facts->media_ready = false;
@@ -200,6 +201,7 @@ void channel_settled(struct channel *channel)
     if (channel->over_told || channel->facts.up)
         return;
     channel->over_told = true;
+    channel_media_variables(channel);
     channel_leg_clear(channel);
     loop_post(channel->host->loop, over_posted, channel); /* takes the host's reference along */
 }

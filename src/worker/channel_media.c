@@ -1,11 +1,16 @@
 /* channel_media.c: a call's audio: operations of the media thread, and the legs they run on. */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus/slot.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "worker/host_private.h"
+
+#define RTP_OVERHEAD_BYTES 12u
 
 void channel_leg_set(struct channel *channel, uint32_t leg, uint32_t generation)
 {
@@ -44,6 +49,40 @@ void channel_leg_clear(struct channel *channel)
         fiber_unref(operation->fiber);
         free(operation);
     }
+}
+
+__attribute__((format(printf, 3, 4))) static void figure_set(struct channel *channel, const char *name, const char *format, ...)
+{
+    char variable[64], text[32];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    snprintf(variable, sizeof(variable), "rtp_audio_%s", name);
+    channel_variable_set(channel, variable, text);
+}
+
+/* FreeSWITCH's names, for what we count as FreeSWITCH does; bytes are whole packets there. in_jitter_ms (RFC 3550) and rtt_ms are our own. */
+void channel_media_variables(struct channel *channel)
+{
+    struct slot_totals totals;
+    if (channel->facts.kind != CHANNEL_SIP || channel->leg.number == LEG_NONE || !media_totals(channel->host->media, channel->leg, &totals))
+        return;
+    unsigned long long received = totals.packets_received, sent = totals.packets_sent, lost = totals.packets_lost;
+    unsigned long long bytes_in = totals.bytes_received, bytes_out = totals.bytes_sent + RTP_OVERHEAD_BYTES * totals.packets_sent;
+    figure_set(channel, "in_raw_bytes", "%llu", bytes_in);
+    figure_set(channel, "in_media_bytes", "%llu", bytes_in);
+    figure_set(channel, "in_packet_count", "%llu", received);
+    figure_set(channel, "in_media_packet_count", "%llu", received);
+    figure_set(channel, "in_skip_packet_count", "%llu", lost);
+    figure_set(channel, "in_jitter_loss_rate", "%.2f", received + lost ? 100.0 * (double)lost / (double)(received + lost) : 0.0);
+    figure_set(channel, "in_jitter_ms", "%.2f", totals.jitter_us / 1000.0);
+    figure_set(channel, "in_mos", "%.2f", totals.mos_x100 / 100.0);
+    figure_set(channel, "out_raw_bytes", "%llu", bytes_out);
+    figure_set(channel, "out_media_bytes", "%llu", bytes_out);
+    figure_set(channel, "out_packet_count", "%llu", sent);
+    figure_set(channel, "out_media_packet_count", "%llu", sent);
+    figure_set(channel, "rtt_ms", "%.2f", totals.rtt_us / 1000.0);
 }
 
 static bool channel_has_audio(const struct channel *channel)

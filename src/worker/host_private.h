@@ -117,6 +117,8 @@ void channel_mark_over(struct channel *channel, int cause, int64_t end_us);
 /* The broker's side is over too: hooks and reports may run now. */
 void channel_settled(struct channel *channel);
 void channel_leg_set(struct channel *channel, uint32_t leg, uint32_t generation);
+/* rtp_audio_* as the media thread last counted them. */
+void channel_media_variables(struct channel *channel);
 void channel_leg_clear(struct channel *channel);
 /* channel_sip.c */
 void channel_sip_slot(struct channel *channel, struct kv_view pairs);

@@ -143,6 +143,8 @@ struct leg_audio {
     uint32_t fifo_count;
     uint32_t packet_samples; /* of the last packet, what a lost one stood for */
     uint32_t conceal_run;
+    int32_t noise_peak; /* the far end said comfort noise: what silence is filled with until it talks again; 0 = true silence */
+    uint32_t noise_seed;
     int16_t in[CODEC_FRAME_MAX], out[CODEC_FRAME_MAX]; /* this frame: heard, and sent */
     int16_t room_in[160];
     int16_t fifo[CODEC_PACKET_MAX + CODEC_FRAME_MAX];

@@ -1,4 +1,5 @@
 /* media_receive.c: a packet that came: whose it is, what it tells, and where it goes. */
+#include "media/comfort_noise.h"
 #include "worker/media_internal.h"
 
 bool address_equal(const struct sockaddr_in6 *a, const struct sockaddr_in6 *b)
@@ -68,6 +69,20 @@ static void receive_audio(struct media *m, struct leg *leg, const struct rtp_pac
     }
 }
 
+/* RFC 3389: the level in −dBov; its spectrum (further bytes) is not followed. Noise of even distribution: its peak is √3 of the level. A
+ * relayed leg's partner gets the packet if it agreed on comfort noise, else silence as before. */
+static void receive_comfort_noise(struct media *m, struct leg *leg, const struct rtp_packet *packet)
+{
+    if (leg->relay_to) {
+        struct leg *to = leg->relay_to;
+        if (!to->sending || !to->media.comfort_noise_payload_type || leg->relay_fresh) return;
+        leg_packet(m, to, to->media.comfort_noise_payload_type, false, packet->timestamp + leg->relay_offset, packet->payload,
+                   (uint32_t)packet->payload_bytes);
+    } else if (leg->audio && packet->payload_bytes) {
+        leg->audio->noise_peak = comfort_noise_peak(packet->payload[0] & 0x7F);
+    }
+}
+
 static void packet_drop(struct media *m, struct leg *leg)
 {
     leg->packets_dropped++;
@@ -108,6 +123,8 @@ void leg_receive(struct media *m, struct leg *leg, const struct sockaddr_in6 *fr
         receive_event(m, leg, &packet);
     else if (audio)
         receive_audio(m, leg, &packet);
+    else
+        receive_comfort_noise(m, leg, &packet);
 }
 
 /* --- decoding: once per frame, for legs that somebody hears --------------------------------------------------------- */
@@ -148,12 +165,13 @@ static void fifo_fill(struct leg *leg, struct leg_audio *audio, uint32_t frame)
         switch (jitter_get(audio->jitter, &payload, &length, &type)) {
         case JITTER_PACKET:
             audio->fifo_count += decode(leg, audio, payload, length, out);
+            audio->noise_peak = 0;
             break;
         case JITTER_LOST:
             audio->fifo_count += conceal(leg, audio, out);
             break;
         case JITTER_EMPTY:
-            memset(out, 0, (frame - audio->fifo_count) * sizeof *out);
+            comfort_noise_fill(out, frame - audio->fifo_count, audio->noise_peak, &audio->noise_seed);
             audio->fifo_count = frame;
             break;
         }

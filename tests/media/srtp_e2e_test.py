@@ -1,5 +1,6 @@
 """SRTP end to end: with another engine of ours, and with baresip."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -20,8 +21,9 @@ s:execute("record_session", argv[2])
 s:streamFile("tone_stream://%(2000,0,440)")
 s:execute("stop_record_session", argv[2])
 s:sleep(200)
-stream:write("answered\\n")
 s:hangup()
+local function v(name) return tostring(s:getVariable("rtp_audio_" .. name)) end
+stream:write("answered in=" .. v("in_packet_count") .. " out=" .. v("out_packet_count") .. " mos=" .. v("in_mos") .. "\\n")
 """
 
 ECHO = """
@@ -75,6 +77,12 @@ def test_each_suite_carries_a_tone_there_and_back(own, suite):
     text, path = dial(own, "{rtp_secure_media=mandatory:%s}sofia/gateway/own/12125550100" % suite, suite)
     assert "answered" in text, text + own.all_text()[-3000:] + own.far.all_text()[-3000:]
     assert abs(heard(path) - 440) < 3
+
+
+def test_a_call_ends_with_its_rtp_audio_variables(own):
+    text, _ = dial(own, "sofia/gateway/own/12125550100", "figures")
+    packets_in, packets_out, mos = re.search(r"in=(\d+) out=(\d+) mos=(\d\.\d\d)", text).groups()
+    assert 50 <= int(packets_in) <= 130 and 50 <= int(packets_out) <= 130 and float(mos) > 4, text
 
 
 def test_optional_is_agreed_and_forbidden_stays_plain(own):
