@@ -12,7 +12,7 @@ import sys
 import time
 
 import pytest
-from esl_wire import Wire
+from lib.esl_wire import Wire
 from lib.ports import free_port
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "esl_clients")

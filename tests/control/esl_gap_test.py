@@ -6,7 +6,7 @@ import threading
 import time
 
 import pytest
-from esl_wire import Wire
+from lib.esl_wire import Wire
 from lib.ports import free_port
 
 MANY = 450  # of 60 kB, 27 MB together: more than a client's queue (16 MB) and what the kernel buffers, the rest less than an event log (16 MB)

@@ -5,7 +5,7 @@ import socket
 import time
 
 import pytest
-from esl_wire import Wire
+from lib.esl_wire import Wire
 from lib.ports import free_port
 
 

@@ -9,7 +9,7 @@ import uuid
 import xml.etree.ElementTree as ElementTree
 
 import pytest
-from esl_wire import Wire
+from lib.esl_wire import Wire
 from lib.ports import free_port
 
 GOODBYE = b"Disconnected, goodbye.\nSee you at ClueCon! http://www.cluecon.com/\n"
