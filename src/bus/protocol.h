@@ -82,7 +82,9 @@ enum message_kind {
     /* Requests worker → broker: shared tables. op = insert | insert_ifempty | select | delete | delete_ifmatch | list, realm, key, value.
      * Table `hash` in memory, `db` persistent. Reply: value, found=0|1. */
     MSG_TABLE = 43,
-    /* Request worker → worker: a method on a call that lives there (remote handle). uuid, method, a1, a2 …. Reply: r1, r2 …. */
+    /* Request worker → worker: a method on a call that lives there, by a remote handle. handle (the asker's name for it), method, state,
+     * args; `:open` also uuid. Reply: results | error | ask, of, data (the script is asked; it answers by the method `:answer`) | lost |
+     * found. `:release` is a note. How it goes and how values are written: src/lua/fs/remote.lua. */
     MSG_CALL_METHOD = 44,
 };
 

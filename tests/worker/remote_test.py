@@ -105,6 +105,14 @@ def test_a_scheduled_hangup_goes_to_the_calls_worker(two, kind):
     two.gone(u)
 
 
+def test_what_is_scheduled_has_one_number_in_the_engine_and_is_taken_back_from_anywhere(two):
+    ids = [int(two.on(w, "sched_api", "+60 mine version").split()[-1]) for w in (0, 1, 0, 1)]
+    assert len(set(ids)) == 4
+    assert all(str(n) in two.on(0, "show", "tasks") for n in ids)
+    assert two.on(1, "sched_del", str(ids[0])) == "+OK Deleted: 1\n"
+    assert two.on(0, "sched_del", "mine") == "+OK Deleted: 3\n"
+
+
 def test_scripts_commands_are_forwarded_too(two, kind):
     u = call(two, kind)
     said = two.script("""

@@ -49,7 +49,8 @@ end)
 
 -- --- the scheduler ---
 
-local schedule = { tasks = {}, next = 0 }
+-- Numbers are unique in the engine: worker w of n gives w + 1, w + 1 + n, …
+local schedule = { tasks = {}, step = core.workers(), next = core.worker() + 1 - core.workers() }
 fs.schedule = schedule
 
 -- "+5" or an absolute epoch → ms from now.
@@ -63,7 +64,7 @@ end
 
 -- Runs f after ms; every `again` ms if given. Its number.
 function schedule.add(ms, group, what, f, again)
-  schedule.next = schedule.next + 1
+  schedule.next = schedule.next + schedule.step
   local task = { id = schedule.next, group = group or "none", what = what, at = core.utc_us() / 1000000 + ms / 1000 }
   schedule.tasks[task.id] = task
   core.spawn("scheduled", function()
@@ -107,9 +108,11 @@ command("sched_api", "[+@]<time> <group name> <command string>[&]", "runs a comm
   local id = schedule.add(ms, group, line, function() api.line(line, {}) end, repeated and ms)
   return format("+OK Added: %d\n", id)
 end)
-local function delete(text)
+local function delete(text, context)
   if text == "" then return "-USAGE: <task_id>|<group_id>\n" end
-  return format("+OK Deleted: %d\n", schedule.cancel(text))
+  local n = schedule.cancel(text)
+  for _, reply in ipairs(context.here and {} or fs.remote.gather("sched_del " .. text)) do n = n + util.int(match(reply, "%d+")) end
+  return format("+OK Deleted: %d\n", n)
 end
 command("sched_del", "<task_id>|<group_id>", "takes back what was scheduled", delete)
 command("unsched_api", "<task_id>", "takes back what was scheduled", delete)
