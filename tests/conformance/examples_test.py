@@ -148,9 +148,9 @@ def test_two_legs_with_a_second_party_that_is_busy(conformance):
 
 
 def test_two_legs_over_a_carrier(engine, carrier):
-    c = carrier(plan="match=2* answer after=50ms talk=800ms\nmatch=* answer after=50ms\n")
+    c = carrier(plan="match=1202* answer after=50ms talk=800ms\nmatch=* answer after=50ms\n")
     e = engine(trunks={"acme": {"address": c.where}})
-    assert e.api("lua", path("two_legs.lua"), "sofia/gateway/acme/100", "sofia/gateway/acme/200") == "they talked; the first is still there\n"
+    assert e.api("lua", path("two_legs.lua"), "sofia/gateway/acme/12125550100", "sofia/gateway/acme/12025550200", timeout=30) == "they talked; the first is still there\n"
     assert {line["status"] for line in c.wait_book(2)} == {200}
 
 
