@@ -61,5 +61,6 @@ void info_send(struct call *call, const char *content_type, const char *body)
     slot_mirror(call);
     nta_outgoing_t *info = nta_outgoing_tcreate(call->leg, NULL, NULL, NULL, SIP_METHOD_INFO, NULL, TPTAG_IDENT(call->listener->name),
                                                 SIPTAG_CONTENT_TYPE_STR(content_type), SIPTAG_PAYLOAD_STR(body), TAG_END());
-    if (!info) log_warning(call->channel_text, "INFO could not be sent");
+    if (info) nta_outgoing_destroy(info);
+    else log_warning(call->channel_text, "INFO could not be sent");
 }

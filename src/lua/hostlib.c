@@ -197,6 +197,8 @@ static int kind_check(lua_State *L, int index)
         { "TABLE", MSG_TABLE },
         { "CALL_METHOD", MSG_CALL_METHOD },
         { "CALL_REINVITE", MSG_CALL_REINVITE },
+        { "CALL_INFO", MSG_CALL_INFO },
+        { "CALL_REFER", MSG_CALL_REFER },
     };
     if (lua_type(L, index) == LUA_TNUMBER) return (int)lua_tointeger(L, index);
     const char *name = luaL_checkstring(L, index);

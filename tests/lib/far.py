@@ -1,0 +1,94 @@
+"""A far end of a dozen lines that answers everything and remembers what came, for what SIPp and the carrier do not play.
+
+    far = Far()                      # far.where: "127.0.0.1:40123"; Far("::1") for IPv6
+    far.wait("INVITE", 2)            # the second INVITE, as text
+"""
+
+import re
+import socket
+import threading
+import time
+
+
+def header(text, name):
+    found = re.search(r"(?im)^%s\s*:\s*(.*?)\s*$" % name, text)
+    return found.group(1) if found else ""
+
+
+def body(text):
+    return text.partition("\r\n\r\n")[2]
+
+
+class Far:
+    def __init__(self, address="127.0.0.1", answers=True):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.address, self.answers = address, answers
+        self.sock, self.rtp = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_DGRAM)
+        self.sock.bind((address, 0))
+        self.rtp.bind((address, 0))
+        self.rtp.settimeout(5)
+        self.host = "[%s]" % address if ":" in address else address
+        self.where = "%s:%d" % (self.host, self.sock.getsockname()[1])
+        self.came = []
+        self.ended = False
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _sdp(self, offer):
+        way = "recvonly" if "a=sendonly" in offer else "sendrecv"
+        return ("v=0\r\no=far 1 1 IN IP%d %s\r\ns=-\r\nc=IN IP%d %s\r\nt=0 0\r\nm=audio %d RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=%s\r\n" % (
+            6 if ":" in self.address else 4, self.address, 6 if ":" in self.address else 4, self.address, self.rtp.getsockname()[1], way))
+
+    def _reply(self, text, peer, status, sdp=""):
+        lines = ["SIP/2.0 " + status]
+        lines += ["%s: %s" % (name, header(text, name)) for name in ("Via", "From", "To", "Call-ID", "CSeq")]
+        if ";tag" not in lines[3]:
+            lines[3] += ";tag=far"
+        lines += ["Contact: <sip:%s>" % self.where] + (["Content-Type: application/sdp"] if sdp else []) + ["Content-Length: %d" % len(sdp)]
+        self.sock.sendto(("\r\n".join(lines) + "\r\n\r\n" + sdp).encode(), peer)
+
+    def _notify(self, refer, peer):
+        """That the transfer worked (RFC 3515)."""
+        text = "\r\n".join([
+            "NOTIFY %s SIP/2.0" % re.search("<(.*?)>", header(refer, "Contact")).group(1), "Via: SIP/2.0/UDP %s;branch=z9hG4bKfar%d" % (self.where, len(self.came)),
+            "From: " + header(refer, "To"), "To: " + header(refer, "From"), "Call-ID: " + header(refer, "Call-ID"), "CSeq: 7 NOTIFY", "Max-Forwards: 70",
+            "Event: refer", "Subscription-State: terminated;reason=noresource", "Contact: <sip:%s>" % self.where, "Content-Type: message/sipfrag;version=2.0",
+            "Content-Length: 16", "", "SIP/2.0 200 OK\r\n"])
+        self.sock.sendto(text.encode(), peer)
+
+    def _serve(self):
+        while not self.ended:
+            try:
+                data, peer = self.sock.recvfrom(8192)
+            except OSError:
+                return
+            if self.ended:
+                return
+            text = data.decode("utf-8", "replace")
+            self.came.append((time.time(), text))
+            method = text.split(" ", 1)[0]
+            if not self.answers or method in ("ACK", "SIP/2.0"):
+                continue
+            if method == "REFER":
+                self._reply(text, peer, "202 Accepted")
+                self._notify(text, peer)
+            else:
+                self._reply(text, peer, "200 OK", self._sdp(body(text)) if method == "INVITE" else "")
+
+    def all(self, method):
+        return [text for _, text in self.came if text.startswith(method + " ")]
+
+    def wait(self, method, count=1, seconds=5.0):
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if len(self.all(method)) >= count:
+                return self.all(method)[count - 1]
+            time.sleep(0.02)
+        raise AssertionError("no %d. %s; came: %s" % (count, method, [text.split("\r\n")[0] for _, text in self.came]))
+
+    def close(self):
+        self.ended = True
+        self.sock.sendto(b"", self.sock.getsockname())  # wakes the thread
+        self.thread.join(5)
+        self.sock.close()
+        self.rtp.close()
