@@ -150,6 +150,7 @@ bool http_same_secret(const char *a, const char *b);
 const struct http_user *http_session_user(struct http *http, const char *cookies);
 void http_login(struct http_request *request);
 void http_logout(struct http_request *request);
+void http_session_look(struct http_request *request);
 void http_whoami(struct http_request *request);
 
 /* --- http_route.c --- */

@@ -168,17 +168,36 @@ void http_header(struct http_request *request, const char *name, const char *val
         MHD_add_response_header(request->response, name, value);
 }
 
+/* The library writes algorithm="md5"; RFC 7616's name is MD5, and some clients know no other. */
+static void mend_challenge(struct MHD_Response *response)
+{
+    static const char from[] = "algorithm=\"md5\"", to[] = "algorithm=MD5";
+    const char *value = MHD_get_response_header(response, "WWW-Authenticate"), *at = value != NULL ? strstr(value, from) : NULL;
+    struct buf old = BUF_INIT, mended = BUF_INIT;
+    if (at == NULL)
+        return;
+    buf_puts(&old, value);
+    buf_put(&mended, value, (size_t)(at - value));
+    buf_printf(&mended, "%s%s", to, at + sizeof from - 1);
+    if (MHD_del_response_header(response, "WWW-Authenticate", buf_text(&old)) == MHD_YES)
+        MHD_add_response_header(response, "WWW-Authenticate", buf_text(&mended));
+    buf_free(&old);
+    buf_free(&mended);
+}
+
 static enum MHD_Result send_answer(struct http_request *request)
 {
     enum MHD_Result result;
     request->over = true;
     if (request->challenge && request->user == NULL) {
+        /* Digest stands first: some clients look at the first one alone. */
         struct buf basic = BUF_INIT;
+        result = MHD_queue_auth_fail_response2(request->connection, request->http->realm, "carillon", request->response, request->stale ? MHD_YES : MHD_NO,
+                                               MHD_DIGEST_ALG_MD5);
+        mend_challenge(request->response);
         buf_printf(&basic, "Basic realm=\"%s\", charset=\"UTF-8\"", request->http->realm);
         MHD_add_response_header(request->response, "WWW-Authenticate", buf_text(&basic));
         buf_free(&basic);
-        result = MHD_queue_auth_fail_response2(request->connection, request->http->realm, "carillon", request->response, request->stale ? MHD_YES : MHD_NO,
-                                               MHD_DIGEST_ALG_MD5);
     } else {
         result = MHD_queue_response(request->connection, request->status, request->response);
     }

@@ -16,6 +16,7 @@ struct route {
 static const struct route routes[] = {
     { "GET", "/healthz", HTTP_NOBODY, http_health, NULL, NULL },
     { "POST", "/v1/login", HTTP_NOBODY, http_login, NULL, NULL },
+    { "GET", "/v1/session", HTTP_NOBODY, http_session_look, NULL, NULL },
     { "POST", "/v1/logout", HTTP_VIEWER, http_logout, NULL, NULL },
     { "GET", "/v1/whoami", HTTP_VIEWER, http_whoami, NULL, NULL },
     { "GET", "/v1/status", HTTP_VIEWER, http_status, NULL, NULL },

@@ -105,4 +105,14 @@ void http_logout(struct http_request *request)
     http_header(request, "Set-Cookie", COOKIE "=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
 }
 
+/* For the page's beginning: who the cookie says it is, and {} if nobody, which is no error. */
+void http_session_look(struct http_request *request)
+{
+    request->user = http_session_user(request->http, http_request_header(request, "Cookie"));
+    if (request->user != NULL)
+        reply_user(request, request->user);
+    else
+        http_reply(request, 200, "application/json", "{}\n", 3);
+}
+
 void http_whoami(struct http_request *request) { reply_user(request, request->user); }

@@ -172,7 +172,9 @@ void http_webapi(struct http_request *request)
     strncpy(request->subject, content_type(request->path), sizeof request->subject - 1);
     /* As there: with a form posted and no query, the form's text is the arguments. */
     bool posted = *request->query == 0 && request->body.length > 0 && is_form(request) && strcasecmp(command, "lua") != 0;
-    int rc = posted ? http_url_decode(&args, request->body.data, request->body.length) : http_url_decode(&args, request->query, strlen(request->query));
+    /* lua?api.lua&command=status: the script's arguments end where its parameters begin. */
+    size_t query = strcasecmp(command, "lua") == 0 ? strcspn(request->query, "&") : strlen(request->query);
+    int rc = posted ? http_url_decode(&args, request->body.data, request->body.length) : http_url_decode(&args, request->query, query);
     if (rc == 0)
         rc = strlen(buf_text(&args)) == args.length ? env_make(request, path_info, &env) : -EINVAL;
     buf_printf(&action, "api %s %s", command, buf_text(&args));
