@@ -1,5 +1,5 @@
-/* codec_g729.c: ITU-T G.729 Annex A (8 kbit/s) by bcg729: frames of 10 ms in 10 bytes. Sends no comfort noise frames (Annex B) and takes those
- * that come: 2 bytes at a payload's end (RFC 3551 §4.5.6). */
+/* codec_g729.c: ITU-T G.729 Annex A (8 kbit/s) by bcg729: frames of 10 ms in 10 bytes. Sends no comfort noise frames (Annex B) and takes
+ * those that come: 2 bytes at a payload's end (RFC 3551 §4.5.6). */
 #include <bcg729/decoder.h>
 #include <bcg729/encoder.h>
 #include <errno.h>

@@ -72,9 +72,9 @@ static enum progress_sound sit_decode(const struct progress *p)
         bool high[2], longer[2];
         enum progress_sound sound;
     } table[] = {
-        { { 0, 0 }, { 0, 0 }, PROGRESS_SIT_IC }, { { 0, 0 }, { 1, 1 }, PROGRESS_SIT_NC2 }, { { 1, 0 }, { 1, 0 }, PROGRESS_SIT_VC },
-        { { 1, 0 }, { 0, 1 }, PROGRESS_SIT_RO2 }, { { 0, 1 }, { 1, 0 }, PROGRESS_SIT_1 },  { { 0, 1 }, { 0, 1 }, PROGRESS_SIT_RO },
-        { { 1, 1 }, { 0, 0 }, PROGRESS_SIT_2 },  { { 1, 1 }, { 1, 1 }, PROGRESS_SIT_NC },
+        { { 0, 0 }, { 0, 0 }, PROGRESS_SIT_IC },  { { 0, 0 }, { 1, 1 }, PROGRESS_SIT_NC2 }, { { 1, 0 }, { 1, 0 }, PROGRESS_SIT_VC },
+        { { 1, 0 }, { 0, 1 }, PROGRESS_SIT_RO2 }, { { 0, 1 }, { 1, 0 }, PROGRESS_SIT_1 },   { { 0, 1 }, { 0, 1 }, PROGRESS_SIT_RO },
+        { { 1, 1 }, { 0, 0 }, PROGRESS_SIT_2 },   { { 1, 1 }, { 1, 1 }, PROGRESS_SIT_NC },
     };
     bool high[2] = { p->sit_hz[0] > 949.5f, p->sit_hz[1] > 1399.5f };
     bool longer[2] = { p->sit_frames[0] >= SIT_LONG, p->sit_frames[1] >= SIT_LONG };
@@ -110,8 +110,8 @@ static enum progress_sound tone_goes_on(struct progress *p)
     return sound;
 }
 
-/* Some time after its end: a beep is alone; where networks have their tones, one must wait for them to come again (busy) or not to (ringback). A
- * special information tone goes on at once. */
+/* Some time after its end: a beep is alone; where networks have their tones, one must wait for them to come again (busy) or not to
+ * (ringback). A special information tone goes on at once. */
 static enum progress_sound tone_is_over(struct progress *p)
 {
     if (p->tone_told || !p->tone_frames) return PROGRESS_NONE;
@@ -208,7 +208,7 @@ enum progress_sound progress_hear(struct progress *progress, const int16_t *pcm)
 
 const char *progress_name(enum progress_sound sound)
 {
-    static const char *const names[PROGRESS_COUNT] = { "none", "busy", "reorder", "ringback", "cng", "ced", "beep", "sit-ic", "sit-vc",
-                                                       "sit-ro", "sit-ro2", "sit-nc", "sit-nc2", "sit-1", "sit-2" };
+    static const char *const names[PROGRESS_COUNT] = { "none",   "busy",   "reorder", "ringback", "cng",     "ced",   "beep", "sit-ic",
+                                                       "sit-vc", "sit-ro", "sit-ro2", "sit-nc",   "sit-nc2", "sit-1", "sit-2" };
     return names[sound];
 }

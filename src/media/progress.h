@@ -19,14 +19,14 @@ enum progress_sound {
     PROGRESS_RINGBACK, /* 700–2600 ms on, or two short ones, then 1700 ms off */
     PROGRESS_CNG,      /* 1100 Hz for half a second: a fax calls */
     PROGRESS_CED,      /* 2100 Hz for more than a second: a fax or modem answers */
-    PROGRESS_BEEP,     /* one tone of 350–2000 Hz, 120–1200 ms; below 520 Hz told only 1.8 s later, as a network's tone would come again */
-    PROGRESS_SIT_IC,   /* intercept: the number is not in service */
-    PROGRESS_SIT_VC,   /* vacant code */
-    PROGRESS_SIT_RO,   /* reorder, own network */
-    PROGRESS_SIT_RO2,  /* reorder, another carrier */
-    PROGRESS_SIT_NC,   /* no circuit, own network */
-    PROGRESS_SIT_NC2,  /* no circuit, another carrier */
-    PROGRESS_SIT_1,    /* reserved codes */
+    PROGRESS_BEEP, /* one tone of 350–2000 Hz, 120–1200 ms; below 520 Hz told only 1.8 s later, as a network's tone would come again */
+    PROGRESS_SIT_IC,  /* intercept: the number is not in service */
+    PROGRESS_SIT_VC,  /* vacant code */
+    PROGRESS_SIT_RO,  /* reorder, own network */
+    PROGRESS_SIT_RO2, /* reorder, another carrier */
+    PROGRESS_SIT_NC,  /* no circuit, own network */
+    PROGRESS_SIT_NC2, /* no circuit, another carrier */
+    PROGRESS_SIT_1,   /* reserved codes */
     PROGRESS_SIT_2,
     PROGRESS_COUNT
 };

@@ -145,7 +145,8 @@ static int speech_derive(struct prompt_cache *cache, struct prompt **out, const 
     if (codec->rate == linear->codec->rate) {
         result = prompt_encode(out, codec, (const int16_t *)(const void *)linear->bytes, linear->samples, codec->rate, 1);
     } else {
-        result = resample_all((const int16_t *)(const void *)linear->bytes, linear->samples, linear->codec->rate, codec->rate, &pcm, &samples);
+        result = resample_all((const int16_t *)(const void *)linear->bytes, linear->samples, linear->codec->rate, codec->rate, &pcm,
+                              &samples);
         if (!result) result = prompt_encode(out, codec, pcm, samples, codec->rate, 1);
         free(pcm);
     }
@@ -155,8 +156,7 @@ static int speech_derive(struct prompt_cache *cache, struct prompt **out, const 
 
 static int prompt_load(struct prompt_cache *cache, struct prompt **out, const char *name, const struct codec *codec)
 {
-    if (is_speech(name))
-        return codec == speech_codec() ? speech_load(out, name + 8, codec) : speech_derive(cache, out, name, codec);
+    if (is_speech(name)) return codec == speech_codec() ? speech_load(out, name + 8, codec) : speech_derive(cache, out, name, codec);
     if (is_tone(name)) {
         struct tone tone;
         int result = tone_render(&tone, name + 14, codec->rate);

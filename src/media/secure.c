@@ -125,7 +125,8 @@ int secure_unprotect(struct secure *secure, uint8_t *packet, uint32_t *bytes, bo
 {
     int length = (int)*bytes;
     if (length < 12) return -EBADMSG;
-    srtp_err_status_t status = rtcp ? srtp_unprotect_rtcp(secure->session, packet, &length) : srtp_unprotect(secure->session, packet, &length);
+    srtp_err_status_t status = rtcp ? srtp_unprotect_rtcp(secure->session, packet, &length)
+                                    : srtp_unprotect(secure->session, packet, &length);
     if (status == srtp_err_status_replay_fail || status == srtp_err_status_replay_old) return -EALREADY;
     if (status != srtp_err_status_ok || length < 0) return -EBADMSG;
     *bytes = (uint32_t)length;

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <flite/flite.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -85,7 +85,8 @@ static int wave_take(struct speech *out, const cst_wave *wave, uint32_t rate)
     uint32_t wave_rate = (uint32_t)wave->sample_rate;
     if ((size_t)wave->num_samples > (size_t)wave_rate * SPEECH_SECONDS_MAX) return -E2BIG;
     out->rate = rate ? rate : wave_rate;
-    if (out->rate != wave_rate) return resample_all(wave->samples, (size_t)wave->num_samples, wave_rate, out->rate, &out->pcm, &out->samples);
+    if (out->rate != wave_rate)
+        return resample_all(wave->samples, (size_t)wave->num_samples, wave_rate, out->rate, &out->pcm, &out->samples);
     out->samples = (size_t)wave->num_samples;
     out->pcm = malloc(out->samples * sizeof *out->pcm);
     if (!out->pcm) return -ENOMEM;

@@ -56,8 +56,8 @@ static void a_sine_keeps_frequency_level_and_distance_from_noise(void **state)
         const char *name;
         uint32_t clock;
         double snr_db, level_db;
-    } cases[] = { { "PCMU", 0, 35, 0.3 }, { "PCMA", 0, 35, 0.3 }, { "L16", 8000, 70, 0.1 }, { "L16", 16000, 70, 0.1 }, { "G722", 0, 30, 0.5 },
-                  { "G729", 0, 8, 3 },    { "opus", 0, 10, 3 } };
+    } cases[] = { { "PCMU", 0, 35, 0.3 }, { "PCMA", 0, 35, 0.3 }, { "L16", 8000, 70, 0.1 }, { "L16", 16000, 70, 0.1 },
+                  { "G722", 0, 30, 0.5 }, { "G729", 0, 8, 3 },    { "opus", 0, 10, 3 } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct heard heard = through(cases[i].name, cases[i].clock, 8000);
         print_message("%-5s %5.0f Hz  %6.0f of 8000  SNR %5.1f dB\n", cases[i].name, heard.hz, heard.level, heard.snr_db);

@@ -25,9 +25,9 @@ struct condition {
 };
 
 static const struct condition conditions[] = {
-    { "clean", 0, 0, 1, 0, false },          { "-13 dB", -13, 0, 1, 37, false },  { "+3 dB", 3, 0, 1, 81, false },
-    { "SNR 25 dB", 0, 25, 1, 120, false },   { "SNR 20 dB", 0, 20, 1, 60, false }, { "-1 %", 0, 0, 0.99, 0, false },
-    { "+1 %", 0, 0, 1.01, 55, false },       { "A-law -20 dB", -20, 0, 1, 99, true },
+    { "clean", 0, 0, 1, 0, false },        { "-13 dB", -13, 0, 1, 37, false },      { "+3 dB", 3, 0, 1, 81, false },
+    { "SNR 25 dB", 0, 25, 1, 120, false }, { "SNR 20 dB", 0, 20, 1, 60, false },    { "-1 %", 0, 0, 0.99, 0, false },
+    { "+1 %", 0, 0, 1.01, 55, false },     { "A-law -20 dB", -20, 0, 1, 99, true },
 };
 #define CONDITIONS (sizeof conditions / sizeof *conditions)
 
@@ -143,7 +143,8 @@ static void every_tone_is_told_under_every_condition(void **state)
 
 static void digits_noise_and_dial_tone_are_none_of_these(void **state)
 {
-    static const char *const scripts[] = { "d=100;w=100;1234567890*#", "%(3000,0,350,440)", "%(200,200,1209,697)", "%(3000,0,1004)", "%(60,500,1000)" };
+    static const char *const scripts[] = { "d=100;w=100;1234567890*#", "%(3000,0,350,440)", "%(200,200,1209,697)", "%(3000,0,1004)",
+                                           "%(60,500,1000)" };
     for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
         uint32_t counts[PROGRESS_COUNT];
         heard_under(scripts[i], &conditions[0], counts);
@@ -160,11 +161,14 @@ static void digits_noise_and_dial_tone_are_none_of_these(void **state)
 static void speech_is_none_of_these(void **state)
 {
     static const char *const texts[] = {
-        "Hello, you have reached the office of Doctor Miller. We are not able to take your call right now. Please leave your name, your number "
+        "Hello, you have reached the office of Doctor Miller. We are not able to take your call right now. Please leave your name, your "
+        "number "
         "and a short message after the tone, and we will call you back as soon as we can. Thank you for calling, and have a nice day.",
-        "The rainbow is a division of white light into many beautiful colours. These take the shape of a long round arch, with its path high "
+        "The rainbow is a division of white light into many beautiful colours. These take the shape of a long round arch, with its path "
+        "high "
         "above, and its two ends apparently beyond the horizon. There is, according to legend, a boiling pot of gold at one end.",
-        "One, two, three, four, five, six, seven, eight, nine, ten. Zero, oh, double you, eye, you, me, who, no, more, moon, ooh, beep, boom.",
+        "One, two, three, four, five, six, seven, eight, nine, ten. Zero, oh, double you, eye, you, me, who, no, more, moon, ooh, beep, "
+        "boom.",
     };
     static const char *const voices[] = { "slt", "awb", "rms", "kal" };
     uint32_t sum[PROGRESS_COUNT] = { 0 };

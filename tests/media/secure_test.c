@@ -149,10 +149,15 @@ static void replayed_packets_are_told_from_forged_ones(void **state)
 
 static void wrong_keys_are_refused(void **state)
 {
-    static const char *const wrong[] = { "", "AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_80 inline:", "AES_CM_128_HMAC_SHA1_80 inline:AQID",
-        "AES_CM_128_HMAC_SHA1_80 AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e", "AES_CM_128_HMAC_SHA1_80 inline:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0!",
-        "NULL_HMAC_SHA1_80 inline:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e", "AEAD_AES_256_GCM inline:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e",
-        "AES_CM_128_HMAC_SHA1_80 inline:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e|2^20|1:4" };
+    static const char *const wrong[] = { "",
+                                         "AES_CM_128_HMAC_SHA1_80",
+                                         "AES_CM_128_HMAC_SHA1_80 inline:",
+                                         "AES_CM_128_HMAC_SHA1_80 inline:AQID",
+                                         "AES_CM_128_HMAC_SHA1_80 AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e",
+                                         "AES_CM_128_HMAC_SHA1_80 inline:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0!",
+                                         "NULL_HMAC_SHA1_80 inline:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e",
+                                         "AEAD_AES_256_GCM inline:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e",
+                                         "AES_CM_128_HMAC_SHA1_80 inline:AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e|2^20|1:4" };
     struct secure *made;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_int_equal(secure_new(&made, wrong[i], true), -EINVAL);
 }
