@@ -153,7 +153,9 @@ void fiber_free_all(struct engine *engine)
     while (engine->all) {
         struct fiber *fiber = engine->all;
         fiber->killed = true;
-        lua_pushliteral(fiber->L, "the engine was stopped");
+        free(fiber->kill_reason);
+        fiber->kill_reason = strdup(ENGINE_STOPPED);
+        lua_pushliteral(fiber->L, ENGINE_STOPPED);
         fiber_over(fiber, LUA_ERRRUN);
     }
     engine->ready = NULL;

@@ -71,6 +71,7 @@ struct fiber {
     uint64_t collect_token; /* wants to be told of a collection's end */
     bool killed;
     char *kill_reason;
+#define ENGINE_STOPPED "the engine was stopped"
     volatile uint32_t ticks; /* of CPU since its last wait */
 
     /* Called when it ended, with its results or its error message on its stack. */

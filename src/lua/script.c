@@ -82,6 +82,8 @@ void script_report(struct fiber *fiber, const char *uuid)
 {
     lua_State *L = fiber->L, *main = fiber->engine->L;
     char *trace;
+    if (fiber->kill_reason && strcmp(fiber->kill_reason, ENGINE_STOPPED) == 0)
+        return; /* nobody's error */
     luaL_checkstack(L, 4, "report");
     error_text(L);
     const char *message = lua_tostring(L, -1);
@@ -232,7 +234,7 @@ void script_over(struct fiber *fiber, int status)
     struct script *script = fiber->script;
     struct fiber *before = engine->running;
     if (status) error_placed(fiber->L, status);
-    if (status && engine->in_pass && strcmp(fiber->kill_reason ? fiber->kill_reason : "", "the engine was stopped"))
+    if (status && engine->in_pass)
         script_report(fiber, script->uuid);
     engine->running = fiber;
     basetypes_switch(engine, NULL);

@@ -152,7 +152,10 @@ local function through_gateway(leg, ctx, rest)
     if not p.cid_number and not util.truth(gateway.params["caller-id-in-from"]) then p.cid_number = gateway.from_user or gateway.username end
     return dial(ctx, p, destination, "sofia/" .. profile .. "/" .. destination, gateway)
   end
-  if not trunk_known(name) then return nil, "INVALID_GATEWAY" end
+  if not trunk_known(name) then
+    core.log(3, format("Invalid Gateway '%s': the configuration has no trunk of that name, freeswitch_dir no gateway\n", name))
+    return nil, "INVALID_GATEWAY"
+  end
   local p = invite(leg, ctx, { trunk = name, number = match(destination, "^([^@]*)") })
   return dial(ctx, p, destination, "sofia/" .. (profile or default_profile()) .. "/" .. destination, { name = name })
 end
