@@ -88,7 +88,7 @@ static int start(struct http_report *report, const char *config, const char *nam
     posix_spawnattr_t attributes;
     sigset_t none;
     int ends[2];
-    char *const argv[] = { (char *)"carillon", (char *)"campaign", (char *)"report", (char *)"--json", (char *)"-c", (char *)(uintptr_t)config, (char *)(uintptr_t)name, NULL };
+    char *const argv[] = { (char *)"carillon", (char *)"campaign", (char *)"-c", (char *)(uintptr_t)config, (char *)"report", (char *)(uintptr_t)name, (char *)"--json", NULL };
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
     posix_spawn_file_actions_init(&actions);

@@ -168,10 +168,10 @@ void http_header(struct http_request *request, const char *name, const char *val
         MHD_add_response_header(request->response, name, value);
 }
 
-/* The library writes algorithm="md5"; RFC 7616's name is MD5, and some clients know no other. */
+/* The library writes algorithm=md5; RFC 7616's name is MD5, and some clients know no other. */
 static void mend_challenge(struct MHD_Response *response)
 {
-    static const char from[] = "algorithm=\"md5\"", to[] = "algorithm=MD5";
+    static const char from[] = "algorithm=md5", to[] = "algorithm=MD5";
     const char *value = MHD_get_response_header(response, "WWW-Authenticate"), *at = value != NULL ? strstr(value, from) : NULL;
     struct buf old = BUF_INIT, mended = BUF_INIT;
     if (at == NULL)
