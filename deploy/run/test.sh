@@ -33,7 +33,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-case $level in short) limit=900 each=180 ;; long) limit=7200 each=1800 ;; soak) limit=172800 each=86400 ;; esac
+case $level in short) limit=2400 each=180 ;; long) limit=7200 each=1800 ;; soak) limit=172800 each=86400 ;; esac
 export CARILLON_TEST=$level
 cd "$root" || exit 1
 passed=0 failed=0 skipped=0
