@@ -105,6 +105,7 @@ static void channel_free(struct channel *channel)
     channel_unlink(channel);
     channel_leg_clear(channel);
     loop_timer_clear(host->loop, &channel->end_guard);
+    channel_end_forget(channel);
     if (channel->peer)
         channel->peer->peer = NULL;
     while (channel->watchers) {

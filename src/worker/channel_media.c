@@ -280,8 +280,10 @@ void host_media_event(void *context, const struct media_event *event)
         log_info(channel->facts.uuid_text, "no RTP for longer than the trunk allows: hanging up");
         channel_hangup(channel, 804 /* MEDIA_TIMEOUT */);
         break;
-    case MEDIA_STARTED:
     case MEDIA_ENDED:
+        channel_end_told(channel);
+        break;
+    case MEDIA_STARTED:
         break;
     }
 }

@@ -132,32 +132,12 @@ static void call_offered(struct host *host, struct kv_view pairs)
     engine_channel_start(host->engine, channel);
 }
 
-static void ended_variables(struct channel *channel, struct kv_view pairs, int cause)
-{
-    const char *status = kv_get(pairs, "sip_status");
-    char text[32];
-    if (status && atoi(status) > 0) {
-        channel_variable_set(channel, "sip_term_status", status);
-        snprintf(text, sizeof(text), "sip:%s", status);
-        channel_variable_set(channel, "proto_specific_hangup_cause", text);
-    }
-    snprintf(text, sizeof(text), "%d", cause);
-    channel_variable_set(channel, "sip_term_cause", text);
-    bool them = strcmp(kv_get_or(pairs, "by", "them"), "them") == 0;
-    if (them)
-        channel_variable_set(channel, "sip_hangup_disposition", channel->facts.answered ? "recv_bye" : "recv_cancel");
-    channel_sip_headers(channel, pairs, "sip_bye_h_");
-}
-
 static void call_ended(struct host *host, struct kv_view pairs)
 {
     struct channel *channel = message_channel(host, pairs);
     if (!channel || (channel->has_slot && channel->generation != (uint32_t)kv_get_int(pairs, "generation", channel->generation)))
         return;
-    int cause = cause_number(kv_get(pairs, "cause"));
-    ended_variables(channel, pairs, cause);
-    channel_mark_over(channel, cause, 0);
-    channel_settled(channel);
+    channel_end(channel, pairs);
 }
 
 static char info_digit(const char *type, const char *body, uint32_t *duration_samples)

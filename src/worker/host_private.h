@@ -92,6 +92,9 @@ struct channel {
     bool over_told;        /* the engine knows that it is over */
     bool ended;            /* the broker said CALL_ENDED, or there is no broker's side */
     struct loop_timer end_guard;
+    struct kv end_pairs;   /* of a CALL_ENDED that waits for the media thread (channel_end.c) */
+    struct loop_timer end_hold;
+    bool end_held;
     struct channel *bucket_next, *next, *previous;
 };
 
@@ -124,6 +127,10 @@ void channel_leg_clear(struct channel *channel);
 void channel_sip_slot(struct channel *channel, struct kv_view pairs);
 void channel_sip_media_variables(struct channel *channel, struct kv_view pairs);
 void channel_sip_headers(struct channel *channel, struct kv_view pairs, const char *prefix);
+/* channel_end.c */
+void channel_end(struct channel *channel, struct kv_view pairs); /* the broker said that it is over */
+void channel_end_told(struct channel *channel);                  /* the media thread has told all of it */
+void channel_end_forget(struct channel *channel);
 /* channel_loopback.c */
 void channel_loopback_ended(struct channel *channel);
 

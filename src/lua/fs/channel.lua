@@ -358,14 +358,14 @@ function channel.campaign(ch, script, arguments)
   data.pending = function()
     channel.state(ch, "CS_EXECUTE")
     result = fs.script.run(ch, script, arguments or "", { auto_hangup = true })
-    while ch:digits() > 0 do fs.digits.take(ch) end -- pressed, but nobody asked
-    ch:set("carillon_digits", table.concat(pressed))
     core.wake(asker, op.token, true)
     if ch:up() and not ch:transferring() and not data.pending then channel.hangup(ch, "NORMAL_CLEARING") end
   end
   data.on_end = function() core.wake(asker, op.token, true) end
   channel.start(ch)
   wait.finish(op)
+  while ch:digits() > 0 do fs.digits.take(ch) end -- pressed, but nobody asked
+  ch:set("carillon_digits", table.concat(pressed))
   if not result then return false, "the call ended before its script began" end
   return result.ok, result.error
 end
