@@ -19,6 +19,8 @@
 #include "core/clock.h"
 #include "core/log.h"
 
+#define PORT_WAIT_NS (3 * NS_PER_S)
+
 /* --- the nested loop ------------------------------------------------------------------------------------------------ */
 
 /* Sofia's own timers count milliseconds; INVITEs spaced by 1/cps want better, so the core loop's next timer is a timerfd. */
@@ -118,12 +120,28 @@ static void contact_make(struct agent *agent, struct listener *listener, enum tr
     listener->contact[transport] = sip_contact_create(agent->home, URL_STRING_MAKE(listener->contact_text[transport]), NULL);
 }
 
+/* The children of a supervisor that was killed end their calls before they leave, and until then the port is theirs: a start that comes
+ * at once waits for them. Nothing is served yet, so it may. 0 or an errno. */
+static int tport_add_patiently(struct agent *agent, const struct listener *listener, const char *url)
+{
+    int64_t until_ns = clock_mono_ns() + PORT_WAIT_NS;
+    for (;;) {
+        errno = 0;
+        if (nta_agent_add_tport(agent->nta, (const url_string_t *)url, TPTAG_IDENT(listener->name), TPTAG_UDP_RMEM(4u << 20),
+                                TPTAG_UDP_WMEM(1u << 20), TAG_END()) >= 0)
+            return 0;
+        int err = errno ? errno : EIO;
+        if (err != EADDRINUSE || clock_mono_ns() > until_ns) return err;
+        usleep(20000);
+    }
+}
+
 static int transport_open(struct agent *agent, struct listener *listener, enum transport transport, struct buf *error)
 {
     char url[BUS_URI_MAX], host[64];
     snprintf(url, sizeof url, "sip:%s:%u;transport=%s", bracketed(listener->address, host, sizeof host), listener->port, transport_names[transport]);
-    if (nta_agent_add_tport(agent->nta, (url_string_t *)url, TPTAG_IDENT(listener->name), TPTAG_UDP_RMEM(4u << 20), TPTAG_UDP_WMEM(1u << 20), TAG_END()) < 0) {
-        int err = errno ? errno : EIO;
+    int err = tport_add_patiently(agent, listener, url);
+    if (err) {
         buf_printf(error, "sip.listen: cannot listen on %s:%u (%s, listener \"%s\"): %s; free the port or change address or port", listener->address,
                    listener->port, transport_names[transport], listener->name, strerror(err));
         return -err;
