@@ -40,6 +40,7 @@ static void end_now(struct channel *channel, struct kv_view pairs)
 
 void channel_end_told(struct channel *channel)
 {
+    channel->media_told = true; /* be it before the broker's word comes */
     if (!channel->end_held)
         return;
     struct kv pairs = channel->end_pairs;
@@ -70,7 +71,7 @@ void channel_end(struct channel *channel, struct kv_view pairs)
 {
     if (channel->end_held)
         return;
-    if (channel->facts.up && channel->facts.media_ready && channel->leg.number != LEG_NONE)
+    if (channel->facts.up && channel->facts.media_ready && !channel->media_told && channel->leg.number != LEG_NONE)
         end_hold(channel, pairs);
     else
         end_now(channel, pairs);

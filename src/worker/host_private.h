@@ -94,7 +94,7 @@ struct channel {
     struct loop_timer end_guard;
     struct kv end_pairs;   /* of a CALL_ENDED that waits for the media thread (channel_end.c) */
     struct loop_timer end_hold;
-    bool end_held;
+    bool end_held, media_told;
     struct channel *bucket_next, *next, *previous;
 };
 
