@@ -9,6 +9,7 @@
 #include "broker/address.h"
 #include "broker/agent.h"
 #include "broker/caps.h"
+#include "broker/rates.h"
 #include "broker/sdp.h"
 #include "bus/limits.h"
 #include "campaign/dialler.h"
@@ -34,6 +35,7 @@ struct trunk {
     char *headers;                       /* "X-Account: 7\r\n…", NULL = none */
     char caller_id[64], caller_name[104];
     char strip[24], add[24];
+    struct rates *rates;                 /* what its calls cost; NULL = nobody said */
     struct sdp_codecs codecs;
     enum dial_early early;
     bool nat;

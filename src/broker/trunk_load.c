@@ -99,6 +99,16 @@ static void lists_read(struct trunk *trunk, const struct config_node *node)
     sources_of_host(trunk);
 }
 
+static int rates_read(struct trunk *trunk, const struct config_node *node, struct buf *error)
+{
+    const char *path = config_str(node, "rates", NULL);
+    struct buf problem = BUF_INIT;
+    int err = path ? rates_load(&trunk->rates, path, &problem) : 0;
+    if (err < 0) buf_printf(error, "trunks.%s.rates: %s", trunk->name, buf_text(&problem));
+    buf_free(&problem);
+    return err;
+}
+
 static int trunk_read(struct broker *broker, struct trunk *trunk, const struct config_node *node, struct buf *error)
 {
     trunk->broker = broker;
@@ -122,7 +132,7 @@ static int trunk_read(struct broker *broker, struct trunk *trunk, const struct c
     address_read(trunk, node);
     rules_read(trunk, node);
     lists_read(trunk, node);
-    return 0;
+    return rates_read(trunk, node, error);
 }
 
 static int failovers_link(struct trunks *trunks, struct buf *error)
@@ -164,6 +174,7 @@ void trunks_free(struct broker *broker)
         free(trunk->password);
         free(trunk->realm);
         free(trunk->headers);
+        rates_free(trunk->rates);
     }
     free(broker->trunks.list);
     broker->trunks = (struct trunks){ 0 };

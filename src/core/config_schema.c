@@ -188,6 +188,7 @@ const struct schema_row schema_rows[] = {
     { "trunks.*.prefix", SCHEMA_TABLE, .help = "Rewriting of the number on its way to the carrier." },
     { "trunks.*.prefix.strip", SCHEMA_TEXT, "", 0, 20, NULL, NULL, .help = "Taken off the number's begin if it stands there." },
     { "trunks.*.prefix.add", SCHEMA_TEXT, "", 0, 20, NULL, NULL, .help = "Put before the number." },
+    { "trunks.*.rates", SCHEMA_PATH, NULL, 0, 0, NULL, NULL, .help = "What its calls cost: a file with a line per E.164 prefix: prefix, price per minute[, setup[, first seconds[, step seconds]]]." },
     { "trunks.*.failover", SCHEMA_LIST, NULL, 0, 10, NULL, NULL, .help = "Trunks tried next on 5xx, timeout and 503, in order." },
     { "trunks.*.failover.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_name, .help = "A trunk's name." },
     { "trunks.*.early", SCHEMA_TEXT, "ignore", 0, 0, "ignore|listen|answer", NULL, .help = "What early media (183) is for calls that do not say." },
