@@ -47,7 +47,7 @@ const rooms = [_]Room{
     .{ .name = "broker", .uses = &.{ "core", "bus", "campaign", "store" }, .packages = &.{"sofia-sip-ua"} },
     .{ .name = "control", .uses = &.{ "core", "bus" }, .packages = &.{"libmicrohttpd"} },
     .{ .name = "supervisor", .uses = &.{ "core", "bus" } },
-    .{ .name = "main", .uses = &.{ "core", "bus", "store", "media", "lua", "campaign", "worker", "broker", "control", "supervisor" } },
+    .{ .name = "main", .uses = &.{ "core", "bus", "store", "media", "lua", "campaign", "worker", "broker", "control", "supervisor" }, .packages = &.{"libedit"} },
 };
 
 fn roomNamed(name: []const u8) Room {
@@ -171,6 +171,7 @@ pub fn build(b: *std.Build) void {
             for (embedded(self, room.name)) |source| m.addCSourceFile(.{ .file = source, .flags = flags });
             if (std.mem.eql(u8, room.name, "main")) {
                 for (rooms) |other| self.link(m, &libs, other);
+                self.packages(m, room);
                 // Only here: sanitizers and tests want the C library's own.
                 m.linkSystemLibrary("jemalloc", .{ .use_pkg_config = .force });
                 const exe = b.addExecutable(.{ .name = "carillon", .root_module = m });

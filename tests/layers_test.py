@@ -19,6 +19,7 @@ LIBRARIES = {
     r"^(opus/|opus\.h|srtp2/|spandsp|speex/|sndfile|bcg729|flite)": {"media"},
     r"^(pcre2|expat|curl/)": {"lua"},
     r"^jemalloc/": {"main"},
+    r"^histedit\.h$": {"main"},
     r"^microhttpd": {"control"},
 }
 PRIVATE = re.compile(r"(^|_)(own|private|internal|layout)\.h$")

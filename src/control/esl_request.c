@@ -11,7 +11,7 @@ int esl_input_put(struct esl_input *input, const void *data, size_t length) { re
 void esl_input_free(struct esl_input *input)
 {
     buf_free(&input->bytes);
-    *input = (struct esl_input) { .head_max = input->head_max };
+    *input = (struct esl_input) { .head_max = input->head_max, .answers = input->answers };
 }
 
 void esl_request_free(struct esl_request *request)
@@ -101,6 +101,7 @@ static int head_parse(struct esl_input *input, struct esl_request *out)
     size_t at = line_take(input->bytes.data, 0, input->head, &out->line);
     if (at == 0) rc = -ENOMEM;
     trim(&out->line);
+    if (rc == 0 && input->answers) rc = header_add(&out->headers, &out->line);
     while (rc == 0 && at < input->head) {
         at = line_take(input->bytes.data, at, input->head, &line);
         if (at == 0)

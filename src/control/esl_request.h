@@ -26,6 +26,7 @@ struct esl_input {
     size_t head;     /* bytes of the head with its blank line; 0 = not whole yet */
     size_t body;     /* bytes that its Content-Length announces */
     size_t head_max; /* smaller before authentication; 0 = ESL_HEAD_BYTES_MAX */
+    bool answers;    /* it is what the other side says (esl_link.h): the first line is a header, too */
 };
 
 struct esl_request {

@@ -14,6 +14,7 @@ static const struct command commands[] = {
     { "top", command_top, "the same, live" },
     { "check", command_check, "checks a configuration" },
     { "api", command_api, "runs an API command in the engine: `carillon api status`" },
+    { "cli", command_cli, "a terminal on the engine, like fs_cli" },
     { "luarun", command_luarun, "starts a Lua script in the engine and returns at once" },
     { "campaign", command_campaign, "imports, runs, pauses, reports campaigns" },
     { "trunk", command_trunk, "shows and changes trunks" },
