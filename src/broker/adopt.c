@@ -72,7 +72,7 @@ static void path_take(struct call *call, const struct slot_call *from)
 {
     struct broker *broker = call->broker;
     const char *name = strchr(from->transport, ' ');
-    call->transport = !strncmp(from->transport, "tcp", 3) ? TRANSPORT_TCP : TRANSPORT_UDP;
+    call->transport = transport_of(from->transport);
     call->listener = name ? listener_named(&broker->agent, name + 1) : NULL;
     if (!call->listener) call->listener = &broker->agent.listeners[0];
     call->trunk = trunk_named(&broker->trunks, from->trunk, strlen(from->trunk));

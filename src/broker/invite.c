@@ -111,7 +111,8 @@ static nta_outgoing_t *transaction(struct call *call, const char *sdp)
                                 URL_STRING_MAKE(call->target), NTATAG_BRANCH_KEY(call->branch), TPTAG_IDENT(call->listener->name),
                                 SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_USER_AGENT(agent->user_agent), SIPTAG_ALLOW(agent->allow),
                                 TAG_IF(credentials, SIPTAG_HEADER(credentials)), TAG_IF(trunk && trunk->headers, SIPTAG_HEADER_STR(trunk ? trunk->headers : NULL)),
-                                TAG_IF(call->headers, SIPTAG_HEADER_STR(call->headers)), TAG_IF(call->privacy, SIPTAG_PRIVACY_STR("id")),
+                                TAG_IF(call->headers, SIPTAG_HEADER_STR(call->headers)), TAG_IF(trunk && *trunk->proxy, SIPTAG_ROUTE_STR(trunk ? trunk->proxy : NULL)),
+                                TAG_IF(call->privacy, SIPTAG_PRIVACY_STR("id")),
                                 SIPTAG_CONTENT_TYPE(agent->sdp_type), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
 }
 

@@ -47,7 +47,8 @@ static int target_take(struct call *call, struct kv_view pairs)
     call->listener = profile ? listener_named(agent, profile) : &agent->listeners[0];
     if (!call->listener) return CAUSE_INVALID_PROFILE;
     if (!uri_take(call, uri)) return CAUSE_INVALID_URL;
-    call->transport = strcasestr(call->uri, ";transport=tcp") ? TRANSPORT_TCP : TRANSPORT_UDP;
+    const char *transport = strcasestr(call->uri, ";transport=");
+    call->transport = transport ? transport_of(transport + strlen(";transport=")) : TRANSPORT_UDP;
     if (!call->listener->transports[call->transport]) return CAUSE_INVALID_PROFILE;
     return 0;
 }

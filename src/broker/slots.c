@@ -184,7 +184,7 @@ static void mirror_dialog(struct slot_call *to, const struct call *call)
     to->sdp_version = call->sdp_version;
     if (call->listener) {
         COPY(to->contact, call->listener->contact_text[call->transport]);
-        snprintf(to->transport, sizeof to->transport, "%s %.50s", call->transport == TRANSPORT_TCP ? "tcp" : "udp", call->listener->name);
+        snprintf(to->transport, sizeof to->transport, "%s %.50s", transport_name(call->transport), call->listener->name);
     }
 }
 

@@ -9,6 +9,7 @@
 #include "broker/address.h"
 #include "broker/agent.h"
 #include "broker/caps.h"
+#include "broker/listener.h"
 #include "broker/rates.h"
 #include "broker/sdp.h"
 #include "bus/limits.h"
@@ -29,7 +30,9 @@ struct trunk {
     uint16_t port;                       /* 0 = by DNS or the default */
     enum transport transport;
     struct listener *listener;
-    char route[BUS_URI_MAX];             /* "sip:host:port;transport=udp": where its INVITEs go */
+    bool any_transport;                  /* DNS says which (NAPTR); `transport` is what Contact says then */
+    char route[BUS_URI_MAX];             /* "sip:host:port;transport=udp": where its INVITEs go: the carrier or the proxy before it */
+    char proxy[BUS_URI_MAX];             /* "<sip:host:port;lr>" as the Route header; "" = none */
     char domain[128];                    /* host part of From, To and request URI */
     char *user, *password, *realm;       /* digest; NULL = none */
     char *headers;                       /* "X-Account: 7\r\n…", NULL = none */

@@ -64,10 +64,10 @@ static void turn_due(struct loop_timer *timer)
 
 static void address_read(struct trunk *trunk, const struct config_node *node)
 {
-    bool six = strchr(trunk->host, ':') != NULL;
-    size_t n = (size_t)snprintf(trunk->route, sizeof trunk->route, six ? "sip:[%s]" : "sip:%s", trunk->host);
-    if (trunk->port) n += (size_t)snprintf(trunk->route + n, sizeof trunk->route - n, ":%u", trunk->port);
-    snprintf(trunk->route + n, sizeof trunk->route - n, ";transport=%s", trunk->transport == TRANSPORT_TCP ? "tcp" : "udp");
+    const char *proxy = config_str(node, "proxy", NULL), *at = proxy ? proxy : config_str(node, "address", "");
+    const char *transport = trunk->any_transport ? "" : transport_name(trunk->transport);
+    snprintf(trunk->route, sizeof trunk->route, "sip:%s%s%s", at, *transport ? ";transport=" : "", transport);
+    if (proxy) snprintf(trunk->proxy, sizeof trunk->proxy, "<sip:%s%s%s;lr>", at, *transport ? ";transport=" : "", transport);
     snprintf(trunk->domain, sizeof trunk->domain, "%s", config_str(node, "domain", config_str(node, "address", "")));
 }
 
@@ -119,11 +119,17 @@ static int trunk_read(struct broker *broker, struct trunk *trunk, const struct c
         buf_printf(error, "trunks.%s.address: \"%s\" is no host or host:port", trunk->name, config_str(node, "address", ""));
         return -EINVAL;
     }
-    trunk->transport = !strcmp(config_str(node, "transport", "udp"), "tcp") ? TRANSPORT_TCP : TRANSPORT_UDP;
+    trunk->any_transport = !strcmp(config_str(node, "transport", "udp"), "auto");
+    trunk->transport = transport_of(config_str(node, "transport", "udp"));
     const char *listen = config_str(node, "listen", NULL);
     trunk->listener = listen ? listener_named(&broker->agent, listen) : &broker->agent.listeners[0];
     if (!trunk->listener) {
         buf_printf(error, "trunks.%s.listen: no listener is called \"%s\"", trunk->name, listen);
+        return -EINVAL;
+    }
+    if (!trunk->any_transport && !trunk->listener->transports[trunk->transport]) {
+        buf_printf(error, "trunks.%s.transport: its listener \"%s\" has no %s; add it to the listener's `transports`", trunk->name, trunk->listener->name,
+                   transport_name(trunk->transport));
         return -EINVAL;
     }
     trunk->user = text_or_null(node, "user");

@@ -69,6 +69,14 @@ static void check_trunk(const struct config_node *root, const struct config_node
     buf_free(&names);
 }
 
+static void check_tls(const struct config_node *listener, const char *path, struct buf *errors)
+{
+    const struct config_node *transports = config_get(listener, "transports");
+    for (size_t i = 0; i < config_count(transports); i++)
+        if (strcmp(config_text(config_child(transports, i)), "tls") == 0 && config_get(listener, "tls_folder") == NULL)
+            config_mistake(errors, transports, path, "has the transport tls without `tls_folder`; allowed: a folder with agent.pem and cafile.pem");
+}
+
 static void check_listeners(const struct config_node *root, struct buf *errors)
 {
     const struct config_node *listen = config_get(root, "sip.listen");
@@ -80,6 +88,7 @@ static void check_listeners(const struct config_node *root, struct buf *errors)
             config_mistake(errors, config_get(one, "name"), path, "found the name \"%s\" a second time; allowed: a name of its own", config_str(one, "name", ""));
         if (config_get(one, "script") != NULL && config_get(one, "context") != NULL)
             check_script_or_context(one, path, errors);
+        check_tls(one, path, errors);
     }
 }
 
@@ -88,6 +97,10 @@ static void check_ports(const struct config_node *root, struct buf *errors)
     int64_t first = config_int(root, "media.port_first", 0), last = config_int(root, "media.port_last", 0);
     int64_t slots = config_int(root, "slots", 0);
     int64_t addresses = (int64_t)config_count(config_get(root, "media.addresses"));
+    const struct config_node *external = config_get(root, "media.external");
+    if (config_count(external) != 0 && config_count(external) != (size_t)addresses)
+        config_mistake(errors, external, "media.external", "has %zu entries for %lld addresses; allowed: one for each of media.addresses, in the same order",
+                       config_count(external), (long long)addresses);
     if (first % 2 != 0)
         config_mistake(errors, config_get(root, "media.port_first"), "media.port_first", "found the number %lld; allowed: an even port", (long long)first);
     if (last % 2 == 0)

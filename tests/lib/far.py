@@ -20,9 +20,12 @@ def body(text):
 
 
 class Far:
-    def __init__(self, address="127.0.0.1", answers=True):
+    transport = ""
+
+    def __init__(self, address="127.0.0.1", answers=True, on=None):
+        """on(far, text, peer): sees each message first; true = it has dealt with it (far.reply helps)."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self.address, self.answers = address, answers
+        self.address, self.answers, self.on = address, answers, on
         self.sock, self.rtp = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_DGRAM)
         self.sock.bind((address, 0))
         self.rtp.bind((address, 0))
@@ -39,13 +42,20 @@ class Far:
         return ("v=0\r\no=far 1 1 IN IP%d %s\r\ns=-\r\nc=IN IP%d %s\r\nt=0 0\r\nm=audio %d RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=%s\r\n" % (
             6 if ":" in self.address else 4, self.address, 6 if ":" in self.address else 4, self.address, self.rtp.getsockname()[1], way))
 
-    def _reply(self, text, peer, status, sdp=""):
+    def reply(self, text, peer, status, sdp="", tag="far", headers=()):
+        """A response to the request `text`; sdp=True: the usual answer."""
+        if sdp is True:
+            sdp = self._sdp(body(text))
         lines = ["SIP/2.0 " + status]
         lines += ["%s: %s" % (name, header(text, name)) for name in ("Via", "From", "To", "Call-ID", "CSeq")]
         if ";tag" not in lines[3]:
-            lines[3] += ";tag=far"
-        lines += ["Contact: <sip:%s>" % self.where] + (["Content-Type: application/sdp"] if sdp else []) + ["Content-Length: %d" % len(sdp)]
-        self.sock.sendto(("\r\n".join(lines) + "\r\n\r\n" + sdp).encode(), peer)
+            lines[3] += ";tag=" + tag
+        lines += ["Contact: <sip:%s%s>" % (self.where, self.transport)] if not any(h.startswith("Contact:") for h in headers) else []
+        lines += list(headers) + (["Content-Type: application/sdp"] if sdp else []) + ["Content-Length: %d" % len(sdp)]
+        self._send("\r\n".join(lines) + "\r\n\r\n" + sdp, peer)
+
+    def _send(self, text, peer):
+        self.sock.sendto(text.encode(), peer)
 
     def _notify(self, refer, peer):
         """That the transfer worked (RFC 3515)."""
@@ -54,26 +64,46 @@ class Far:
             "From: " + header(refer, "To"), "To: " + header(refer, "From"), "Call-ID: " + header(refer, "Call-ID"), "CSeq: 7 NOTIFY", "Max-Forwards: 70",
             "Event: refer", "Subscription-State: terminated;reason=noresource", "Contact: <sip:%s>" % self.where, "Content-Type: message/sipfrag;version=2.0",
             "Content-Length: 16", "", "SIP/2.0 200 OK\r\n"])
-        self.sock.sendto(text.encode(), peer)
+        self._send(text, peer)
 
     def _serve(self):
         while not self.ended:
             try:
-                data, peer = self.sock.recvfrom(8192)
+                data, peer = self.sock.recvfrom(65536)
             except OSError:
                 return
             if self.ended:
                 return
-            text = data.decode("utf-8", "replace")
-            self.came.append((time.time(), text))
-            method = text.split(" ", 1)[0]
-            if not self.answers or method in ("ACK", "SIP/2.0"):
-                continue
-            if method == "REFER":
-                self._reply(text, peer, "202 Accepted")
-                self._notify(text, peer)
-            else:
-                self._reply(text, peer, "200 OK", self._sdp(body(text)) if method == "INVITE" else "")
+            self._take(data.decode("utf-8", "replace"), peer)
+
+    def _take(self, text, peer):
+        self.came.append((time.time(), text))
+        method = text.split(" ", 1)[0]
+        if self.on and self.on(self, text, peer):
+            return
+        if not self.answers or method in ("ACK", "SIP/2.0"):
+            return
+        if method == "REFER":
+            self.reply(text, peer, "202 Accepted")
+            self._notify(text, peer)
+        else:
+            self.reply(text, peer, "200 OK", self._sdp(body(text)) if method == "INVITE" else "")
+
+    def request(self, invite, method, cseq, headers=(), sdp="", peer=None, tag="far"):
+        """A request of ours in the dialog that `invite` (which came) began; the target is its Contact."""
+        target = re.search("<(.*?)>", header(invite, "Contact")).group(1)
+        where = re.search(r"@(\[.*?\]|[^:;>]+):?(\d*)", target)
+        peer = peer or (where.group(1).strip("[]"), int(where.group(2) or 5060))
+        to = header(invite, "To")
+        lines = ["%s %s SIP/2.0" % (method, target), "Via: SIP/2.0/UDP %s;branch=z9hG4bK%s%d%d;rport" % (self.where, method, cseq, id(self)),
+                 "From: " + to + ("" if ";tag=" in to else ";tag=" + tag), "To: " + header(invite, "From"), "Call-ID: " + header(invite, "Call-ID"),
+                 "CSeq: %d %s" % (cseq, method), "Max-Forwards: 70", "Contact: <sip:%s>" % self.where]
+        lines += list(headers) + (["Content-Type: application/sdp"] if sdp else []) + ["Content-Length: %d" % len(sdp)]
+        self._send("\r\n".join(lines) + "\r\n\r\n" + sdp, peer)
+
+    def responses(self, cseq):
+        """What came in answer to "7 UPDATE", newest last."""
+        return [text for _, text in self.came if text.startswith("SIP/2.0 ") and header(text, "CSeq") == cseq]
 
     def all(self, method):
         return [text for _, text in self.came if text.startswith(method + " ")]

@@ -1,0 +1,128 @@
+"""How a trunk's requests find their way: DNS, outbound proxy, TCP for large messages, TLS, advertised addresses."""
+
+import pytest
+
+from lib.certificates import Certificates
+from lib.dns import Dns
+from lib.engine import wait_for
+from lib.far import Far, body, header
+from lib.far_stream import StreamFar
+from lib.ports import free_port
+
+
+@pytest.fixture
+def made():
+    things = []
+
+    def keep(thing):
+        things.append(thing)
+        return thing
+
+    yield keep
+    for one in reversed(things):
+        one.close()
+
+
+def trunk(where, **more):
+    return dict({"address": where, "cps": 50, "concurrent": 20, "caller_id": "15550100", "domain": "carrier.test"}, **more)
+
+
+def originate(e, name="acme", options=""):
+    reply = e.api("originate", options + "sofia/gateway/%s/15551234567" % name, "&park")
+    assert reply.startswith("+OK "), reply + e.all_text()[-2000:]
+    return reply.split()[1]
+
+
+def port(far):
+    return int(far.where.rsplit(":", 1)[1])
+
+
+def test_srv_records_lead_to_the_best_carrier_and_past_a_dead_and_a_refusing_one_and_are_cached(engine, made):
+    """RFC 3263 §4.3, RFC 2782: a port nobody listens on, then one that answers 503, then one that answers; names are asked once."""
+    refusing = made(Far(on=lambda f, text, peer: text.startswith("INVITE") and (f.reply(text, peer, "503 Service Unavailable") or True)))
+    good, dns = made(Far()), made(Dns())
+    dns.add("_sip._udp.carrier.test", "SRV", 10, 0, free_port(), "dead.carrier.test")
+    dns.add("_sip._udp.carrier.test", "SRV", 20, 0, port(good), "good.carrier.test")
+    dns.add("_sip._udp.busy.test", "SRV", 10, 0, port(refusing), "good.carrier.test")
+    for name in ("dead", "good"):
+        dns.add(name + ".carrier.test", "A", "127.0.0.1")
+    e = engine(trunks={"acme": trunk("carrier.test"), "busy": trunk("busy.test", failover=["acme"])}, sip={"nameservers": [dns.where]})
+    originate(e)
+    assert "@carrier.test" in good.wait("INVITE").split("\r\n")[0]
+    asked = len(dns.asked)
+    assert ("_sip._udp.carrier.test", "SRV") in dns.asked
+    originate(e)
+    good.wait("INVITE", 2)
+    assert len(dns.asked) == asked, dns.asked
+    originate(e, "busy")
+    assert len(refusing.all("INVITE")) == 1 and good.wait("INVITE", 3)
+
+
+def test_naptr_chooses_tcp_for_a_trunk_that_leaves_it_to_dns(engine, made):
+    f, dns = made(StreamFar()), made(Dns())
+    dns.add("carrier.test", "NAPTR", 10, 10, "s", "SIP+D2T", "", "_sip._tcp.carrier.test")
+    dns.add("_sip._tcp.carrier.test", "SRV", 10, 0, port(f), "a.carrier.test")
+    dns.add("a.carrier.test", "A", "127.0.0.1")
+    e = engine(trunks={"acme": trunk("carrier.test", transport="auto")}, sip={"nameservers": [dns.where]})
+    uuid = originate(e)
+    assert "SIP/2.0/TCP" in header(f.wait("INVITE"), "Via")
+    e.api("uuid_kill", uuid)
+    f.wait("BYE")
+
+
+def test_an_outbound_proxy_gets_the_request_with_a_route_and_the_carriers_name(engine, made):
+    f = made(Far())
+    e = engine(trunks={"acme": trunk("carrier.test", proxy=f.where)})
+    originate(e)
+    invite = f.wait("INVITE")
+    assert invite.startswith("INVITE sip:15551234567@carrier.test ")
+    assert header(invite, "Route") == "<sip:%s;transport=udp;lr>" % f.where
+    f.wait("ACK")
+
+
+def test_a_message_too_large_for_udp_goes_by_tcp(engine, made):
+    f = made(StreamFar())
+    e = engine(trunks={"acme": trunk(f.where)})
+    uuid = originate(e, options="{sip_h_X-Long=%s}" % ("x" * 900 + "y" * 500))
+    invite = f.wait("INVITE")
+    assert "SIP/2.0/TCP" in header(invite, "Via") and header(invite, "X-Long").endswith("yyy")
+    e.api("uuid_kill", uuid)
+    f.wait("BYE")
+
+
+def test_addresses_are_advertised_as_configured(engine, made):
+    f = made(Far())
+    port = free_port()
+    e = engine(trunks={"acme": trunk(f.where)}, addresses=2, sip={"listen": [{"name": "internal", "address": "127.0.0.1", "port": port, "external": "192.0.2.9"}]},
+               media={"external": ["192.0.2.10", "192.0.2.11"]})
+    originate(e)
+    invite = f.wait("INVITE")
+    assert "192.0.2.9:%d" % port in header(invite, "Contact") and "192.0.2.9:%d" % port in header(invite, "Via") and "maddr" not in header(invite, "Via")
+    assert "c=IN IP4 192.0.2.10\r\n" in body(invite)
+
+
+def test_tls_calls_the_right_name_only_on_one_connection_with_our_own_certificate(engine, made, tmp_path):
+    certificates = Certificates(str(tmp_path / "tls"))
+    ours = certificates.make("engine", "127.0.0.1")
+    certificates.make("carrier", "good.carrier.test")
+    f, dns = made(StreamFar(context=certificates.context("carrier", verify=True))), made(Dns())
+    for name in ("good", "other"):
+        dns.add(name + ".carrier.test", "A", "127.0.0.1")
+    listen = {"name": "internal", "address": "127.0.0.1", "port": free_port(), "transports": ["udp", "tcp", "tls"], "tls_port": free_port(), "tls_folder": ours}
+    e = engine(trunks={"acme": trunk("good.carrier.test:%d" % port(f), transport="tls"), "wrong": trunk("other.carrier.test:%d" % port(f), transport="tls")},
+               sip={"nameservers": [dns.where], "listen": [listen]})
+    assert e.api("originate", "{originate_timeout=3}sofia/gateway/wrong/15551234567", "&park").startswith("-ERR")
+    assert f.all("INVITE") == []
+    before = f.connections
+    first, second = originate(e), originate(e)
+    assert "SIP/2.0/TLS" in header(f.wait("INVITE", 2), "Via") and ";transport=tls" in header(f.wait("INVITE"), "Contact")
+    for uuid in (first, second):
+        e.api("uuid_kill", uuid)
+    f.wait("BYE", 2)
+    assert f.connections == before + 1
+
+
+def test_a_listener_without_its_certificate_names_file_and_mend(engine, tmp_path):
+    e = engine(start=False, sip={"listen": [{"name": "internal", "address": "127.0.0.1", "port": 0, "transports": ["tls"], "tls_folder": str(tmp_path)}]})
+    e.start(wait=0)
+    wait_for(lambda: "agent.pem cannot be read" in e.all_text(), 10, "the line", e.all_text)
