@@ -1,5 +1,6 @@
 /* channel_media.c: a channel's methods for what is played, recorded, sent and heard. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/check.h"
@@ -166,24 +167,33 @@ static int m_listen(lua_State *L)
     return result(L, channel_listen(listener, target, lua_toboolean(L, 3), lua_toboolean(L, 4)));
 }
 
-/* ch:detect(token, { what = "tone" | "inband" | "energy", hz = {…}, write =, threshold =, hits = }) */
+static void numbers_field(lua_State *L, const char *name, uint32_t *out, size_t count)
+{
+    lua_getfield(L, 3, name);
+    for (size_t i = 0; lua_istable(L, -1) && i < count; i++) {
+        lua_rawgeti(L, -1, (int)i + 1);
+        double n = lua_tonumber(L, -1);
+        out[i] = n > 0 ? (uint32_t)n : 0;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+/* ch:detect(token, { what = "tone" | "inband" | "energy" | "progress" | "answer", hz = {…}, write =, threshold =, hits =, classifier =, answer = {…} }) */
 static int m_detect(lua_State *L)
 {
-    static const char *const kinds[] = { "tone", "inband", "energy", NULL };
+    static const char *const kinds[] = { "tone", "inband", "energy", "progress", "answer", NULL };
     struct channel *channel = channel_check(L, 1);
     uint64_t token = token_check(L, 2);
     luaL_checktype(L, 3, LUA_TTABLE);
     lua_settop(L, 3);
     struct detect_params params = { .write = flag_field(L, "write"), .threshold = number_field(L, "threshold"), .hits = number_field(L, "hits") };
-    const char *what = text_field(L, "what");
+    const char *what = text_field(L, "what"), *classifier = text_field(L, "classifier");
     while (kinds[params.what] && (!what || strcmp(what, kinds[params.what]))) params.what++;
     if (!kinds[params.what]) return luaL_argerror(L, 3, "no such detector");
-    lua_getfield(L, 3, "hz");
-    for (size_t i = 0; lua_istable(L, -1) && i < ARRAY_SIZE(params.hz); i++) {
-        lua_rawgeti(L, -1, (int)i + 1);
-        params.hz[i] = (uint32_t)lua_tonumber(L, -1);
-        lua_pop(L, 1);
-    }
+    snprintf(params.classifier, sizeof params.classifier, "%s", classifier ? classifier : "");
+    numbers_field(L, "hz", params.hz, ARRAY_SIZE(params.hz));
+    numbers_field(L, "answer", params.answer, ARRAY_SIZE(params.answer));
     return result(L, channel_detect(channel, fiber_running(L), token, &params));
 }
 

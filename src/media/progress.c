@@ -8,12 +8,14 @@
 
 #include "core/check.h"
 
-#define BIN_FIRST  300
-#define BIN_STEP   25
-#define LEVEL_MIN  (100.0f * 100.0f) /* mean square: about −47 dBm0 */
-#define TONE_SHARE 0.85f             /* of a frame's energy, to be one tone */
-#define BAND_SHARE 0.80f
-#define SIT_LONG   16u /* frames: between 274 ms (12 or 13 whole ones) and 380 (18) */
+#define BIN_FIRST    300
+#define BIN_STEP     25
+#define LEVEL_MIN    (100.0f * 100.0f) /* mean square: about −47 dBm0 */
+#define TONE_SHARE   0.85f             /* of a frame's energy, to be one tone */
+#define BAND_SHARE   0.80f
+#define STEADY_HZ    12.0f
+#define STEADY_LEVEL 2.0f /* 3 dB */
+#define SIT_LONG     16u  /* frames: between 274 ms (12 or 13 whole ones) and 380 (18) */
 
 void progress_init(struct progress *progress, uint32_t rate)
 {
@@ -110,6 +112,27 @@ static enum progress_sound tone_goes_on(struct progress *p)
     return sound;
 }
 
+/* The frame before this one was an inner one of the tone. */
+static void tone_measure(struct progress *p, const struct look *look)
+{
+    if (p->tone_frames == 2) {
+        p->hz_low = p->hz_high = p->hz_last;
+        p->level_low = p->level_high = p->level_last;
+    } else if (p->tone_frames > 2) {
+        p->hz_low = fminf(p->hz_low, p->hz_last);
+        p->hz_high = fmaxf(p->hz_high, p->hz_last);
+        p->level_low = fminf(p->level_low, p->level_last);
+        p->level_high = fmaxf(p->level_high, p->level_last);
+    }
+    p->hz_last = look->hz;
+    p->level_last = look->level;
+}
+
+static bool tone_is_steady(const struct progress *p)
+{
+    return p->hz_high - p->hz_low <= STEADY_HZ && p->level_high <= STEADY_LEVEL * p->level_low;
+}
+
 /* Some time after its end: a beep is alone; where networks have their tones, one must wait for them to come again (busy) or not to
  * (ringback). A special information tone goes on at once. */
 static enum progress_sound tone_is_over(struct progress *p)
@@ -119,7 +142,7 @@ static enum progress_sound tone_is_over(struct progress *p)
     if (p->since_tone < wait) return PROGRESS_NONE;
     p->tone_told = true;
     if (p->tone_frames >= 21 && p->tone_frames <= 29 && near(p->hz, 1100, 40)) return PROGRESS_CNG;
-    bool beep = p->tone_frames >= 5 && p->tone_frames <= 60 && p->hz >= 345 && p->hz <= 2005;
+    bool beep = p->tone_frames >= 5 && p->tone_frames <= 60 && p->hz >= 345 && p->hz <= 2005 && tone_is_steady(p);
     return beep ? PROGRESS_BEEP : PROGRESS_NONE;
 }
 
@@ -134,13 +157,15 @@ static enum progress_sound hear_tone(struct progress *p, const struct look *look
     if (p->since_tone <= 1 && near(look->hz, p->hz, 20)) { /* a click, or an answering tone's turn of phase, is no end */
         if (p->since_tone == 1 && p->sit_count && near(p->sit_hz[p->sit_count - 1], p->hz, 1)) p->sit_count--;
         p->since_tone = 0;
+        tone_measure(p, look);
         p->hz += (look->hz - p->hz) / (float)(p->tone_frames + 1);
         p->tone_frames++;
         return tone_goes_on(p);
     }
     if (p->since_tone == 0) sit_segment(p);
     p->since_tone = 0;
-    p->hz = look->hz;
+    p->hz = p->hz_last = look->hz;
+    p->level_last = look->level;
     p->tone_frames = 1;
     p->tone_told = false;
     return PROGRESS_NONE;

@@ -40,6 +40,8 @@ struct progress {
     float hz;
     uint32_t tone_frames, since_tone; /* how long; frames since it ended */
     bool tone_told;
+    /* how steady it was, but for its first and last frame: a machine's beep is, a singing vowel is not */
+    float hz_last, hz_low, hz_high, level_last, level_low, level_high;
     /* special information tones so far */
     float sit_hz[2];
     uint32_t sit_frames[2], sit_count;

@@ -27,12 +27,14 @@
 #include "bus/slot.h"
 #include "core/clock.h"
 #include "core/loop.h"
+#include "media/amd.h"
 #include "media/codec.h"
 #include "media/detect.h"
 #include "media/dtmf.h"
 #include "media/jitter.h"
 #include "media/mixer.h"
 #include "media/playlist.h"
+#include "media/progress.h"
 #include "media/recorder.h"
 #include "media/resample.h"
 #include "media/rtp.h"
@@ -127,6 +129,9 @@ struct detector {
     struct tone_detect tone;
     struct dtmf_in *dtmf;
     struct resampler *to_8k; /* in-band digits are heard at 8 kHz */
+    struct progress *progress;
+    const struct amd_classifier *classifier;
+    struct amd_state *answer; /* NULL once it has judged */
     uint32_t frames;
     bool reported;
 };

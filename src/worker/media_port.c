@@ -153,6 +153,7 @@ int media_send_digits(struct media_port *port, struct media_leg leg, uint64_t op
 
 int media_detect(struct media_port *port, struct media_leg leg, uint64_t operation, const struct detect_params *params)
 {
+    if (params->what == DETECT_ANSWER && !amd_classifier_find(params->classifier)) return -EINVAL;
     struct detector *detector = calloc(1, sizeof *detector);
     if (!detector) return -ENOMEM;
     detector->operation = (struct operation) { .number = operation, .kind = OPERATION_DETECT };

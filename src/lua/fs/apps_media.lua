@@ -1,4 +1,4 @@
--- apps_media.lua: applications that play, record, speak and listen.
+-- apps_media.lua: applications that play, record and speak.
 local core = ...
 local fs = core.fs
 local util, variables, headers, wait, channel, apps, play, record, say =
@@ -112,7 +112,7 @@ end
 define("echo", "M", "sends back what it hears", function(ch) echo(ch, 0) end)
 define("delay_echo", "M", "`ms`: the same, later", function(ch, text) echo(ch, math.max(util.int(text), 1)) end)
 
--- --- levels and detection: what the host offers ---
+-- --- levels ---
 
 local function gain(ch, side, level)
   if ch.gain then ch:gain(side == "read", level) end
@@ -130,82 +130,6 @@ define("set_mute", "", "`read|write [true|false]`", function(ch, text)
     data.muted[lower(side)] = yes
     ch:mute(data.muted.read or false, data.muted.write or false)
   end
-end)
-
--- Listens in a fiber of its own; f(hit) at each hit, until it gives true.
-local function detect(ch, params, limit_ms, f, over)
-  if not ch.detect then return false end
-  local data = ch:data()
-  data.detectors = data.detectors or {}
-  local record_of = {}
-  data.detectors[#data.detectors + 1] = record_of
-  core.spawn("detector", function()
-    local token = core.token()
-    local me = core.self()
-    record_of.token, record_of.fiber = token, me
-    if not ch:detect(token, params) then return end
-    local till = limit_ms and core.now() + limit_ms
-    local hits = 0
-    ch:watch(me, true)
-    while ch:up() and not record_of.stopped do
-      local left = till and till - core.now()
-      if left and left <= 0 then break end
-      local what, _, t = core.wait(left)
-      if what == "wake" and t == token then
-        hits = hits + 1
-        if f(hits) then break end
-      end
-    end
-    ch:watch(me, false)
-    if ch:up() then ch:stop(token) end
-    if over then over(hits) end
-  end)
-  return true
-end
-apps.detect = detect
-
-define("tone_detect", "M", "`key freqs [r|w] [timeout] [app] [data] [hits]`", function(ch, text)
-  local w = util.separate(text, " ")
-  local key, freqs = w[1], w[2]
-  if not freqs then return util.err(ch, "usage: <key> <tone_spec> [r|w] <timeout> <app> <args> <hits>") end
-  local hz = {}
-  for f in string.gmatch(freqs, "%d+") do hz[#hz + 1] = tonumber(f) end
-  local seconds = match(w[4] or "", "^%+?(%d+)$")
-  local wanted = util.int(w[7] or "1")
-  detect(ch, { what = "tone", hz = hz, write = w[3] == "w", hits = 3 }, seconds and tonumber(seconds) > 0 and tonumber(seconds) * 1000 or nil, function(hits)
-    if hits < math.max(wanted, 1) then return end
-    ch:set("tone_detect_" .. key, "true")
-    headers.fire("DETECTED_TONE", ch, { { "Detected-Tone", key } })
-    fs.hooks.run(ch, "tone_detect")
-    if w[5] then fs.messages.send(ch, { { "call-command", "execute" }, { "execute-app-name", w[5] }, { "execute-app-arg", w[6] or "" } }) end
-    return true
-  end)
-end)
-define("stop_tone_detect", "", "ends all listening", function(ch)
-  for _, one in ipairs(ch:data().detectors or {}) do
-    one.stopped = true
-    if one.token then core.wake(one.fiber, 0, true) end
-  end
-  ch:data().detectors = nil
-end)
-define("start_dtmf", "M", "finds keys pressed as sounds", function(ch)
-  if ch.detect then detect(ch, { what = "inband" }, nil, function() end) end
-end)
-define("stop_dtmf", "", "ends start_dtmf", function(ch) apps.execute(ch, "stop_tone_detect") end)
-define("wait_for_silence", "M", "`threshold hits listen_hits timeout_ms [file]`", function(ch, text)
-  local threshold, hits, _, timeout = match(text, "^%s*(%d+)%s+(%d+)%s+(%d+)%s*(%d*)")
-  if not threshold then return end
-  local till = core.now() + (tonumber(timeout) or 10000)
-  local last, done = core.now(), false
-  local quiet_ms = tonumber(hits) * 20
-  detect(ch, { what = "energy", threshold = tonumber(threshold), hits = 1 }, till - core.now(), function()
-    last = core.now()
-    return done
-  end)
-  while not wait.gone(ch) and core.now() < till and core.now() - last < quiet_ms do
-    if wait.serve(ch, { deadline = math.min(till, last + quiet_ms) }) == "hangup" then break end
-  end
-  done = true
 end)
 
 -- --- playing beside the call ---

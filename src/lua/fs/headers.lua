@@ -123,14 +123,15 @@ local full = { CHANNEL_CREATE = 1, CHANNEL_ORIGINATE = 1, CHANNEL_UUID = 1, CHAN
   CHANNEL_BRIDGE = 1, CHANNEL_UNBRIDGE = 1, CHANNEL_PROGRESS = 1, CHANNEL_PROGRESS_MEDIA = 1, CHANNEL_HANGUP = 1,
   CHANNEL_HANGUP_COMPLETE = 1, CHANNEL_DESTROY = 1, CHANNEL_EXECUTE = 1, CHANNEL_EXECUTE_COMPLETE = 1, CHANNEL_DATA = 1,
   REQUEST_PARAMS = 1, CALL_DETAIL = 1, CALL_UPDATE = 1, SESSION_HEARTBEAT = 1, RECORD_START = 1, RECORD_STOP = 1, PLAYBACK_START = 1,
-  PLAYBACK_STOP = 1, DETECTED_SPEECH = 1, DETECTED_TONE = 1, CHANNEL_APPLICATION = 1 }
+  PLAYBACK_STOP = 1, DETECTED_SPEECH = 1, DETECTED_TONE = 1, CHANNEL_APPLICATION = 1,
+  ["avmd::start"] = 1, ["avmd::beep"] = 1, ["avmd::stop"] = 1, ["amd::result"] = 1 }
 
 -- Fires an event about a channel, if anybody wants it. more: list of {name, value}; body.
 function headers.fire(name, ch, more, subclass, body)
   if not core.event_wanted(types.number[name]) then return end
   local e = event.make(name, subclass, "switch_channel.c")
   headers.add(e, ch)
-  if full[name] then headers.variables(e, ch) end
+  if full[subclass or name] then headers.variables(e, ch) end
   if more then
     for i = 1, #more do
       if more[i][2] ~= nil then e.list[#e.list + 1] = { more[i][1], tostring(more[i][2]) } end

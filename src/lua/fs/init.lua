@@ -14,7 +14,8 @@ local order = {
   "dialplan", "transfer", "messages", "bridge", "cdr",
   "dialstring", "endpoints", "originate",
   "session", "session_media",
-  "apps", "apps_variables", "apps_call", "apps_media", "apps_control", "apps_bridge", "apps_digits", "apps_misc", "digit_actions",
+  "apps", "apps_variables", "apps_call", "apps_media", "apps_detect", "apps_control", "apps_bridge", "apps_digits", "apps_misc",
+  "digit_actions",
   "ivr",
   -- commands and the other classes
   "stream", "json", "api", "consumer", "dbh", "expr", "commands_text", "commands_tables", "commands_script", "commands_call",
