@@ -24,11 +24,21 @@ function api.find(name) return name and api.commands[lower(name)] end
 
 function api.usage(name) return "-USAGE: " .. api.commands[name].syntax .. "\n" end
 
+-- Each command, known or not, is an event of type API.
+local function tell(name, arguments)
+  if not core.event_wanted(fs.event_types.number.API) then return end
+  local e = fs.event.make("API", nil, "switch_loadable_module.c")
+  fs.event.add(e, "API-Command", name)
+  fs.event.add(e, "API-Command-Argument", arguments)
+  fs.event.fire(e)
+end
+
 -- Runs a command; nil if there is none of that name.
 function api.run(name, arguments, context)
+  name, arguments = util.trim(name or ""), util.trim(arguments or "")
+  tell(name, arguments)
   local command = api.find(name)
   if not command then return nil end
-  arguments = match(arguments or "", "^%s*(.-)%s*$")
   if fs.remote.many and not (context and context.here) then -- a call of another worker?
     local reply = fs.remote.command(command.name, arguments)
     if reply then return reply end

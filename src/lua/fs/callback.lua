@@ -68,11 +68,12 @@ local go_on = { [""] = true, ["true"] = true, undefined = true }
 -- Elsewhere than at a file: words stop.
 function callback.stops(value) return value ~= nil and not go_on[value] end
 
--- A sign, and a number behind it or `default`.
+-- A sign, and a number behind it; `default` for none and for 0.
 local function signed(text, default)
   local sign, digits = match(text, "^([+-])(%d*)")
   if not sign then return nil end
-  local n = tonumber(digits) or default
+  local n = tonumber(digits) or 0
+  if n == 0 then n = default end
   return sign == "-" and -n or n
 end
 

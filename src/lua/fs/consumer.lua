@@ -3,38 +3,46 @@ local core = ...
 local fs = core.fs
 local class, event, types, util, wait = fs.class, fs.event, fs.event_types, fs.util, fs.wait
 
-local format, lower, match, remove, sub = string.format, string.lower, string.match, table.remove, string.sub
+local format, lower, match = string.format, string.lower, string.match
 
 local consumer = {}
 fs.consumer = consumer
 
-local BINDS_MAX = 94
+local BINDS_MAX = #types.names
 local QUEUE_DEFAULT = 5000
 
--- One bind wants an event: type name and, where said, the subclass (a trailing * takes all that begin so).
-local function wanted(state, name, subclass)
-  for i = 1, #state.binds do
-    local bind = state.binds[i]
-    if bind.all or (bind.name == name and (not bind.subclass or bind.subclass == subclass
-      or (bind.prefix and subclass and sub(subclass, 1, #bind.prefix) == bind.prefix))) then
-      return true
-    end
+-- One bind wants an event: its type, or all; and where a subclass was said, events of it alone ("file:x" and "func:x": of the
+-- headers `file` and `function`).
+local function wants(bind, e)
+  if not bind.all and bind.name ~= e.name then return false end
+  if not bind.subclass then return true end
+  if not e.subclass then return false end
+  local header, value = match(bind.subclass, "^([Ff][IiUu][LlNn][EeCc]):(.*)$")
+  header = header and (lower(header) == "file" and "file" or lower(header) == "func" and "function")
+  if header then
+    local said = event.get(e, header)
+    return not said or said == value
   end
-  return false
+  return bind.subclass == e.subclass
 end
 
--- Runs outside any fiber: queues and wakes, never waits.
-local function deliver(state, list)
-  local e = event.from_pairs(list)
-  if not wanted(state, e.name, e.subclass) then return end
+local function queue(state, e)
   if state.last - state.first + 1 >= state.length then
     core.log(util.ERR, "Cannot queue any more events.....\n")
     return
   end
   state.last = state.last + 1
   state.queue[state.last] = e
-  if state.waiter then
-    local waiter = state.waiter
+end
+
+-- Runs outside any fiber: queues, once for each bind that wants it, and wakes; never waits.
+local function deliver(state, list)
+  for i = 1, #state.binds do
+    local e = event.from_pairs(list)
+    if wants(state.binds[i], e) then queue(state, e) end
+  end
+  local waiter = state.waiter
+  if waiter and state.first <= state.last then
     state.waiter = nil
     core.wake(waiter.fiber, waiter.token, true)
   end
@@ -50,24 +58,17 @@ local function type_numbers(state)
 end
 
 local function bind(state, name, subclass)
-  name = name or ""
-  local entry
-  if lower(name) == "all" then
-    entry = { all = true }
-  else
-    local number, upper = types.find(name)
-    if not number then
-      core.log(util.WARN, format("Can't bind to %s, event type is unknown\n", name))
-      return 0
-    end
-    subclass = util.some(subclass)
-    entry = { name = upper, subclass = subclass, prefix = subclass and match(subclass, "^(.*)%*$") }
-  end
-  if #state.binds >= BINDS_MAX then
-    core.log(util.WARN, "Can't bind to that many events\n")
+  if state.over then return 0 end
+  local number, upper = types.find(name)
+  if not number then
+    core.log(util.WARN, format("Can't bind to %s, event not found\n", name or ""))
     return 0
   end
-  state.binds[#state.binds + 1] = entry
+  if #state.binds >= BINDS_MAX then
+    core.log(util.ERR, format("Cannot bind to %s %s\n", name, subclass or ""))
+    return 0
+  end
+  state.binds[#state.binds + 1] = { name = upper, all = upper == "ALL", subclass = util.some(subclass) }
   if state.subscription then
     core.subscribe_types(state.subscription, type_numbers(state))
   else
@@ -76,9 +77,10 @@ local function bind(state, name, subclass)
   return 1
 end
 
+-- The end of a consumer: nothing is bound or popped any more.
 local function cleanup(state)
   if state.subscription then core.unsubscribe(state.subscription) end
-  state.subscription = nil
+  state.subscription, state.over = nil, true
   state.binds, state.queue, state.first, state.last = {}, {}, 1, 0
   if state.on_end then
     core.off_end(state.on_end)
@@ -114,7 +116,7 @@ end
 -- Waits until something is queued; ms nil = for ever.
 local function wait_for_event(state, ms)
   local deadline = ms and core.now() + ms
-  while state.first > state.last and state.subscription do
+  while state.first > state.last and not state.over do
     local left = deadline and deadline - core.now()
     if left and left <= 0 then return end
     local op = wait.op()

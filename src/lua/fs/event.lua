@@ -1,59 +1,11 @@
--- event.lua: events: an ordered list of headers and a body, the Event class, its text, XML and JSON forms, and publishing.
+-- event.lua: events: how one is made and published, and the class Event. Its headers: event_headers.lua; its forms: event_forms.lua.
+--
+-- An event's state: list of headers in order, its type number and name, subclass, body, borrowed = may not be fired.
 local core = ...
 local fs = core.fs
-local util, class, types = fs.util, fs.class, fs.event_types
+local class, types, event = fs.class, fs.event_types, fs.event
 
-local concat, find, format, gmatch, gsub, insert, lower, match, remove, sub, tostring, type =
-  table.concat, string.find, string.format, string.gmatch, string.gsub, table.insert, string.lower, string.match, table.remove, string.sub, tostring, type
-local floor = math.floor
-
-local event = {}
-fs.event = event
-
--- An event's state: list of {name, value} in order, its type number and name, body, borrowed = may not be fired.
--- --- headers ---
-
-local function find_header(e, name)
-  local key = lower(name)
-  local list = e.list
-  for i = 1, #list do
-    if lower(list[i][1]) == key then return i end
-  end
-end
-
-function event.get(e, name)
-  if not name or name == "" then return nil end
-  if name == "_body" then return e.body end
-  local index = match(name, "%[(%d+)%]$")
-  if index then
-    local all = event.get(e, (gsub(name, "%[%d+%]$", "")))
-    if not all then return nil end
-    return fs.variables and fs.variables.array_item(all, tonumber(index)) or (index == "0" and all or nil)
-  end
-  local i = find_header(e, name)
-  return i and e.list[i][2]
-end
-
-function event.add(e, name, value)
-  if value == nil then return end
-  e.list[#e.list + 1] = { name, tostring(value) }
-end
-
-function event.del(e, name)
-  local key, list, found = lower(name), e.list, false
-  for i = #list, 1, -1 do
-    if lower(list[i][1]) == key then
-      remove(list, i)
-      found = true
-    end
-  end
-  return found
-end
-
-function event.set(e, name, value)
-  event.del(e, name)
-  event.add(e, name, value)
-end
+local floor, format, lower = math.floor, string.format, string.lower
 
 -- --- the headers that every event carries from the start ---
 
@@ -93,10 +45,10 @@ local function standard(e, where)
   list[n + 12] = { "Event-Sequence", format("%d", sequence) }
 end
 
--- A new event of a type number or name.
+-- A new event of a type name.
 function event.make(name, subclass, where)
-  local number = types.number[name] or 0
-  local e = { list = { { "Event-Name", name } }, type = number, name = name }
+  local e = event.bare(name)
+  e.list[1] = { "Event-Name", name }
   standard(e, where)
   if subclass then
     e.list[#e.list + 1] = { "Event-Subclass", subclass }
@@ -107,141 +59,45 @@ end
 
 -- From an event of the bus or a list of pairs.
 function event.from_pairs(list)
-  local e = { list = {}, type = 0, name = "CUSTOM" }
+  local name
   for i = 1, #list do
-    local name, value = list[i][1], list[i][2]
-    if name == "_body" then e.body = value
+    if list[i][1] == "Event-Name" then
+      name = list[i][2]
+      break
+    end
+  end
+  local e = event.bare(name or "CUSTOM")
+  for i = 1, #list do
+    local header, value = list[i][1], list[i][2]
+    if header == "_body" then
+      e.body = value
+    elseif string.sub(value, 1, 7) == "ARRAY::" then
+      event.add(e, header, value)
     else
-      e.list[#e.list + 1] = { name, value }
-      if name == "Event-Name" then
-        e.name = value
-        e.type = types.number[value] or 0
-      elseif name == "Event-Subclass" then e.subclass = value end
+      e.list[#e.list + 1] = { header, value }
+      if header == "Event-Subclass" then e.subclass = e.subclass or value end
     end
   end
   return e
 end
 
--- Publishes a copy; `ch` orders it among its call's events.
+-- Publishes a copy, its subclass in front as FreeSWITCH's copies have it; `ch` orders it among its call's events.
 function event.fire(e, ch)
-  local list = {}
-  for i = 1, #e.list do list[i] = e.list[i] end
-  if e.body then list[#list + 1] = { "_body", e.body } end
-  core.publish(e.type, ch, list)
+  local copy = event.bare(e.name)
+  if e.subclass then copy.list[1] = { "Event-Subclass", e.subclass } end
+  for i = 1, #e.list do
+    local header = e.list[i]
+    if header[3] then
+      for k = 1, #header[3] do event.push(copy, header[1], header[3][k]) end
+    elseif not (e.subclass and header[1] == "Event-Subclass") then
+      copy.list[#copy.list + 1] = header
+    end
+  end
+  if e.body then copy.list[#copy.list + 1] = { "_body", e.body } end
+  core.publish(e.type, ch, copy.list)
 end
 
 function event.wanted(name) return core.event_wanted(types.number[name]) end
-
--- --- the three forms ---
-
-function event.text(e)
-  local out = {}
-  for i = 1, #e.list do
-    local value = e.list[i][2]
-    out[i] = e.list[i][1] .. ": " .. (value == "" and "" or util.url_encode(value)) .. "\n"
-  end
-  if e.body then out[#out + 1] = format("Content-Length: %d\n\n%s", #e.body, e.body)
-  else out[#out + 1] = "\n" end
-  return concat(out)
-end
-
-function event.xml(e)
-  local out = { "<event>\n  <headers>\n" }
-  for i = 1, #e.list do
-    local name, value = e.list[i][1], util.xml_escape(util.url_encode(e.list[i][2]))
-    if value == "" then out[#out + 1] = format("    <%s/>\n", name)
-    else out[#out + 1] = "    <" .. name .. ">" .. value .. "</" .. name .. ">\n" end
-  end
-  out[#out + 1] = "  </headers>\n"
-  if e.body then
-    out[#out + 1] = format("  <Content-Length>%d</Content-Length>\n  <body>", #e.body)
-    out[#out + 1] = util.xml_escape(e.body)
-    out[#out + 1] = "</body>\n"
-  end
-  out[#out + 1] = "</event>\n"
-  return concat(out)
-end
-
-function event.json(e)
-  local out = {}
-  for i = 1, #e.list do out[i] = util.json_text(e.list[i][1]) .. ":" .. util.json_text(e.list[i][2]) end
-  if e.body then
-    out[#out + 1] = format('"Content-Length":"%d"', #e.body)
-    out[#out + 1] = '"_body":' .. util.json_text(e.body)
-  end
-  return "{" .. concat(out, ",") .. "}"
-end
-
-local string_escapes = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", ['"'] = '"', ["\\"] = "\\", ["/"] = "/" }
-local function utf8(n)
-  if n < 0x80 then return string.char(n) end
-  if n < 0x800 then return string.char(0xC0 + floor(n / 64), 0x80 + n % 64) end
-  return string.char(0xE0 + floor(n / 4096), 0x80 + floor(n / 64) % 64, 0x80 + n % 64)
-end
--- One JSON string from `at` (behind its opening quote): text and the place behind the closing quote.
-local function json_string(text, at)
-  local out = {}
-  while true do
-    local stop = find(text, '["\\]', at)
-    if not stop then return nil end
-    out[#out + 1] = sub(text, at, stop - 1)
-    if sub(text, stop, stop) == '"' then return concat(out), stop + 1 end
-    local c = sub(text, stop + 1, stop + 1)
-    if c == "u" then
-      out[#out + 1] = utf8(tonumber(sub(text, stop + 2, stop + 5), 16) or 63)
-      at = stop + 6
-    else
-      out[#out + 1] = string_escapes[c] or c
-      at = stop + 2
-    end
-  end
-end
-
--- An event from a flat JSON object of names and scalars (arrays of strings repeat a header); nil if it is none.
-function event.from_json(text)
-  local at = match(text or "", "^%s*{()")
-  if not at then return nil end
-  local pairs_list = {}
-  while true do
-    at = match(text, "^[%s,]*()", at)
-    if sub(text, at, at) == "}" then break end
-    if sub(text, at, at) ~= '"' then return nil end
-    local name, value
-    name, at = json_string(text, at + 1)
-    if not name then return nil end
-    at = match(text, "^%s*:%s*()", at)
-    if not at then return nil end
-    local function scalar()
-      if sub(text, at, at) == '"' then
-        value, at = json_string(text, at + 1)
-      else
-        value, at = match(text, "^([^,%]}%s]+)()", at)
-        if value == "null" then value = nil end
-      end
-    end
-    if sub(text, at, at) == "[" then
-      at = at + 1
-      while at and sub(text, at, at) ~= "]" do
-        at = match(text, "^[%s,]*()", at)
-        if sub(text, at, at) == "]" then break end
-        scalar()
-        if not at then return nil end
-        if value then pairs_list[#pairs_list + 1] = { name, value } end
-        at = match(text, "^%s*()", at)
-      end
-      at = at and at + 1
-    else
-      scalar()
-      if not at then return nil end
-      if value and lower(name) ~= "content-length" then pairs_list[#pairs_list + 1] = { name, value } end
-    end
-    if not at then return nil end
-  end
-  local e = event.from_pairs(pairs_list)
-  local number, name = types.find(e.name)
-  e.type, e.name = number or types.number.MESSAGE, number and name or "MESSAGE"
-  return e
-end
 
 -- --- the class ---
 
@@ -253,21 +109,26 @@ function event.object(e, borrowed)
   return class.object(C, e)
 end
 
+-- An object without an event.
+local function absent()
+  local e = event.bare("CUSTOM")
+  e.name, e.absent = "invalid", true
+  return e
+end
+
 class.overloaded_new(C, { "S", "SS" }, function(name, subclass)
-  if name and lower(name) == "json" then
-    local e = subclass and subclass ~= "" and event.from_json(subclass)
-    if not e then -- an object without an event
-      e = event.make("CUSTOM")
-      e.list, e.name, e.absent = {}, "invalid", true
-    end
-    return class.object(C, e)
-  end
   local number, upper = types.find(name)
+  if subclass == "" and upper ~= "CUSTOM" then
+    core.log(3, "Failed to create event!\n")
+    return class.object(C, absent())
+  end
+  subclass = fs.util.some(subclass)
+  if subclass and name and lower(name) == "json" then return class.object(C, event.from_json(subclass) or absent()) end
   if subclass and upper ~= "CUSTOM" then
     core.log(4, "Changing event type to custom because you specified a subclass name!\n")
-    number, upper = 0, "CUSTOM"
+    upper = "CUSTOM"
   elseif not number then
-    number, upper = types.number.MESSAGE, "MESSAGE"
+    upper = "MESSAGE"
   end
   return class.object(C, event.make(upper, subclass, "switch_cpp.cpp"))
 end)
@@ -280,7 +141,8 @@ class.method(C, "serialize", "Event::serialize", "S", 0, 1, function(e, form)
   return event.text(e)
 end)
 class.method(C, "setPriority", "Event::setPriority", "p", 0, 1, function(e)
-  event.set(e, "priority", "NORMAL")
+  if e.absent then return false end
+  event.add(e, "priority", "NORMAL", true)
   return true
 end)
 class.method(C, "getHeader", "Event::getHeader", "S", 1, 1, function(e, name)
@@ -299,14 +161,14 @@ class.method(C, "addBody", "Event::addBody", "S", 1, 1, function(e, text)
 end)
 class.method(C, "addHeader", "Event::addHeader", "SS", 2, 2, function(e, name, value)
   if not name or value == nil or e.absent then return false end
-  if value == "" then
-    event.del(e, name)
-    return true
-  end
   event.add(e, name, value)
   return true
 end)
-class.method(C, "delHeader", "Event::delHeader", "S", 1, 1, function(e, name) return name ~= nil and event.del(e, name) end)
+class.method(C, "delHeader", "Event::delHeader", "S", 1, 1, function(e, name)
+  if name and name ~= "" then return event.del(e, name) end
+  core.log(3, "Trying to delHeader an invalid header!\n")
+  return false
+end)
 class.method(C, "fire", "Event::fire", "", 0, 0, function(e)
   if e.borrowed or e.absent then
     core.log(3, e.absent and "Trying to fire an event that does not exist!\n" or "Not My event!\n")
@@ -316,10 +178,11 @@ class.method(C, "fire", "Event::fire", "", 0, 0, function(e)
   return true
 end)
 class.method(C, "merge", "Event::merge", "E", 1, 1, function(e, other)
-  if not other then return false end
-  local n = #other.list
-  for i = 1, n do insert(e.list, { other.list[i][1], other.list[i][2] }) end
-  if other.body then e.body = other.body end
+  if e.absent or not other or other.absent then
+    core.log(3, "Trying to merge from an event that does not exist!\n")
+    return false
+  end
+  if other ~= e then event.merge(e, other) end
   return true
 end)
 class.method(C, "chat_execute", "Event::chat_execute", "SS", 1, 2, function(e, app, data)

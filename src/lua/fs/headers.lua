@@ -70,6 +70,12 @@ local function caller(e, prefix, ch, direction)
   add("-Privacy-Hide-Number", "false")
 end
 
+-- Bits per second as FreeSWITCH's codecs tell them: of all others, of 16-bit samples.
+local bit_rates = { PCMU = "64000", PCMA = "64000", G722 = "64000", G729 = "8000", OPUS = "0", GSM = "13200" }
+local function bit_rate(codec, rate)
+  return bit_rates[string.upper(codec)] or format("%d", fs.util.int(rate) * 16)
+end
+
 -- The basic headers of a channel.
 function headers.add(e, ch)
   local list, data = e.list, ch:data()
@@ -85,8 +91,9 @@ function headers.add(e, ch)
   add("Unique-ID", ch:uuid())
   add("Call-Direction", direction)
   add("Presence-Call-Direction", direction)
+  add("Channel-HIT-Dialplan", (direction == "inbound" or data.hit_dialplan) and "true" or "false")
   add("Channel-Presence-ID", ch:get("presence_id"))
-  add("Channel-HIT-Dialplan", data.hit_dialplan and "true" or "false")
+  add("Channel-Presence-Data", ch:get("presence_data"))
   add("Channel-Call-UUID", ch:get("call_uuid") or ch:uuid())
   add("Answer-State", headers.answer_state(ch))
   add("Hangup-Cause", ch:cause())
@@ -94,8 +101,11 @@ function headers.add(e, ch)
   if codec then
     add("Channel-Read-Codec-Name", codec)
     add("Channel-Read-Codec-Rate", ch:get("read_rate"))
-    add("Channel-Write-Codec-Name", ch:get("write_codec") or codec)
+    add("Channel-Read-Codec-Bit-Rate", bit_rate(codec, ch:get("read_rate")))
+    codec = ch:get("write_codec") or codec
+    add("Channel-Write-Codec-Name", codec)
     add("Channel-Write-Codec-Rate", ch:get("write_rate") or ch:get("read_rate"))
+    add("Channel-Write-Codec-Bit-Rate", bit_rate(codec, ch:get("write_rate") or ch:get("read_rate")))
   end
   caller(e, "Caller", ch, direction)
   local other = data.originator or data.partner or data.originatee

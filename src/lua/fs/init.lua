@@ -8,7 +8,7 @@ local order = {
   -- the standard library as scripts get it (core.base), waiting, starting scripts
   "stdlib", "stdlib_coroutine", "stdlib_string", "stdlib_table", "stdlib_debug", "stdlib_io", "stdlib_load", "stdlib_script", "compat",
   -- text, classes, events
-  "util", "class", "event_types", "event", "variables",
+  "util", "class", "event_types", "event_headers", "event_forms", "event", "variables",
   -- calls
   "headers", "wait", "hooks", "channel", "callback", "script", "digits", "play", "record", "xmlconf", "xml_handler", "directory", "speech", "say", "say_en",
   "dialplan", "transfer", "messages", "bridge", "cdr",

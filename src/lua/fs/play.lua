@@ -3,7 +3,7 @@ local core = ...
 local fs = core.fs
 local util, variables, headers, wait, channel, callback = fs.util, fs.variables, fs.headers, fs.wait, fs.channel, fs.callback
 
-local find, floor, format, gsub, lower, match, sub = string.find, math.floor, string.format, string.gsub, string.lower, string.match, string.sub
+local find, floor, format, match, sub = string.find, math.floor, string.format, string.match, string.sub
 
 local play = {}
 fs.play = play
@@ -64,8 +64,24 @@ local function results(ch, x)
   ch:set("playback_last_offset_pos", format("%d", x.position or x.samples))
 end
 
+-- The events at both ends: of what kind a stream is, its name, how it ended, its parameters.
+local function tell(ch, name, path, params, status)
+  local about = {}
+  local stream = match(path, "^(local_stream):") or match(path, "^(tone_stream):")
+  if stream then about[1] = { "Playback-File-Type", stream } end
+  about[#about + 1] = { "Playback-File-Path", path }
+  if status then about[#about + 1] = { "Playback-Status", status } end
+  params:each(function(n, v) about[#about + 1] = { n, v } end)
+  headers.fire(name, ch, about)
+end
+
+-- What PLAYBACK_STOP calls an end: a key or uuid_break broke it, anything else is done.
+local function ending(status, o)
+  return (status == "break" or status == "stop" and o.on_digit) and "break" or "done"
+end
+
 -- How it ended: success notfound break hangup timeout, or stop and the value.
-local function one(ch, file, o, params)
+local function one(ch, file, o, params, braces)
   local source = play.resolve(ch, file)
   if not source then
     util.err(ch, "cannot open %s: no such file", file)
@@ -80,17 +96,15 @@ local function one(ch, file, o, params)
     util.err(ch, "cannot play %s", file)
     return "notfound"
   end
-  local about = { { "Playback-File-Path", file }, { "Playback-File-Type", find(source, "://", 1, true) and match(source, "^(.-)://") or "file" } }
-  if not o.speech then headers.fire("PLAYBACK_START", ch, about) end -- FreeSWITCH's text-to-speech has no such events
-  local timeout = util.int(ch:get("playback_timeout_sec"))
-  local deadline = timeout >= 2 and core.now() + timeout * 1000 or nil
+  local path, whole = braces .. source, not o.speech and not o.list -- FreeSWITCH's text-to-speech has no such events
+  if whole then tell(ch, "PLAYBACK_START", path, params) end
   local outer = data.player
   local current = { op = op, file = file }
   data.player, data.playing = current, op.token
   local how, value
   local tries = 0
   while true do
-    how, value = wait.serve(ch, { op = op, st = o.st, deadline = deadline, on_digit = o.on_digit,
+    how, value = wait.serve(ch, { op = op, st = o.st, deadline = o.deadline, on_digit = o.on_digit,
       apply = o.words == false and callback.stops or function(v)
         if current.covered then return callback.stops(v) end -- a nested file ran: no longer controllable
         return callback.control(ch, op.token, v)
@@ -122,7 +136,7 @@ local function one(ch, file, o, params)
     ch:stop(op.token)
     x = wait.finish(op, ch:up() and 1000 or 50)
   end
-  if not o.speech then results(ch, x) end
+  if whole then results(ch, x) elseif o.list then o.list(x) end
   local status = how
   if how == "done" then
     local reason = value and value.reason or "finished"
@@ -134,9 +148,7 @@ local function one(ch, file, o, params)
   if status ~= "success" then
     util.log(util.DEBUG, format("playing %s ended: %s, %s", file, how, x and x ~= true and x.reason or "-"), ch)
   end
-  about[#about + 1] = { "Playback-Status", status == "success" and "done" or "break" }
-  about[#about + 1] = { "variable_playback_ms", x and x ~= true and x.ms }
-  if not o.speech then headers.fire("PLAYBACK_STOP", ch, about) end
+  if whole then tell(ch, "PLAYBACK_STOP", path, params, ending(status, o)) end
   return status, value
 end
 
@@ -144,32 +156,75 @@ end
 
 local each
 
--- All of a list; success if anything could be opened.
-local function sequence(ch, list, o)
-  local opened = false
+-- All of a file_string as one file; success if anything could be opened.
+local function sequence(ch, file, list, o, params)
+  local sum, opened, status, value = { samples = 0, ms = 0 }, false, "notfound", nil
+  local piece = setmetatable({ list = function(x)
+    if not x or x == true or not x.samples then return end
+    local rate = x.rate and x.rate > 0 and x.rate or 8000
+    sum.samples, sum.ms, sum.rate = sum.samples + x.samples, sum.ms + (x.ms and x.ms > 0 and x.ms or floor(x.samples * 1000 / rate)), rate
+  end }, { __index = o })
+  if not o.speech then tell(ch, "PLAYBACK_START", file, params) end
   for i = 1, #list do
-    if list[i] ~= "" then
-      local how, value = each(ch, list[i], o)
-      if how == "success" then opened = true
-      elseif how ~= "notfound" then return how, value end
+    local how, v = "notfound", nil
+    if list[i] ~= "" then how, v = each(ch, list[i], piece) end
+    if how == "success" then
+      opened = true
+    elseif how ~= "notfound" then
+      opened, status, value = true, how, v
+      break
     end
-    if wait.gone(ch) then return "hangup" end
+    if wait.gone(ch) then
+      status = "hangup"
+      break
+    end
   end
-  return opened and "success" or "notfound"
+  if opened and status == "notfound" then status = "success" end
+  if not o.speech then
+    results(ch, sum)
+    tell(ch, "PLAYBACK_STOP", file, params, ending(status, o))
+  end
+  return status, value
 end
 
 function each(ch, file, o)
-  local params
+  local whole, params = file, nil
   params, file = parameters(file)
   if file == "" then return "notfound" end
   local list = match(file, "^file_string://(.*)$")
-  if list then return sequence(ch, util.split(list, "!"), o) end
+  if list then return sequence(ch, whole, util.separate(list, "!"), o, params) end
   local macro, data = match(file, "^phrase:([^:]*):?(.*)$")
   if not macro then macro, data = match(file, "^phrase://([^:,]*)[:,]?(.*)$") end
-  if macro and macro ~= "" then return fs.say.phrase(ch, macro, data, params:get("lang"), o) end
+  if macro and macro ~= "" then return fs.say.phrase(ch, macro, data, params:get("lang") or variables.get(ch, "language"), o) end
   local text = match(file, "^say:(.*)$")
   if text then return fs.say.text(ch, text, params, o) end
-  return one(ch, file, o, params)
+  return one(ch, file, o, params, sub(whole, 1, #whole - #file))
+end
+
+local LIST_PAUSE_MS = 250
+
+-- The names of a list in turn, with a pause between them; uuid_break ends one of them, `uuid_break all` the list.
+local function in_turn(ch, list, o)
+  local pause = ch:get("playback_sleep_val")
+  pause = pause and util.int(pause) >= 0 and util.int(pause) or LIST_PAUSE_MS
+  local how, value
+  for i = 1, #list do
+    if i > 1 and pause > 0 then
+      how, value = wait.serve(ch, { deadline = core.now() + pause, st = o.st, apply = callback.stops })
+      if how ~= "timeout" then return how, value end
+    end
+    how, value = each(ch, list[i], o)
+    if how ~= "success" and how ~= "notfound" and not (how == "break" and not ch:data().broke_all) then return how, value end
+    if wait.gone(ch) then return "hangup" end
+  end
+  return how, value
+end
+
+-- How long all of it may take in seconds, by one of two variables: the second one holds for several calls together.
+local function limit_s(ch)
+  local cumulative = ch:get("playback_timeout_sec_cumulative")
+  local seconds = util.int(cumulative or ch:get("playback_timeout_sec"))
+  if seconds > 1 then return seconds, cumulative end
 end
 
 -- Plays what a name means. o: st (callback), on_digit(digit) → true to stop, start (sample), loop, words = false: callback
@@ -178,20 +233,14 @@ function play.file(ch, file, o)
   if not ch:up() or wait.gone(ch) then return "hangup" end
   if not channel.media(ch) then return "nomedia" end
   if not util.some(file) then return "notfound" end
-  local delimiter = not o.speech and ch:get("playback_delimiter")
-  if delimiter and find(file, delimiter, 1, true) and not find(file, "^file_string://") then
-    local pause = ch:get("playback_sleep_val")
-    local how, value = "notfound", nil
-    local list = util.split(file, sub(delimiter, 1, 1))
-    for i = 1, #list do
-      how, value = each(ch, list[i], o)
-      if how ~= "success" and how ~= "notfound" then return how, value end
-      if pause and i < #list then wait.pause(ch, util.int(pause)) end
-      if wait.gone(ch) then return "hangup" end
-    end
-    return how, value
+  local seconds, cumulative = limit_s(ch)
+  local till = seconds and core.now() + seconds * 1000
+  if till then o = setmetatable({ deadline = till }, { __index = o }) end
+  local delimiter = not o.speech and util.some(ch:get("playback_delimiter"))
+  local how, value = in_turn(ch, delimiter and util.separate(file, sub(delimiter, 1, 1)) or { file }, o)
+  if cumulative and how ~= "timeout" then
+    ch:set("playback_timeout_sec_cumulative", format("%d", math.max(0, floor((till - core.now()) / 1000))))
   end
-  local how, value = each(ch, file, o)
   if how == "timeout" and util.truth(ch:get("playback_timeout_as_success")) then how = "success" end
   return how, value
 end

@@ -25,9 +25,22 @@ local function common(ch, params)
   if rate > 0 then params.rate = rate end
   params.append = util.truth(ch:get("RECORD_APPEND"))
   for _, name in ipairs({ "title", "artist", "comment", "copyright", "software", "date" }) do
-    params[name] = ch:get("RECORD_" .. string.upper(name))
+    params[name] = ch:get("record_" .. name)
+    if params[name] then ch:set("record_" .. name, nil) end -- for one file
   end
   return params
+end
+
+-- The limit is looked at in whole seconds of the clock, and must be exceeded.
+local function limit_ms(seconds)
+  if seconds <= 0 then return 0 end
+  return floor((seconds + 1) * 1000 - core.utc_us() / 1000 % 1000)
+end
+
+-- What record_post_process_exec_api asks for, "command:arguments", when the file is closed.
+local function post_process(ch)
+  local command, arguments = match(ch:get("record_post_process_exec_api") or "", "^([^:]+):?(.*)$")
+  if command then fs.run_api(command, variables.expand(ch, arguments), { channel = ch }) end
 end
 
 -- Writes what the far end says until limit, silence, a key, a break or the end of the call.
@@ -37,7 +50,8 @@ function record.file(ch, path, limit_s, threshold, silence_s, o)
   if not channel.media(ch) then return "nomedia" end
   path = target(ch, path)
   if threshold > 0 and silence_s <= 0 then silence_s = 3 end
-  local params = common(ch, { path = path, limit_ms = limit_s > 0 and limit_s * 1000 or 0, silence_threshold = threshold,
+  local restart = limit_s > 0 and util.truth(ch:get("record_restart_limit_on_dtmf")) -- then the limit is kept here
+  local params = common(ch, { path = path, limit_ms = restart and 0 or limit_ms(limit_s), silence_threshold = threshold,
     silence_ms = threshold > 0 and silence_s * 1000 or 0, read = true, write = false, comfort_noise = util.truth(ch:get("record_fill_cng")) })
   local op = wait.op()
   if not ch:record(op.token, params) then
@@ -48,11 +62,22 @@ function record.file(ch, path, limit_s, threshold, silence_s, o)
   local about = { { "Record-File-Path", path } }
   headers.fire("RECORD_START", ch, about)
   hooks.run(ch, "record_start")
-  local restart = util.truth(ch:get("record_restart_limit_on_dtmf"))
+  local serving = { st = o.st }
+  local function start_limit() if restart then serving.deadline = core.now() + limit_ms(limit_s) end end
+  start_limit()
+  function serving.apply(v)
+    start_limit()
+    return callback.control(ch, op.token, v)
+  end
+  function serving.on_digit(digit)
+    start_limit()
+    return o.on_digit and o.on_digit(digit)
+  end
+  if not o.on_digit then serving.on_digit = nil end
   local how, value
   for _ = 1, 25 do
-    how, value = wait.serve(ch, { op = op, st = o.st, on_digit = o.on_digit,
-      apply = function(v) return callback.control(ch, op.token, v) end })
+    serving.op = op
+    how, value = wait.serve(ch, serving)
     -- The leg's media are not there yet though the call is: they come within moments of the answer.
     if how ~= "done" or not value or value.reason ~= "gone" or wait.gone(ch) then break end
     wait.serve(ch, { deadline = core.now() + 20, keep_breaks = true, no_commands = true })
@@ -67,7 +92,7 @@ function record.file(ch, path, limit_s, threshold, silence_s, o)
     ch:stop(op.token)
     x = wait.finish(op, 3000)
   end
-  local status, silence = how, false
+  local status, silence = how == "timeout" and "success" or how, false
   if how == "done" then
     local reason = value and value.reason or "finished"
     silence = reason == "silence"
@@ -76,6 +101,7 @@ function record.file(ch, path, limit_s, threshold, silence_s, o)
     elseif reason == "gone" then status = "hangup"
     else status = "break" end
   end
+  if status ~= "failed" then post_process(ch) end
   if status ~= "failed" and x and x ~= true then
     local rate = x.rate and x.rate > 0 and x.rate or 8000
     local ms = x.ms and x.ms > 0 and x.ms or floor((x.samples or 0) * 1000 / rate)
@@ -83,7 +109,6 @@ function record.file(ch, path, limit_s, threshold, silence_s, o)
     ch:set("record_ms", format("%d", ms))
     ch:set("record_samples", format("%d", x.samples or 0))
     if x.bytes then ch:set("record_file_size", format("%d", x.bytes)) end
-    about[#about + 1] = { "Record-Completion-Cause", status == "success" and "success" or "input-stopped" }
   end
   ch:set("silence_hits_exhausted", silence and "true" or "false")
   if status ~= "failed" then

@@ -213,7 +213,7 @@ end
 
 -- In an event: ${variable_x}, ${channel-state}: its headers.
 function variables.expand_event(e, text)
-  return variables.expand_with(text, function(name) return fs.event.get(e, name) or core.global_get(name) end,
+  return variables.expand_with(text, function(name) return fs.event.lookup(e, name) or core.global_get(name) end,
     function(command, arguments) return fs.run_api(command, arguments, {}) end)
 end
 

@@ -119,7 +119,8 @@ function wait.serve(ch, o)
     if ch:transferring() or data.pending then return "hangup" end
     if not data.seen_answered and ch:answered() or not data.seen_early and ch:early() then fs.channel.notice(ch) end
     if data.broken and not o.keep_breaks then
-      if data.broken == 2 then wait.clear(ch) end
+      data.broke_all = data.broken == 2
+      if data.broke_all then wait.clear(ch) end
       data.broken = nil
       return "break"
     end
