@@ -7,6 +7,11 @@
 
 #include "media/tone.h"
 
+/* Q.24's limits, and two dB more: a key at the limit must be told as well. Twist: the low one louder; reverse: the high one. */
+#define TWIST_DB         10
+#define REVERSE_TWIST_DB 6
+#define LEVEL_MIN_DB     -42
+
 struct dtmf_in {
     dtmf_rx_state_t *rx;
 };
@@ -22,8 +27,9 @@ struct dtmf_in *dtmf_in_new(void)
     struct dtmf_in *in = calloc(1, sizeof *in);
     if (in && !(in->rx = dtmf_rx_init(NULL, NULL, NULL))) {
         free(in);
-        in = NULL;
+        return NULL;
     }
+    if (in) dtmf_rx_parms(in->rx, false, TWIST_DB, REVERSE_TWIST_DB, LEVEL_MIN_DB);
     return in;
 }
 

@@ -10,7 +10,8 @@
 
 #define TARGET_MIN_MS     40u
 #define TARGET_MAX_MS     200u
-#define DEEP_GETS_TO_DROP 50u /* a second above the target */
+#define DEEP_GETS_TO_DROP 50u  /* a second above the target */
+#define WINDOW_PACKETS    250u /* five seconds */
 
 struct entry {
     uint32_t sequence;
@@ -26,9 +27,11 @@ struct jitter {
     uint32_t next, newest;
     uint32_t packet_clock; /* timestamp step between packets, learnt */
     uint32_t newest_timestamp;
-    uint32_t jitter_x16, transit; /* as RFC 3550 A.8, but with fast attack */
+    /* Transit is arrival less timestamp, of which only differences mean anything: its least and the most above it, of the present and the
+     * last window. */
+    uint32_t least[2], most[2], measured;
     uint32_t deep, late_run;
-    bool started, filling, have_transit, played;
+    bool started, filling, played, grow;
     struct jitter_counts counts;
     struct entry entries[JITTER_PACKETS];
     uint8_t *bytes;
@@ -60,10 +63,11 @@ void jitter_free(struct jitter *jitter)
 void jitter_reset(struct jitter *jitter)
 {
     for (unsigned i = 0; i < JITTER_PACKETS; i++) jitter->entries[i].full = false;
-    jitter->started = jitter->have_transit = jitter->played = false;
+    jitter->started = jitter->played = jitter->grow = false;
     jitter->filling = true;
     jitter->deep = jitter->late_run = 0;
-    jitter->jitter_x16 = 0;
+    jitter->measured = 0;
+    jitter->most[0] = jitter->most[1] = 0;
     jitter->packet_clock = jitter->clock_rate / 50;
     jitter->counts.resets++;
 }
@@ -75,20 +79,29 @@ static uint32_t jitter_extend(const struct jitter *jitter, uint16_t sequence)
     return jitter->newest + (uint32_t)(int32_t)(int16_t)(sequence - (uint16_t)jitter->newest);
 }
 
-/* Fast up, slow down: one bad burst must widen the buffer at once, a quiet second need not narrow it. */
+static uint32_t earlier(uint32_t a, uint32_t b) { return (int32_t)(a - b) < 0 ? a : b; }
+
+/* Up at once, down when two windows have passed: one bad burst must widen the buffer, a quiet second need not narrow it. */
 static void jitter_measure(struct jitter *jitter, uint32_t timestamp, int64_t arrival_ns)
 {
     uint64_t seconds = (uint64_t)arrival_ns / 1000000000u, rest = (uint64_t)arrival_ns % 1000000000u;
-    uint32_t arrival = (uint32_t)(seconds * jitter->clock_rate + rest * jitter->clock_rate / 1000000000u);
-    uint32_t transit = arrival - timestamp;
-    if (jitter->have_transit) {
-        int32_t step = (int32_t)(transit - jitter->transit);
-        uint32_t d = (uint32_t)(step < 0 ? -step : step);
-        if (d < jitter->clock_rate) jitter->jitter_x16 += d * 16 > jitter->jitter_x16 ? (d * 16 - jitter->jitter_x16) / 4 : 0;
-        jitter->jitter_x16 -= jitter->jitter_x16 / 128;
+    uint32_t transit = (uint32_t)(seconds * jitter->clock_rate + rest * jitter->clock_rate / 1000000000u) - timestamp;
+    bool first = !jitter->measured && !jitter->most[0] && !jitter->most[1];
+    if (first) jitter->least[0] = jitter->least[1] = transit;
+    jitter->least[0] = earlier(jitter->least[0], transit);
+    uint32_t behind = transit - earlier(jitter->least[0], jitter->least[1]);
+    if (behind > jitter->clock_rate) { /* the sender's time has jumped */
+        jitter->measured = 0;
+        jitter->most[0] = jitter->most[1] = 0;
+        return;
     }
-    jitter->transit = transit;
-    jitter->have_transit = true;
+    if (behind > jitter->most[0]) jitter->most[0] = behind;
+    if (++jitter->measured < WINDOW_PACKETS) return;
+    jitter->least[1] = jitter->least[0];
+    jitter->most[1] = jitter->most[0];
+    jitter->least[0] = transit;
+    jitter->most[0] = 0;
+    jitter->measured = 1;
 }
 
 static void jitter_start(struct jitter *jitter, const struct rtp_packet *packet)
@@ -130,6 +143,7 @@ static bool jitter_in_time(struct jitter *jitter, const struct rtp_packet *packe
         return true;
     }
     jitter->counts.late++;
+    jitter->grow = true;
     if (++jitter->late_run < 10) return false;
     jitter_start(jitter, packet);
     *sequence = jitter->next;
@@ -146,6 +160,7 @@ int jitter_put(struct jitter *jitter, const struct rtp_packet *packet, int64_t a
         jitter_start(jitter, packet);
         sequence = jitter->next;
     }
+    jitter_measure(jitter, packet->timestamp, arrival_ns);
     if (!jitter_in_time(jitter, packet, &sequence)) return -ESTALE;
     jitter_make_room(jitter, sequence);
     struct entry *entry = jitter_entry(jitter, sequence);
@@ -153,7 +168,6 @@ int jitter_put(struct jitter *jitter, const struct rtp_packet *packet, int64_t a
         jitter->counts.duplicates++;
         return -EEXIST;
     }
-    jitter_measure(jitter, packet->timestamp, arrival_ns);
     jitter_learn(jitter, sequence, packet->timestamp);
     *entry = (struct entry) { sequence, packet->timestamp, (uint16_t)packet->payload_bytes, packet->payload_type, true };
     memcpy(jitter->bytes + (sequence % JITTER_PACKETS) * jitter->packet_bytes, packet->payload, packet->payload_bytes);
@@ -181,7 +195,8 @@ uint32_t jitter_depth_ms(const struct jitter *jitter) { return jitter_depth(jitt
 
 uint32_t jitter_target_ms(const struct jitter *jitter)
 {
-    uint32_t ms = (uint32_t)((uint64_t)(jitter->jitter_x16 >> 4) * 2000 / jitter->clock_rate) + jitter_packet_ms(jitter);
+    uint32_t most = jitter->most[0] > jitter->most[1] ? jitter->most[0] : jitter->most[1];
+    uint32_t ms = (uint32_t)((uint64_t)most * 1000 / jitter->clock_rate) + jitter_packet_ms(jitter);
     return ms < TARGET_MIN_MS ? TARGET_MIN_MS : ms > TARGET_MAX_MS ? TARGET_MAX_MS : ms;
 }
 
@@ -190,7 +205,7 @@ const struct jitter_counts *jitter_counts(const struct jitter *jitter) { return 
 /* Too deep for a second: one packet goes, so that delay does not pile up (a sender whose clock is faster than ours). */
 static void jitter_follow_drift(struct jitter *jitter)
 {
-    if (jitter_depth_ms(jitter) <= jitter_target_ms(jitter) + 2 * jitter_packet_ms(jitter)) {
+    if (jitter_depth_ms(jitter) <= jitter_target_ms(jitter) + jitter_packet_ms(jitter)) {
         jitter->deep = 0;
         return;
     }
@@ -211,6 +226,13 @@ enum jitter_result jitter_get(struct jitter *jitter, const uint8_t **payload, si
     if (jitter->filling && jitter_depth_ms(jitter) < jitter_target_ms(jitter)) return JITTER_EMPTY;
     jitter->filling = false;
     jitter->played = true;
+    if (jitter->grow) {
+        jitter->grow = false;
+        if (jitter_depth_ms(jitter) < jitter_target_ms(jitter)) {
+            jitter->counts.stretched++;
+            return JITTER_LOST;
+        }
+    }
     jitter_follow_drift(jitter);
     struct entry *entry = jitter_entry(jitter, jitter->next);
     bool here = entry->full && entry->sequence == jitter->next;

@@ -1,9 +1,10 @@
-/* jitter.h: a modest adaptive jitter buffer: reordering, duplicates, wrap-around, SSRC change, clock drift.
+/* jitter.h: an adaptive jitter buffer: reordering, duplicates, wrap-around, SSRC change, clock drift.
  *
  * Packets go in as they come; the owner takes what is due each time it has played out what it took before. It holds
- * `target` of audio: twice the jitter measured, 40 to 200 ms. When it holds more than the target for a second (drift, a burst that
- * passed) it lets one packet go; when it runs dry it waits to fill up again, and the owner plays silence meanwhile. So
- * the owner's clock alone decides how long its audio is. */
+ * `target` of audio: as much as the latest packet of the last five to ten seconds was later than the earliest, and a packet more; 40 to 200
+ * ms. When it holds more than the target for a second (drift, a burst that passed) it lets one packet go; when a packet comes too late and
+ * it holds less than the target, it has the owner fill in one; when it runs dry it waits to fill up again, and the owner plays silence
+ * meanwhile. So the owner's clock alone decides how long its audio is. */
 #ifndef MEDIA_JITTER_H
 #define MEDIA_JITTER_H
 
@@ -17,7 +18,7 @@ struct rtp_packet;
 struct jitter;
 
 struct jitter_counts {
-    uint64_t late, duplicates, overflows, lost, dropped_for_drift, resets;
+    uint64_t late, duplicates, overflows, lost, dropped_for_drift, stretched, resets;
 };
 
 /* `clock_rate` of the timestamps, `packet_bytes` the longest payload kept. NULL when out of memory. */
@@ -30,7 +31,7 @@ int jitter_put(struct jitter *jitter, const struct rtp_packet *packet, int64_t a
 
 enum jitter_result {
     JITTER_PACKET, /* *payload, *length: valid until the next call */
-    JITTER_LOST,   /* one packet is missing: conceal its duration */
+    JITTER_LOST,   /* one packet is missing, or the buffer wants to grow by one: conceal its duration */
     JITTER_EMPTY   /* filling up, or nobody talks: play silence for a frame */
 };
 enum jitter_result jitter_get(struct jitter *jitter, const uint8_t **payload, size_t *length, uint8_t *payload_type);

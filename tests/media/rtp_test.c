@@ -5,12 +5,15 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "media/jitter.h"
+#include "media/recorder.h"
 #include "media/rtcp.h"
 #include "media/rtp.h"
 #include "media/rtp_event.h"
@@ -368,54 +371,108 @@ static void a_lost_packet_is_told_and_one_too_late_refused(void **state)
     assert_int_equal(get(jitter), 1);
     assert_int_equal(get(jitter), -1);
     assert_int_equal(put(jitter, 11, 70, 2), -ESTALE);
+    assert_int_equal(get(jitter), -1); /* it waits one packet's time, so that the next late one is in time */
+    assert_int_equal(jitter_counts(jitter)->stretched, 1);
     assert_int_equal(get(jitter), 3);
     jitter_free(jitter);
 }
 
-/* A virtual clock: ten minutes, 80 ms of jitter, 2 % loss in bursts, a sender 200 ppm fast. What comes out is one frame per
- * tick; in the end nearly all that was sent was played, and the delay has not grown. */
+/* --- a bad network under a virtual clock ------------------------------------------------------------------------------ */
+
+/* A sender 200 ppm fast, bursts of four losses that make 2 %, up to 80 ms of jitter. Each packet carries its number as its samples. */
+struct network {
+    struct {
+        double at;
+        uint32_t number;
+    } flying[64];
+    unsigned count, sent, lost;
+    double send_ms;
+    int burst;
+};
+
+static void network_send(struct network *n, double now)
+{
+    for (; n->send_ms <= now; n->send_ms += 20 / 1.0002, n->sent++) {
+        if (!n->burst && rand() % 200 == 0) n->burst = 4;
+        if (n->burst) {
+            n->burst--;
+            n->lost++;
+            continue;
+        }
+        assert_true(n->count < 64);
+        n->flying[n->count].at = n->send_ms + rand() % 80;
+        n->flying[n->count++].number = n->sent;
+    }
+}
+
+static void network_arrive(struct network *n, struct jitter *jitter, double now)
+{
+    for (unsigned i = 0; i < n->count;) {
+        if (n->flying[i].at > now) {
+            i++;
+            continue;
+        }
+        uint32_t number = n->flying[i].number;
+        uint8_t payload[4] = { (uint8_t)(number >> 24), (uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number };
+        struct rtp_packet packet = audio((uint16_t)number, number * 160u, 1);
+        packet.payload = payload;
+        packet.payload_bytes = sizeof payload;
+        jitter_put(jitter, &packet, (int64_t)(n->flying[i].at * MS));
+        n->flying[i] = n->flying[--n->count];
+    }
+}
+
+/* Ten minutes are recorded by our own clock: the file is ten minutes long within a frame, what is heard in it lies where it was said (plus
+ * the buffer's delay, at its end as at its beginning), and what the network delivered is nearly all there. */
 static void ten_minutes_of_a_bad_network_keep_their_length(void **state)
 {
+    enum { TICKS = 30000 };
+    char path[] = "/tmp/carillon-jitter-XXXXXX.wav";
+    close(mkstemps(path, 4));
+    struct recorder *recorder = recorder_new(&(struct recorder_params) { .path = path });
     struct jitter *jitter = jitter_new(8000, 160);
-    struct waiting {
-        int64_t at;
-        uint16_t sequence;
-    } queue[64];
-    unsigned waiting = 0, played = 0, lost = 0, empty = 0;
-    double send = 0;
-    uint16_t sequence = 0;
-    int burst = 0, sent = 0;
+    struct network network = { 0 };
+    unsigned played = 0, fillers = 0;
+    double delay_least = 1e9, delay_most = 0, late_in_all = 0;
     srand(1);
-    for (int64_t tick = 0; tick < 30000; tick++) {
-        int64_t now = tick * 20;
-        while (send <= (double)now) {
-            if (!burst && rand() % 200 == 0) burst = 4;
-            if (burst)
-                burst--;
-            else if (waiting < 64)
-                queue[waiting++] = (struct waiting) { (int64_t)send + rand() % 80, sequence };
-            sequence++;
-            sent++;
-            send += 20 / 1.0002;
-        }
-        for (unsigned i = 0; i < waiting;) {
-            if (queue[i].at > now) {
-                i++;
-                continue;
+    recorder_begin(recorder, 8000);
+    for (int tick = 0; tick < TICKS; tick++) {
+        double now = tick * 20.0;
+        int16_t frame[160] = { 0 };
+        const uint8_t *payload;
+        size_t length;
+        uint8_t type;
+        network_send(&network, now);
+        network_arrive(&network, jitter, now);
+        if (jitter_get(jitter, &payload, &length, &type) == JITTER_PACKET) {
+            uint32_t number = (uint32_t)payload[0] << 24 | (uint32_t)payload[1] << 16 | (uint32_t)payload[2] << 8 | payload[3];
+            double delay = now - number * 20 / 1.0002;
+            if (tick > 250) {
+                delay_least = fmin(delay_least, delay);
+                delay_most = fmax(delay_most, delay);
             }
-            put(jitter, queue[i].sequence, queue[i].at, 1);
-            queue[i] = queue[--waiting];
+            late_in_all += delay;
+            for (int i = 0; i < 160; i++) frame[i] = (int16_t)(number & 0x7FFF);
+            played++;
+        } else {
+            fillers++;
         }
-        int got = get(jitter);
-        played += got == 1;
-        lost += got == -1;
-        empty += got == -2;
-        assert_true(jitter_depth_ms(jitter) <= 640);
+        assert_true(recorder_push(recorder, frame, NULL, 160));
+        if (tick % 10 == 0) recorder_work(recorder);
     }
-    assert_int_equal(played + lost + empty, 30000);
-    assert_true(played > (unsigned)sent * 95 / 100);
-    assert_true(jitter_depth_ms(jitter) < 320);
+    recorder_finish(recorder);
+    while (!recorder_work(recorder)) {}
+    double recorded_ms = (double)recorder_result(recorder)->samples / 8;
+    print_message("sent %u, lost by the network %u, played %u, filled in %u; delay %.0f to %.0f ms, %.0f on average; recorded %.0f ms\n",
+                  network.sent, network.lost, played, fillers, delay_least, delay_most, late_in_all / played, recorded_ms);
+    unlink(path);
+    recorder_free(recorder);
     jitter_free(jitter);
+    assert_true(fabs(recorded_ms - TICKS * 20.0) <= 20);
+    assert_true(network.lost > network.sent * 15 / 1000);
+    assert_true(played >= (network.sent - network.lost) * 99 / 100);
+    assert_true(delay_most <= 240);
+    assert_true(late_in_all / played <= 160);
 }
 
 static void another_ssrc_or_a_jump_starts_the_buffer_anew(void **state)
