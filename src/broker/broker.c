@@ -102,6 +102,7 @@ static void terminate(void *context)
     static struct loop_timer over;
     broker->terminating = true;
     if (broker->campaigns) campaigns_drain(broker->campaigns);
+    trunks_goodbye(broker);
     CALLS_EACH(broker, call, following) call_hangup(call, CAUSE_SYSTEM_SHUTDOWN, 0, NULL);
     over = (struct loop_timer){ .fire = goodbye_over, .context = broker };
     loop_timer_set(broker->loop, &over, clock_mono_ns() + (broker->calls.count ? GOODBYE_NS : 0));
@@ -168,6 +169,7 @@ static int start(struct broker *broker, struct buf *error)
     if (err < 0) return err;
     lane_workers_look(broker);
     adopt_calls(broker);
+    err = trunks_watch(broker);
     proc_state_set(broker->segment, broker->args->process, PROC_RUNNING);
     return err;
 }

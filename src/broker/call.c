@@ -120,6 +120,7 @@ static struct call *call_make(struct broker *broker, const struct uuid *channel,
     if (attempt) call->attempt = *attempt;
     if (!inbound) snprintf(call->call_id, sizeof call->call_id, "%s", uuid_text(&call->attempt, text));
     call->local_cseq = 100;
+    call->identity = -1;
     call->variables = KV_INIT;
     call->timer = (struct loop_timer){ .fire = timer_fired, .context = call };
     call->second = (struct loop_timer){ .fire = second_fired, .context = call };

@@ -1,6 +1,6 @@
 /* engine_commands.c: MSG_ENGINE: what operators and workers ask of the engine as a whole.
  *
- *   trunk list | disable NAME | enable NAME | cap NAME cps=N concurrent=N
+ *   trunk list | show NAME | disable NAME | enable NAME | cap NAME cps=N concurrent=N
  *   calls            one line per call         call UUID      one call
  *   counters         name value
  *   hangup UUID [CAUSE]       hupall [CAUSE]
@@ -36,20 +36,32 @@ static const char *argument(const struct command *command, int index)
 
 static const char *state_name(const struct trunk *trunk)
 {
+    struct trunk_health health = trunk_health(trunk);
     if (trunk->disabled) return "disabled";
+    if (health.down) return "down";
+    if (!trunk_is_reachable(trunk)) return "unregistered";
     return trunk_usable(trunk, clock_mono_ns()) ? "up" : "paused";
 }
 
 static int trunk_list(struct command *command)
 {
     struct trunks *trunks = &command->broker->trunks;
-    buf_puts(command->out, "name\tstate\tactive\tconcurrent\tcps\twaiting\tinvites\tanswered\tfailed\n");
+    buf_puts(command->out, "name\tstate\tactive\tconcurrent\tcps\twaiting\tinvites\tanswered\tfailed\tregistration\tping_ms\n");
     for (unsigned i = 0; i < trunks->count; i++) {
         const struct trunk *t = &trunks->list[i];
-        buf_printf(command->out, "%s\t%s\t%u\t%u\t%g\t%u\t%llu\t%llu\t%llu\n", t->name, state_name(t), t->cap.active, t->cap.max, t->pace.cps, t->waiting_count,
-                   (unsigned long long)t->invites, (unsigned long long)t->answered, (unsigned long long)t->failed);
+        buf_printf(command->out, "%s\t%s\t%u\t%u\t%g\t%u\t%llu\t%llu\t%llu\t%s\t%u\n", t->name, state_name(t), t->cap.active, t->cap.max, t->pace.cps, t->waiting_count,
+                   (unsigned long long)t->invites, (unsigned long long)t->answered, (unsigned long long)t->failed, registration_name(trunk_health(t).registration),
+                   trunk_health(t).ping_ms);
     }
     return 0;
+}
+
+/* "key\tvalue" lines, for `sofia status gateway`. */
+static int trunk_show(struct command *command, const struct trunk *t)
+{
+    struct trunk_health health = trunk_health(t);
+    return buf_printf(command->out, "name\t%s\nstate\t%s\nstatus\t%s\nping_ms\t%u\ncalls_out\t%llu\nfailed_out\t%llu\n", t->name, registration_name(health.registration),
+                      trunk_usable(t, clock_mono_ns()) ? "UP" : "DOWN", health.ping_ms, (unsigned long long)t->invites, (unsigned long long)t->failed);
 }
 
 static int trunk_cap(struct command *command, struct trunk *trunk)
@@ -73,6 +85,7 @@ static int command_trunk(struct command *command)
     if (!strcmp(verb, "list") || !*verb) return trunk_list(command);
     struct trunk *trunk = trunk_named(&command->broker->trunks, name, strlen(name));
     if (!trunk) return buf_printf(command->out, "-ERR no trunk is called \"%s\"\n", name), -ENOENT;
+    if (!strcmp(verb, "show")) return trunk_show(command, trunk);
     if (!strcmp(verb, "cap")) {
         int err = trunk_cap(command, trunk);
         trunk_serve(trunk);

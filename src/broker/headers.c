@@ -106,3 +106,11 @@ void display_clean(const char *name, char *out, size_t size)
         if ((unsigned char)*name >= 0x20 && *name != '"' && *name != '\\') out[n++] = *name;
     out[n] = 0;
 }
+
+void uri_part_clean(const char *value, char *out, size_t size)
+{
+    size_t n = 0;
+    for (; value && *value && n + 1 < size; value++)
+        if (isalnum((unsigned char)*value) || strchr("-_.!~*'()&=+$,;?/%#[]:", *value)) out[n++] = *value;
+    out[n] = 0;
+}

@@ -19,5 +19,7 @@ void headers_to_pairs(struct kv *pairs, const sip_t *sip);
 bool headers_reason(const sip_t *sip, int *cause);
 /* Text for a quoted display name: what would end the quotes or the line is left out. */
 void display_clean(const char *name, char *out, size_t size);
+/* What may stand in the user or host part of a URI; anything else is left out, so that no value ends a header. */
+void uri_part_clean(const char *value, char *out, size_t size);
 
 #endif

@@ -8,6 +8,7 @@
 #include "broker/bye.h"
 #include "broker/call.h"
 #include "broker/headers.h"
+#include "broker/identity.h"
 #include "broker/media.h"
 #include "broker/request.h"
 #include "core/check.h"
@@ -27,26 +28,6 @@ void invite_queue(struct call *call)
 
 /* --- addresses ------------------------------------------------------------------------------------------------------ */
 
-static const char *host_of(const struct call *call)
-{
-    if (*call->from_domain) return call->from_domain;
-    return call->trunk ? call->trunk->domain : call->listener->advertised;
-}
-
-static void from_write(const struct call *call, char *out, size_t size)
-{
-    char name[104];
-    const char *user = *call->from_user ? call->from_user : *call->caller_number ? call->caller_number : "anonymous";
-    if (call->privacy) {
-        snprintf(out, size, "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=%s", call->local_tag);
-        return;
-    }
-    display_clean(call->caller_name, name, sizeof name);
-    bool six = !call->trunk && !*call->from_domain && strchr(host_of(call), ':');
-    snprintf(out, size, six ? "%s%s%s<sip:%s@[%s]>;tag=%s" : "%s%s%s<sip:%s@%s>;tag=%s", *name ? "\"" : "", name, *name ? "\" " : "", user, host_of(call),
-             call->local_tag);
-}
-
 static void addresses_write(struct call *call)
 {
     char name[64];
@@ -55,7 +36,7 @@ static void addresses_write(struct call *call)
     display_clean(call->to_display, name, sizeof name);
     int plain = (int)strcspn(call->target, ";?");
     snprintf(call->remote_uri, sizeof call->remote_uri, "%s%s%s<%.*s>", *name ? "\"" : "", name, *name ? "\" " : "", plain > 150 ? 150 : plain, call->target);
-    from_write(call, call->local_uri, sizeof call->local_uri);
+    identity_from_write(call, call->local_uri, sizeof call->local_uri);
 }
 
 static int leg_make(struct call *call)
@@ -107,13 +88,17 @@ static nta_outgoing_t *transaction(struct call *call, const char *sdp)
     struct agent *agent = &call->broker->agent;
     struct trunk *trunk = call->trunk;
     sip_header_t *credentials = auth_headers(call, "INVITE", call->target);
-    return nta_outgoing_tcreate(call->leg, invite_response, call, trunk ? URL_STRING_MAKE(trunk->route) : NULL, SIP_METHOD_INVITE,
+    struct buf identity = BUF_INIT;
+    identity_headers_write(call, &identity);
+    nta_outgoing_t *invite = nta_outgoing_tcreate(call->leg, invite_response, call, trunk ? URL_STRING_MAKE(trunk->route) : NULL, SIP_METHOD_INVITE,
                                 URL_STRING_MAKE(call->target), NTATAG_BRANCH_KEY(call->branch), TPTAG_IDENT(call->listener->name),
                                 SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_USER_AGENT(agent->user_agent), SIPTAG_ALLOW(agent->allow),
                                 TAG_IF(credentials, SIPTAG_HEADER(credentials)), TAG_IF(trunk && trunk->headers, SIPTAG_HEADER_STR(trunk ? trunk->headers : NULL)),
                                 TAG_IF(call->headers, SIPTAG_HEADER_STR(call->headers)), TAG_IF(trunk && *trunk->proxy, SIPTAG_ROUTE_STR(trunk ? trunk->proxy : NULL)),
-                                TAG_IF(call->privacy, SIPTAG_PRIVACY_STR("id")),
+                                TAG_IF(identity.length, SIPTAG_HEADER_STR(buf_text(&identity))),
                                 SIPTAG_CONTENT_TYPE(agent->sdp_type), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    buf_free(&identity);
+    return invite;
 }
 
 void invite_send(struct call *call)

@@ -1,5 +1,4 @@
 /* lane_dial.c: MSG_DIAL: a worker's wish for an outgoing call, checked and started. */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,16 +8,8 @@
 #include "broker/call.h"
 #include "broker/dial.h"
 #include "broker/headers.h"
+#include "broker/identity.h"
 #include "broker/lane.h"
-
-/* What may stand in the user or host part of a URI; anything else is left out, so that no value ends a header. */
-static void part_copy(char *out, size_t size, const char *value)
-{
-    size_t n = 0;
-    for (; value && *value && n + 1 < size; value++)
-        if (isalnum((unsigned char)*value) || strchr("-_.!~*'()&=+$,;?/%#[]:", *value)) out[n++] = *value;
-    out[n] = 0;
-}
 
 static enum dial_early early_of(const char *word, const struct call *call)
 {
@@ -61,9 +52,9 @@ static char *copy_or_null(const char *text)
 static void wishes_take(struct call *call, struct kv_view pairs)
 {
     int64_t max_s = kv_get_int(pairs, "max_s", 0), timeout = kv_get_int(pairs, "timeout_ms", 0);
-    part_copy(call->caller_number, sizeof call->caller_number, kv_get(pairs, "cid_number"));
-    part_copy(call->from_user, sizeof call->from_user, kv_get(pairs, "from_user"));
-    part_copy(call->from_domain, sizeof call->from_domain, kv_get(pairs, "from_domain"));
+    uri_part_clean(kv_get(pairs, "cid_number"), call->caller_number, sizeof call->caller_number);
+    uri_part_clean(kv_get(pairs, "from_user"), call->from_user, sizeof call->from_user);
+    uri_part_clean(kv_get(pairs, "from_domain"), call->from_domain, sizeof call->from_domain);
     display_clean(kv_get(pairs, "cid_name"), call->caller_name, sizeof call->caller_name);
     display_clean(kv_get(pairs, "to_display"), call->to_display, sizeof call->to_display);
     snprintf(call->campaign_name, sizeof call->campaign_name, "%s", kv_get_or(pairs, "campaign", ""));
@@ -75,6 +66,7 @@ static void wishes_take(struct call *call, struct kv_view pairs)
     call->early = early_of(kv_get(pairs, "early"), call);
     const char *privacy = kv_get_or(pairs, "privacy", "");
     call->privacy = *privacy && strcmp(privacy, "no") && strcmp(privacy, "none") && strcmp(privacy, "false") && strcmp(privacy, "screen");
+    call->identity = identity_parse(kv_get(pairs, "identity"));
     if (kv_get(pairs, "codecs")) sdp_codecs_parse(&call->codecs, kv_get(pairs, "codecs"));
     sdp_crypto_parse(&call->codecs.crypto, kv_get(pairs, "srtp"));
     call->auth_user = copy_or_null(kv_get(pairs, "auth_user"));

@@ -6,8 +6,13 @@ struct broker;
 struct call;
 
 #define NTA_AGENT_MAGIC_T struct broker
+/* A file whose legs or requests are no calls' says so before it includes anything. */
+#ifndef NTA_LEG_MAGIC_T
 #define NTA_LEG_MAGIC_T struct call
+#endif
+#ifndef NTA_OUTGOING_MAGIC_T
 #define NTA_OUTGOING_MAGIC_T struct call
+#endif
 #define NTA_INCOMING_MAGIC_T struct call
 #define SU_TIMER_ARG_T struct broker
 #define SU_WAKEUP_ARG_T struct broker

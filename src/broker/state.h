@@ -87,6 +87,7 @@ struct call {
     char from_user[64], from_domain[128], to_display[64];
     char *auth_user, *auth_password;   /* of the request, before the trunk's */
     bool privacy;
+    int identity;                      /* enum identity; -1 = as the trunk wants it */
     enum dial_early early;
     uint32_t ring_timeout_ms, progress_timeout_ms, max_s;
     uint32_t max_asked_s;

@@ -18,7 +18,7 @@ struct trunk *trunk_named(const struct trunks *trunks, const char *name, size_t 
 
 bool trunk_usable(const struct trunk *trunk, int64_t now_ns)
 {
-    return !trunk->disabled && trunk->paused_until_ns <= now_ns;
+    return !trunk->disabled && trunk->paused_until_ns <= now_ns && trunk_is_reachable(trunk);
 }
 
 void trunk_queue(struct trunk *trunk, struct call *call)

@@ -9,9 +9,11 @@
 #include "broker/address.h"
 #include "broker/agent.h"
 #include "broker/caps.h"
+#include "broker/identity.h"
 #include "broker/listener.h"
 #include "broker/rates.h"
 #include "broker/sdp.h"
+#include "broker/trunk_watch.h"
 #include "bus/limits.h"
 #include "campaign/dialler.h"
 #include "core/buf.h"
@@ -37,6 +39,8 @@ struct trunk {
     char *user, *password, *realm;       /* digest; NULL = none */
     char *headers;                       /* "X-Account: 7\r\n…", NULL = none */
     char caller_id[64], caller_name[104];
+    enum identity identity;
+    char from_user[64], diversion[64];
     char strip[24], add[24];
     struct rates *rates;                 /* what its calls cost; NULL = nobody said */
     struct sdp_codecs codecs;
@@ -50,6 +54,7 @@ struct trunk {
     struct source sources[TRUNK_SOURCES_MAX];
     unsigned source_count;
     /* how it does */
+    struct trunk_watch *watch;           /* NULL: neither registers nor is pinged */
     bool disabled;                       /* by an operator */
     int64_t paused_until_ns;             /* by its own Retry-After */
     struct cap cap;
@@ -69,9 +74,12 @@ struct trunks {
 
 /* Reads trunks.*; all of them are checked before. One clear line in `error`. */
 int trunks_load(struct broker *broker, struct buf *error);
+/* All of them, when the broker serves; and when it ends: unregisters. */
+int trunks_watch(struct broker *broker);
+void trunks_goodbye(struct broker *broker);
 void trunks_free(struct broker *broker);
 struct trunk *trunk_named(const struct trunks *trunks, const char *name, size_t length);
-/* Enabled and not paused. */
+/* Enabled, not paused, and reachable as far as we know. */
 bool trunk_usable(const struct trunk *trunk, int64_t now_ns);
 /* Whose address this is: by address and port first, then by address alone. NULL = nobody's. */
 struct trunk *trunk_of_source(const struct trunks *trunks, const struct sockaddr *source);

@@ -75,6 +75,10 @@ static void rules_read(struct trunk *trunk, const struct config_node *node)
 {
     snprintf(trunk->caller_id, sizeof trunk->caller_id, "%s", config_str(node, "caller_id", ""));
     snprintf(trunk->caller_name, sizeof trunk->caller_name, "%s", config_str(node, "caller_name", ""));
+    int identity = identity_parse(config_str(node, "identity", "none"));
+    trunk->identity = identity < 0 ? IDENTITY_NONE : (enum identity)identity;
+    snprintf(trunk->from_user, sizeof trunk->from_user, "%s", config_str(node, "from_user", ""));
+    snprintf(trunk->diversion, sizeof trunk->diversion, "%s", config_str(node, "diversion", ""));
     snprintf(trunk->strip, sizeof trunk->strip, "%s", config_str(node, "prefix.strip", ""));
     snprintf(trunk->add, sizeof trunk->add, "%s", config_str(node, "prefix.add", ""));
     snprintf(trunk->inbound_script, sizeof trunk->inbound_script, "%s", config_str(node, "inbound.script", ""));
@@ -172,6 +176,19 @@ int trunks_load(struct broker *broker, struct buf *error)
     return failovers_link(trunks, error);
 }
 
+int trunks_watch(struct broker *broker)
+{
+    const struct config_node *list = config_get(broker->config, "trunks");
+    int err = 0;
+    for (unsigned i = 0; i < broker->trunks.count && err == 0; i++) err = trunk_watch_start(&broker->trunks.list[i], config_child(list, i));
+    return err;
+}
+
+void trunks_goodbye(struct broker *broker)
+{
+    for (unsigned i = 0; i < broker->trunks.count; i++) trunk_watch_goodbye(&broker->trunks.list[i]);
+}
+
 void trunks_free(struct broker *broker)
 {
     for (unsigned i = 0; i < broker->trunks.count; i++) {
@@ -180,6 +197,7 @@ void trunks_free(struct broker *broker)
         free(trunk->password);
         free(trunk->realm);
         free(trunk->headers);
+        trunk_watch_free(trunk);
         rates_free(trunk->rates);
     }
     free(broker->trunks.list);

@@ -13,7 +13,7 @@ enum message_kind {
      *   trunk           names in order, comma-separated ("acme,backup"); or
      *   uri             sip:user@host[:port][;transport=tcp] with profile=NAME of a listener
      *   number          what to dial on the trunk (before its prefix rules)
-     *   cid_number cid_name privacy   caller identity; absent = the trunk's
+     *   cid_number cid_name privacy   caller identity; absent = the trunk's; identity = none | pai | rpid | both: its headers
      *   timeout_ms      ringing time
      *   progress_timeout_ms
      *   early           ignore | listen | answer: 183 ignored | reported by a note | ends the request with result=early

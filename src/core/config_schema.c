@@ -108,6 +108,12 @@ static const char *form_levels(const char *text)
     return NULL;
 }
 
+static const char *form_user(const char *text)
+{
+    size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,");
+    return text[n] == 0 ? NULL : "the user part of a SIP address, as \"account7\"";
+}
+
 static const char *form_header(const char *text)
 {
     for (const char *p = text; *p != 0; p++)
@@ -187,6 +193,16 @@ const struct schema_row schema_rows[] = {
     { "trunks.*.srtp", SCHEMA_TEXT, "off", 0, 0, "off|optional|mandatory", NULL, .help = "Encrypted audio with keys in the SDP (SDES): offered and taken, or insisted on. `rtp_secure_media` of a call counts more." },
     { "trunks.*.caller_id", SCHEMA_TEXT, NULL, 0, 0, NULL, form_caller_id, .help = "Caller's number where a call brings none." },
     { "trunks.*.caller_name", SCHEMA_TEXT, NULL, 1, 100, NULL, form_header, .help = "Caller's name where a call brings none." },
+    { "trunks.*.identity", SCHEMA_TEXT, "none", 0, 0, "none|pai|rpid|both", NULL, .help = "Where the caller stands beside From: P-Asserted-Identity, Remote-Party-ID. A call's `sip_cid_type` counts more." },
+    { "trunks.*.from_user", SCHEMA_TEXT, NULL, 1, 63, NULL, form_user, .help = "User part of From for carriers that want the account there; `identity` then tells the caller." },
+    { "trunks.*.diversion", SCHEMA_TEXT, NULL, 0, 0, NULL, form_caller_id, .help = "Number for a Diversion header, for carriers that charge by it." },
+    { "trunks.*.register", SCHEMA_TABLE, .optional_table = true, .help = "Registers with the carrier (`user` and `password` are the account); until it is, no calls go out by the trunk." },
+    { "trunks.*.register.expires_s", SCHEMA_INT, "600", 10, 86400, NULL, NULL, .help = "For how long it asks; refreshed before the end of what was granted." },
+    { "trunks.*.register.retry_s", SCHEMA_INT, "30", 1, 600, NULL, NULL, .help = "Wait after a failure; doubled with each, up to ten minutes." },
+    { "trunks.*.register.registrars", SCHEMA_LIST, NULL, 0, 4, NULL, NULL, .help = "Where to register, each tried when the one before it fails; `proxy` or `address` unless given." },
+    { "trunks.*.register.registrars.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_host_port, .help = "A host, or host:port." },
+    { "trunks.*.ping_s", SCHEMA_INT, "0", 0, 3600, NULL, NULL, .help = "Seconds between OPTIONS to the carrier; 0 = none." },
+    { "trunks.*.ping_failures", SCHEMA_INT, "3", 1, 100, NULL, NULL, .help = "So many unanswered in a row, and the trunk is down until one is answered." },
     { "trunks.*.cps", SCHEMA_NUM, "10", 0.1, 10000, NULL, NULL, .help = "INVITEs per second, spaced evenly (those with credentials and failovers count too)." },
     { "trunks.*.concurrent", SCHEMA_INT, "100", 1, 65536, NULL, NULL, .help = "Calls at a time." },
     { "trunks.*.ring_timeout_s", SCHEMA_INT, "60", 5, 600, NULL, NULL, .help = "Longest ringing where a call says nothing." },

@@ -312,7 +312,10 @@ local function gateway(name)
     if g then return { address = g.proxy or g.realm, user = g.username, realm = g.realm, profile = g.profile } end
   end
   local address = core.config("trunks." .. name .. ".address")
-  if address then return { address = address, user = core.config("trunks." .. name .. ".user") } end
+  if not address then return nil end
+  local row = { address = address, user = core.config("trunks." .. name .. ".user") }
+  for key, value in gmatch(engine("trunk", "show", name) or "", "([%w_]+)\t([^\n]*)\n") do row[key] = value end
+  return row
 end
 
 command("sofia", "status [profile <name>|gateway <name>] | xmlstatus … | jsonstatus … | profile <name> … | loglevel …", "SIP", function(text)

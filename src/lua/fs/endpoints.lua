@@ -101,6 +101,7 @@ local function invite(leg, ctx, pairs_of)
     p.cid_number, p.cid_name = util.some(ctx.get("sip_from_user")), util.some(ctx.get("sip_from_display"))
   end
   p.privacy = ctx.get("origination_privacy") or ctx.get("sip_cid_type") == "none" and "none" or nil
+  p.identity = ctx.get("sip_cid_type")
   p.from_domain = p.from_domain or ctx.get("sip_invite_domain")
   p.auth_user = ctx.get("sip_auth_username") or p.auth_user
   p.auth_password = ctx.get("sip_auth_password") or p.auth_password
