@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "bus/slot.h"
 #include "core/clock.h"
@@ -83,6 +84,42 @@ void channel_media_variables(struct channel *channel)
     figure_set(channel, "out_packet_count", "%llu", sent);
     figure_set(channel, "out_media_packet_count", "%llu", sent);
     figure_set(channel, "rtt_ms", "%.2f", totals.rtt_us / 1000.0);
+}
+
+/* FreeSWITCH's newer names are in milliseconds, its older ones in seconds; a hold lasts ten times as long unless it is named, too. */
+static const char *const timeout_names[2][2] = { { "media_timeout", "rtp_timeout_sec" }, { "media_hold_timeout", "rtp_hold_timeout_sec" } };
+
+bool channel_is_timeout(const char *name)
+{
+    for (int i = 0; i < 4; i++)
+        if (!strcasecmp(name, timeout_names[i / 2][i % 2]))
+            return true;
+    return false;
+}
+
+/* In ms; -1 = nothing was said. */
+static int64_t timeout_of(struct channel *channel, const char *const names[2])
+{
+    for (int i = 0; i < 2; i++) {
+        const char *text = channel_variable(channel, names[i]);
+        long long value = text ? atoll(text) : -1;
+        if (value >= 0)
+            return value > 86400000 ? 86400000 : i ? value * 1000 : value;
+    }
+    return -1;
+}
+
+void channel_media_timeouts(struct channel *channel)
+{
+    int64_t ms = timeout_of(channel, timeout_names[0]), hold_ms = timeout_of(channel, timeout_names[1]);
+    if (channel->leg.number == LEG_NONE || channel->facts.kind != CHANNEL_SIP || (ms < 0 && hold_ms < 0))
+        return;
+    const struct config_node *config = channel->host->config;
+    if (hold_ms < 0)
+        hold_ms = ms * 10;
+    if (ms < 0)
+        ms = config_int(config, "media.rtp_timeout_s", 0) * 1000;
+    media_timeouts(channel->host->media, channel->leg, (uint32_t)ms, (uint32_t)hold_ms);
 }
 
 static bool channel_has_audio(const struct channel *channel)
@@ -277,7 +314,7 @@ void host_media_event(void *context, const struct media_event *event)
         operation_hit(channel, event);
         break;
     case MEDIA_SILENT:
-        log_info(channel->facts.uuid_text, "no RTP for longer than the trunk allows: hanging up");
+        log_info(channel->facts.uuid_text, "nothing was received for longer than its RTP timeout: hanging up");
         channel_hangup(channel, 804 /* MEDIA_TIMEOUT */);
         break;
     case MEDIA_ENDED:

@@ -13,6 +13,8 @@ void channel_variable_set(struct channel *channel, const char *name, const char 
 {
     if (name && name[0])
         names_set(&channel->variables, name, value && value[0] ? value : NULL);
+    if (name && (name[0] == 'm' || name[0] == 'r') && channel_is_timeout(name))
+        channel_media_timeouts(channel);
 }
 
 bool channel_variable_next(struct channel *channel, size_t *at, const char **name, const char **value)

@@ -73,6 +73,7 @@ static void leg_media(struct media *m, struct leg *leg, const struct slot_media 
         codec = codec_find("PCMU", 0);
     }
     bool moved = memcmp(&leg->media.remote, &media->remote, sizeof media->remote) != 0;
+    if (media->send != leg->media.send || media->receive != leg->media.receive) leg->last_packet_ns = m->now_ns; /* held or taken back */
     leg_secure_set(m, leg, media);
     leg->media = *media;
     if (moved) leg_remote(leg, media);

@@ -133,6 +133,10 @@ static void command_leg(struct media *m, const struct command *command)
         *(command->a ? &leg->gain_read : &leg->gain_write) = (int)command->value;
         leg_plan(m, leg);
         break;
+    case COMMAND_TIMEOUTS:
+        leg->timeout_ms = command->a;
+        leg->hold_timeout_ms = command->b;
+        break;
     case COMMAND_ROOM_JOIN:
         room_join(m, leg, (uint32_t)command->value, command->a, command->b);
         break;

@@ -184,6 +184,7 @@ struct leg {
     struct rtp_event_in key;
     uint64_t bytes_received, packets_dropped;
     int64_t last_packet_ns, started_ns;
+    uint32_t timeout_ms, hold_timeout_ms; /* 0 = never */
     uint32_t rtt_us;
     uint32_t sr_middle; /* of the last SR received, and when */
     int64_t sr_ns;
@@ -246,6 +247,7 @@ enum command_kind {
     COMMAND_ECHO,
     COMMAND_MUTE,
     COMMAND_GAIN,
+    COMMAND_TIMEOUTS,
     COMMAND_ROOM_JOIN,
     COMMAND_ROOM_SET,
     COMMAND_ROOM_LEAVE,
@@ -283,7 +285,7 @@ struct media {
     struct operation *operations[OPERATION_BUCKETS];
     struct room *rooms;
     struct ring *down, *up;
-    uint32_t rtp_timeout_ms;
+    uint32_t rtp_timeout_ms, rtp_hold_timeout_ms;
     uint64_t random;
     char cname[32];
     uint8_t *noise; /* 50 frames of low noise, linear 8 kHz: sent as comfort noise */

@@ -165,6 +165,8 @@ void leg_on(struct media *m, struct leg *leg)
                           .previous = previous,
                           .on = true,
                           .packet_ms = 20,
+                          .timeout_ms = m->rtp_timeout_ms,
+                          .hold_timeout_ms = m->rtp_hold_timeout_ms,
                           .ssrc = media_random(m),
                           .timestamp = media_random(m),
                           .sequence = (uint16_t)(media_random(m) & 0x7FFF),

@@ -163,6 +163,11 @@ int media_detect(struct media_port *port, struct media_leg leg, uint64_t operati
     return result;
 }
 
+int media_timeouts(struct media_port *port, struct media_leg leg, uint32_t ms, uint32_t hold_ms)
+{
+    return command_send(port, &(struct command) { .kind = COMMAND_TIMEOUTS, .leg = leg, .a = ms, .b = hold_ms });
+}
+
 int media_bridge(struct media_port *port, struct media_leg a, struct media_leg b)
 {
     return command_send(port, &(struct command) { .kind = COMMAND_BRIDGE, .leg = a, .other = b });
@@ -318,6 +323,7 @@ static int port_prepare(struct media_port *port, const struct media_params *para
     m->down = segment_ring_down(params->segment, params->worker);
     m->up = segment_ring_up(params->segment, params->worker);
     m->rtp_timeout_ms = params->rtp_timeout_ms;
+    m->rtp_hold_timeout_ms = params->rtp_hold_timeout_ms;
     m->cpu = params->cpu;
     m->realtime = params->realtime;
     for (int i = 0; i < COUNTER_COUNT; i++) m->count[i] = counter_at(params->segment, m->process, (enum counter)i);

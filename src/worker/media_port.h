@@ -38,7 +38,8 @@ struct media_params {
     uint16_t port_first, port_last; /* even..odd, inclusive */
     int cpu;                     /* to pin to, -1 = not */
     bool realtime;               /* raise itself to SCHED_FIFO where allowed */
-    uint32_t rtp_timeout_ms;     /* 0 = never */
+    uint32_t rtp_timeout_ms;     /* of a leg that has no own; 0 = never */
+    uint32_t rtp_hold_timeout_ms;
 };
 
 /* Binds all slots' sockets and starts the thread. On failure -errno and one clear line in the log (a refused io_uring names the sysctl
@@ -77,6 +78,9 @@ int media_echo(struct media_port *port, struct media_leg leg, bool on, uint32_t 
 /* Stops sending/hearing: audio of the far end is dropped, or our side sends silence. */
 int media_mute(struct media_port *port, struct media_leg leg, bool read, bool write);
 int media_gain(struct media_port *port, struct media_leg leg, bool read, int level); /* -4..4 */
+
+/* How long a leg may hear nothing: usually, and on hold. 0 = never. */
+int media_timeouts(struct media_port *port, struct media_leg leg, uint32_t ms, uint32_t hold_ms);
 
 /* Each hit is a MEDIA_DETECTED event, until media_stop. */
 int media_detect(struct media_port *port, struct media_leg leg, uint64_t operation, const struct detect_params *params);

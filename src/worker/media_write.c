@@ -215,8 +215,8 @@ static void leg_housekeeping(struct media *m, struct leg *leg)
     if (leg->is_virtual) return;
     if (leg->ticks % 50 == leg->number % 50) broker_totals(m, leg, false);
     if (leg->ticks % 250 == leg->ssrc % 250) leg_rtcp_send(m, leg, false);
-    if (m->rtp_timeout_ms && leg->media.receive && !leg->silent_reported &&
-        m->now_ns - leg->last_packet_ns > m->rtp_timeout_ms * NS_PER_MS) {
+    uint32_t timeout_ms = leg->media.send && leg->media.receive ? leg->timeout_ms : leg->hold_timeout_ms;
+    if (timeout_ms && !leg->silent_reported && m->now_ns - leg->last_packet_ns > timeout_ms * NS_PER_MS) {
         struct media_event event = { .kind = MEDIA_SILENT, .leg = leg_id(leg) };
         leg->silent_reported = true;
         event_push(m, &event);
