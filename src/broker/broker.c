@@ -13,6 +13,7 @@
 #include "broker/media.h"
 #include "broker/state.h"
 #include "broker/tables.h"
+#include "broker/tap.h"
 #include "campaign/campaigns.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -125,6 +126,7 @@ static int base_start(struct broker *broker, struct buf *error)
 
 static int signalling_start(struct broker *broker, struct buf *error)
 {
+    tap_open(broker);
     int err = agent_open(broker, error);
     if (err == 0) err = trunks_load(broker, error);
     if (err == 0) err = ledger_start(broker, error);
@@ -182,6 +184,7 @@ static void stop(struct broker *broker)
     if (broker->campaigns) campaigns_stop(broker->campaigns);
     if (broker->ledger) ledger_close(broker->ledger);
     if (broker->agent.root) agent_close(broker);
+    tap_close();
     trunks_free(broker);
     slots_free(broker);
     kv_free(&broker->globals);

@@ -13,6 +13,7 @@
 #include "broker/lane.h"
 #include "broker/media.h"
 #include "broker/request.h"
+#include "broker/tap.h"
 #include "core/clock.h"
 #include "core/log.h"
 
@@ -64,6 +65,7 @@ static void vias_take(struct call *call, const sip_t *sip)
 static void texts_take(struct call *call, const sip_t *sip)
 {
     snprintf(call->call_id, sizeof call->call_id, "%s", sip->sip_call_id->i_id);
+    tap_name(call);
     snprintf(call->remote_tag, sizeof call->remote_tag, "%s", sip->sip_from->a_tag ? sip->sip_from->a_tag : "");
     url_e(call->local_uri, sizeof call->local_uri - 2, sip->sip_to->a_url);
     url_e(call->remote_uri, sizeof call->remote_uri - 2, sip->sip_from->a_url);

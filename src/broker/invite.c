@@ -11,6 +11,7 @@
 #include "broker/identity.h"
 #include "broker/media.h"
 #include "broker/request.h"
+#include "broker/tap.h"
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -107,6 +108,7 @@ void invite_send(struct call *call)
     CHECK(call->permitted && call->row_begun && !call->row_pending && !call->invite);
     CHECK(call->state == CALL_WAITING);
     call->state = CALL_INVITING;
+    if (!call->leg) tap_name(call);
     bool ready = (call->leg || leg_make(call) == 0) && offer_write(call, sdp, sizeof sdp) > 0;
     if (ready) {
         call->invite_cseq = ++call->local_cseq;

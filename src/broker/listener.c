@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "broker/state.h"
+#include "broker/tap.h"
 #include "core/clock.h"
 #include "core/log.h"
 
@@ -98,7 +99,8 @@ static int tport_add_patiently(struct agent *agent, const struct listener *liste
         errno = 0;
         if (nta_agent_add_tport(agent->nta, (const url_string_t *)url, TPTAG_IDENT(listener->name), TPTAG_UDP_RMEM(4u << 20),
                                 TPTAG_UDP_WMEM(1u << 20), TPTAG_CERTIFICATE(listener->tls_folder), TPTAG_TLS_VERSION(0),
-                                TPTAG_TLS_VERIFY_POLICY(policy), TPTAG_TLS_VERIFY_DEPTH(5), TAG_END()) >= 0)
+                                TPTAG_TLS_VERIFY_POLICY(policy), TPTAG_TLS_VERIFY_DEPTH(5), TAG_IF(tap_is_open(), TPTAG_DUMP("/dev/null")),
+                                TAG_END()) >= 0)
             return 0;
         int err = errno ? errno : EIO;
         if (err != EADDRINUSE || clock_mono_ns() > until_ns) return err;

@@ -132,6 +132,9 @@ const struct schema_row schema_rows[] = {
     { "workers", SCHEMA_INT, "auto", 1, 64, "auto", NULL, .help = "Worker processes, each pinned to a core. `auto`: one per usable core but one, at least one." },
     { "slots", SCHEMA_INT, "4000", 1, 65536, NULL, NULL, .help = "SIP calls that the whole engine can hold at a time, shared out evenly to the workers. Each has an RTP port pair of its own." },
 
+    { "trace", SCHEMA_TEXT, "calls", 0, 0, "off|calls|all", NULL, .help = "The SIP messages kept in memory for `carillon trace`: those of calls, all (OPTIONS, REGISTER and strangers, too), or none." },
+    { "trace_mb", SCHEMA_INT, "16", 1, 4096, NULL, NULL, .help = "The memory for them (/dev/shm/carillon_trace-NAME; the next smaller power of two): the newest overwrite the oldest." },
+
     { "numbers", SCHEMA_TABLE, .help = "What may be called." },
     { "numbers.default_country", SCHEMA_TEXT, NULL, 1, 4, NULL, form_digits, .help = "Country code put before numbers that are written the national way, at import." },
     { "numbers.countries", SCHEMA_LIST, NULL, 1, 500, NULL, NULL, .required = true, .help = "E.164 prefixes that may be called; nothing else is." },

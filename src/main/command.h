@@ -28,6 +28,7 @@ int command_api(int argc, char **argv);
 int command_luarun(int argc, char **argv);
 int command_campaign(int argc, char **argv);
 int command_cli(int argc, char **argv);
+int command_trace(int argc, char **argv);
 int command_trunk(int argc, char **argv);
 int command_role(int argc, char **argv);
 

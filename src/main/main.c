@@ -17,6 +17,7 @@ static const struct command commands[] = {
     { "cli", command_cli, "a terminal on the engine, like fs_cli" },
     { "luarun", command_luarun, "starts a Lua script in the engine and returns at once" },
     { "campaign", command_campaign, "imports, runs, pauses, reports campaigns" },
+    { "trace", command_trace, "a call's SIP messages, and its audio's quality" },
     { "trunk", command_trunk, "shows and changes trunks" },
     { "version", command_version, "the version" },
     { "help", command_help, "this text, or `help COMMAND`" },

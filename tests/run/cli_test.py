@@ -9,7 +9,7 @@ import pytest
 from lib.paths import CARILLON, ROOT
 
 pytestmark = pytest.mark.skipif(not os.path.exists(CARILLON), reason=CARILLON + " is not built")
-COMMANDS = ["start", "stop", "status", "top", "check", "api", "cli", "luarun", "campaign", "trunk"]
+COMMANDS = ["start", "stop", "status", "top", "check", "api", "cli", "luarun", "campaign", "trace", "trunk"]
 GOOD = """return { name = "x", numbers = { countries = { "1" } }, media = { addresses = { "127.0.0.1" } },
   sip = { listen = { { name = "a", address = "127.0.0.1" } } },
 %s }"""
