@@ -71,7 +71,7 @@ def test_a_call_is_seen_while_it_lives_afterwards_and_when_everything_died(engin
     assert seen[3][1].startswith("ACK") and seen[4][1].startswith("BYE")
     until(lambda: "media   PCMU" in trace(e, call).stdout)
     found = re.search(r"media   PCMU, sent (\d+) packets, received (\d+), lost (\d+) .*\n\s+jitter [\d.]+ ms, round trip [\d.]+ ms, MOS ([\d.]+)", trace(e, call).stdout)
-    assert int(found[1]) > 5 and int(found[2]) > 5
+    assert int(found[1]) > 0 and int(found[2]) > 0
     whole = trace(e, "-m", call_id)
     assert "m=audio" in whole.stdout.split("100 Trying")[0]  # our own INVITE's body, too
     masked = trace(e, "-k", "-m", call)
