@@ -18,6 +18,8 @@ static int regex_gc(lua_State *L)
     return 0;
 }
 
+enum { DIAL_PATTERN_MAX = 256 };
+
 /* "/re/flags" as FreeSWITCH takes it: i m s x; anything else is the expression itself. */
 static const char *expression_split(const char *text, size_t *length, uint32_t *options)
 {
@@ -44,6 +46,24 @@ static const char *expression_split(const char *text, size_t *length, uint32_t *
     }
     *length = (size_t)(last - text - 1);
     return text + 1;
+}
+
+/* "_" and a dial pattern as Asterisk writes it: N, X and Z are digits, a dot is whatever follows. Into a buffer, cut if it does not fit. */
+static const char *dial_pattern(const char *text, size_t *length, char *buffer, size_t size)
+{
+    size_t used = 0;
+    if (*length == 0 || text[0] != '_') return text;
+    buffer[used++] = '^';
+    for (size_t i = 1; i < *length; i++) {
+        const char one[] = { text[i], 0 };
+        const char *piece = *one == 'N' ? "[2-9]" : *one == 'X' ? "[0-9]" : *one == 'Z' ? "[1-9]" : *one == '.' ? ".*" : one;
+        if (used + strlen(piece) + 1 > size) break;
+        memcpy(buffer + used, piece, strlen(piece));
+        used += strlen(piece);
+    }
+    buffer[used++] = '$';
+    *length = used;
+    return buffer;
 }
 
 /* The kept table is dropped whole when full: patterns come from configurations, there are not many. */
@@ -76,7 +96,9 @@ static pcre2_code *code_of(lua_State *L, int pattern)
     lua_rawget(L, lua_upvalueindex(1));
     if (lua_isuserdata(L, -1)) return *(pcre2_code **)lua_touserdata(L, -1);
     lua_pop(L, 1);
+    char dial[DIAL_PATTERN_MAX];
     const char *text = lua_tolstring(L, pattern, &length);
+    text = dial_pattern(text, &length, dial, sizeof dial);
     text = expression_split(text, &length, &options);
     pcre2_code *code = pcre2_compile((PCRE2_SPTR)text, length, options, &error, &at, NULL);
     if (!code) {

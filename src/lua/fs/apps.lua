@@ -8,10 +8,11 @@ local find, format, lower, match, pcall, sub, tostring = string.find, string.for
 local apps = { all = {}, order = {} }
 fs.apps = apps
 
--- Flags: Z runs on a call that is over, M needs media, R its data is not expanded.
+-- Flags: Z runs on a call that is over, M needs media, I may run inline while the dialplan is read, R its data is not expanded.
 function apps.define(name, flags, summary, f)
   local app = { name = name, flags = flags, summary = summary, f = f,
-    zombie = find(flags, "Z", 1, true) ~= nil, media = find(flags, "M", 1, true) ~= nil, raw = find(flags, "R", 1, true) ~= nil }
+    zombie = find(flags, "Z", 1, true) ~= nil, media = find(flags, "M", 1, true) ~= nil, raw = find(flags, "R", 1, true) ~= nil,
+    routing = find(flags, "I", 1, true) ~= nil }
   apps.all[lower(name)] = app
   apps.order[#apps.order + 1] = app
 end

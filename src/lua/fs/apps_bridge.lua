@@ -139,6 +139,7 @@ local function hold(ch, on)
   headers.fire(on and "CHANNEL_HOLD" or "CHANNEL_UNHOLD", ch)
   if ch:kind() == "sip" then core.request("broker", "CALL_REINVITE", { uuid = ch:uuid(), action = on and "hold" or "unhold" }, 5000) end
 end
+apps.hold = hold
 define("hold", "", "puts the call on hold", function(ch) hold(ch, true) end)
 define("unhold", "", "takes it off hold", function(ch) hold(ch, false) end)
 define("soft_hold", "M", "`key [music_a] [music_b]`: music until the key", function(ch, text)

@@ -41,8 +41,8 @@ end
 define("redirect", "", "`sip:uri`: 302 before the answer, REFER after it", redirect)
 define("deflect", "", "`sip:uri`: REFER of an answered call", redirect)
 define("break", "", "ends what runs", function(ch) ch:data().broken = 1 end)
-define("early_hangup", "Z", "hangup hooks run at once", function() end)
-define("set_zombie_exec", "Z", "applications go on after the hangup", function(ch) ch:data().zombie_exec = true end)
+define("early_hangup", "ZI", "hangup hooks run at once", function() end)
+define("set_zombie_exec", "ZI", "applications go on after the hangup", function(ch) ch:data().zombie_exec = true end)
 
 -- --- waiting ---
 
@@ -52,22 +52,20 @@ define("sleep", "", "`ms`", function(ch, text)
   wait.serve(ch, { deadline = core.now() + math.max(ms, 0), on_digit = eat and function() end or nil })
 end)
 
--- Waits until the call ends, leaves, or is broken; takes keys away as FreeSWITCH does.
+-- Waits until the call ends, leaves, or is broken; takes keys away as FreeSWITCH does. park_timeout: `seconds[:cause]`.
 define("park", "", "waits for whoever does something with the call", function(ch)
   headers.fire("CHANNEL_PARK", ch)
-  local timeout, target = match(ch:get("park_timeout") or "", "^(%d+):?(.*)$")
+  local timeout, cause = match(ch:get("park_timeout") or "", "^(%d+):?(.*)$")
   local deadline = timeout and core.now() + tonumber(timeout) * 1000 or nil
-  ch:set("park_timeout", nil)
+  if timeout then
+    ch:set("park_timeout", nil)
+    ch:set("park_after_bridge", nil)
+  end
   while true do
     local how = wait.serve(ch, { deadline = deadline, on_digit = function() end })
     if how == "hangup" then break end
     if how == "timeout" then
-      if util.some(target) then
-        local extension, dialplan, context = match(target, "^([^:]*):?([^:]*):?(.*)$")
-        transfer.transfer(ch, extension, dialplan, context)
-      else
-        channel.hangup(ch, "NORMAL_CLEARING")
-      end
+      channel.hangup(ch, util.some(cause) or "NORMAL_CLEARING")
       break
     end
   end
@@ -96,29 +94,28 @@ end)
 
 -- --- later ---
 
-local function delay(text) return fs.schedule.delay(text) end
-define("sched_hangup", "", "`[+]seconds [cause]`", function(ch, text)
-  local at, rest = match(text, "^%s*(%S+)%s*(.*)$")
-  local ms = at and delay(at)
-  if ms then fs.schedule.hangup(ch, ms, rest) end
+-- `[+]time …`: f(ms, words); the task's number is left in last_sched_id if it gives one.
+local function later(name, least, summary, f)
+  define(name, "", summary, function(ch, text)
+    local w = util.separate(text, " ", 5)
+    if #w == 0 then return end
+    if #w < least then return util.err(ch, "Invalid Args\n") end
+    local id = f(ch, fs.schedule.delay(w[1]), w)
+    if id then ch:set("last_sched_id", format("%d", id)) end
+  end)
+end
+later("sched_hangup", 1, "`[+]seconds [cause [bleg]]`", function(ch, ms, w)
+  if fs.schedule.at_once(w[1]) then channel.hangup(ch, util.some(w[2]) or "ALLOTTED_TIMEOUT") else fs.schedule.hangup(ch, ms, w[2], w[3]) end
 end)
-define("sched_transfer", "", "`[+]seconds extension [dialplan [context]]`", function(ch, text)
-  local at, rest = match(text, "^%s*(%S+)%s+(.+)$")
-  local ms = at and delay(at)
-  if ms then fs.schedule.transfer(ch, ms, rest) end
-end)
-define("sched_broadcast", "", "`[+]seconds path [aleg|bleg|both]`", function(ch, text)
-  local at, rest = match(text, "^%s*(%S+)%s+(.+)$")
-  local ms = at and delay(at)
-  if ms then fs.schedule.broadcast(ch, ms, rest) end
-end)
+later("sched_transfer", 2, "`[+]seconds extension [dialplan [context]]`", function(ch, ms, w) return fs.schedule.transfer(ch, ms, w[2], w[3], w[4]) end)
+later("sched_broadcast", 2, "`[+|@]seconds path [aleg|bleg|both]`", function(ch, ms, w) return fs.schedule.broadcast(ch, ms, w[2], w[3]) end)
 define("sched_cancel", "", "`[group]`: takes back what was scheduled (for this call)", function(ch, text)
-  fs.schedule.cancel(util.some(util.trim(text)) or ch:uuid())
+  fs.schedule.cancel(util.some(text) or ch:uuid())
 end)
 
 -- --- scripts and commands ---
 
-define("lua", "Z", "`file [arguments]` or `~code`: a script with `session`", function(ch, text)
+define("lua", "ZI", "`file [arguments]` or `~code`: a script with `session`", function(ch, text)
   fs.script.run(ch, text)
 end)
 define("system", "Z", "runs a command of the operating system", function(ch, text)
@@ -127,31 +124,29 @@ end)
 define("bgsystem", "Z", "as system, without waiting", function(_, text)
   core.spawn("bgsystem", function() wait.job("system", text) end)
 end)
-define("curl", "Z", "`url [headers|json] [get|head|post [data]]`: result in curl_response_data and _code", function(ch, text)
+define("curl", "ZI", "`url [headers|json] [get|head|post [data]]`: result in curl_response_data and _code", function(ch, text)
   local reply = fs.curl and fs.curl.command and fs.curl.command(text) or fs.run_api("curl", text, {})
   ch:set("curl_response_data", reply)
   ch:set("curl_response_code", match(reply or "", "HTTP/[%d%.]+ (%d+)") or "200")
 end)
-define("log", "Z", "`[LEVEL] text`", function(ch, text)
-  local level, rest = match(text, "^%s*(%S+)%s(.*)$")
-  local known = { console = 1, alert = 1, crit = 1, err = 1, error = 1, warning = 1, notice = 1, info = 1, debug = 1 }
-  if level and (known[lower(level)] or match(level, "^%d$")) then core.log(util.level(level), rest, ch:uuid())
-  else core.log(7, text, ch:uuid()) end
+define("log", "ZI", "`[LEVEL] text`", function(ch, text)
+  local level, rest = match(text, "^([^ ]*) (.*)$")
+  core.log(level and util.level_known(level) and util.level(level) or 7, rest or text, ch:uuid())
 end)
-define("info", "Z", "logs all about the call", function(ch, level)
+define("info", "ZI", "logs all about the call", function(ch, level)
   core.log(util.level(util.some(level) or "info"), "CHANNEL_DATA:\n" .. fs.event.text(headers.snapshot(ch)), ch:uuid())
 end)
-define("event", "Z", "`Event-Name=CUSTOM,Event-Subclass=x,name=value`: fires an event with the call's headers", function(ch, text)
-  local items = util.delimited(text)
+-- What is no name of an event leaves the name that was there; whatever is named comes before the call's own headers.
+define("event", "ZI", "`Event-Name=CUSTOM,Event-Subclass=x,name=value`: fires an event with the call's headers", function(ch, text)
   local name, subclass, more = "CHANNEL_APPLICATION", nil, {}
-  for _, item in ipairs(items) do
-    local key, value = match(item, "^%s*([^=]-)%s*=(.*)$")
-    if key == "Event-Name" then name = string.upper(value)
-    elseif key == "Event-Subclass" then subclass = value
+  for _, item in ipairs(util.separate(text, ",", 25)) do
+    local key, value = match(item, "^ *([^=]-) *= *(.*)$")
+    if key and lower(key) == "event-name" then name = value
+    elseif key and lower(key) == "event-subclass" then subclass = value
     elseif key and key ~= "" then more[#more + 1] = { key, value } end
   end
+  name = string.upper(name)
   if not fs.event_types.number[name] then name = "CHANNEL_APPLICATION" end
-  if subclass then name = "CUSTOM" end
   local e = fs.event.make(name, subclass)
   headers.add(e, ch)
   headers.variables(e, ch)
@@ -161,8 +156,8 @@ define("event", "Z", "`Event-Name=CUSTOM,Event-Subclass=x,name=value`: fires an 
   fs.event.fire(e, ch)
 end)
 define("session_loglevel", "Z", "how much is logged of this call", function(ch, text) ch:data().loglevel = util.level(text) end)
-define("enable_heartbeat", "Z", "`seconds`: SESSION_HEARTBEAT events; 0 ends them", function(ch, text)
-  local seconds = match(text, "%d+") and util.int(match(text, "%d+")) or 60
+-- SESSION_HEARTBEAT every so many seconds; 0 ends it.
+function apps.heartbeat(ch, seconds)
   local data = ch:data()
   data.heartbeat = (data.heartbeat or 0) + 1
   local mine = data.heartbeat
@@ -173,27 +168,37 @@ define("enable_heartbeat", "Z", "`seconds`: SESSION_HEARTBEAT events; 0 ends the
       core.wait(seconds * 1000)
     end
   end)
+end
+define("enable_heartbeat", "Z", "`seconds`: SESSION_HEARTBEAT events; 0 ends them", function(ch, text)
+  apps.heartbeat(ch, match(text, "%d+") and util.int(match(text, "%d+")) or 60)
 end)
-define("privacy", "Z", "`no|yes|full|name|number`", function(ch, text)
-  text = lower(util.trim(text))
-  local all = text == "full" or util.truth(text)
-  ch:profile_set("privacy_hide_name", tostring(all or text == "name"))
-  ch:profile_set("privacy_hide_number", tostring(all or text == "number"))
-  ch:set("origination_privacy", all and "hide_name:hide_number" or text == "name" and "hide_name" or text == "number" and "hide_number" or nil)
+define("privacy", "Z", "`no|yes|full|name|number`", function(ch, mode)
+  if mode == "" then return util.err(ch, "No privacy mode specified.\n") end
+  local word = lower(mode)
+  local all = word == "full" or util.truth(word)
+  if not all and word ~= "name" and word ~= "number" and not util.falsity(word) then
+    return util.err(ch, "INVALID privacy mode specified. Use a valid mode [no|yes|name|full|number].\n")
+  end
+  if all or word == "name" then ch:profile_set("privacy_hide_name", "true") end
+  if all or word == "number" then ch:profile_set("privacy_hide_number", "true") end
+  if util.falsity(word) then
+    ch:profile_set("privacy_hide_name", "false")
+    ch:profile_set("privacy_hide_number", "false")
+  end
 end)
-define("check_acl", "", "`address list [cause]`: hangs up what the list does not allow", function(ch, text)
+define("check_acl", "I", "`address list [cause]`: hangs up what the list does not allow", function(ch, text)
   local address, list, cause = match(text, "^(%S+)%s+(%S+)%s*(%S*)$")
   if address and fs.acl and not fs.acl.check(address, list) then channel.hangup(ch, util.some(cause) or "CALL_REJECTED") end
 end)
-define("presence", "Z", "`in|out user status`", function() end)
+define("presence", "ZI", "`in|out user status`", function() end)
 define("jitterbuffer", "", "`ms[:max[:drift]]`", function(ch, text) ch:set("jitterbuffer_msec", text) end)
-define("capture", "Z", "`name|text|pattern`: captures of a pattern as an array", function(ch, text)
-  local name, subject, pattern = match(text, "^([^|]*)|([^|]*)|(.*)$")
-  local found = name and core.regex(pattern, subject)
-  if found then
-    local list = {}
-    for i = 0, #found do list[#list + 1] = found[i] end
-    ch:set(name, variables.array_text(list))
+define("capture", "Z", "`name|text|pattern`: what matched and its groups, as an array", function(ch, text)
+  local w = util.separate(text, "|", 3)
+  if #w < 3 then return util.err(ch, "No data specified.\n") end
+  local found = core.regex(w[3], w[2])
+  if not found then return end
+  for i = 0, #found do
+    if i == 0 or (found.starts[i] or 0) > 0 then variables.push(ch, w[1], found[i]) end
   end
 end)
 define("mutex", "", "`name [on|off]`: one call at a time in the named stretch", function(ch, text)

@@ -38,13 +38,18 @@ define("endless_playback", "M", "plays a file again and again", function(ch, fil
   end
 end)
 define("loop_playback", "M", "`[+times] file`", function(ch, text)
-  local times, file = match(text, "^%+(%-?%d+)%s+(.*)$")
-  times = tonumber(times) or 1
-  local stops = terminator(ch)
-  while times ~= 0 and not wait.gone(ch) do
-    if play.file(ch, file or text, { on_digit = stops }) ~= "success" then break end
+  local times, file = match(text, "^%+([^ ]*) ?(.*)$")
+  times, file = times and util.int(times) or 1, file or text
+  if file == "" then
+    util.err(ch, "Missing file arg in data [%s]\n", text)
+    return channel.hangup(ch, "DESTINATION_OUT_OF_ORDER")
+  end
+  local how = "success"
+  while times ~= 0 and not wait.gone(ch) and (how == "success" or how == "break") do
+    how = play.file(ch, file, {})
     times = times - 1
   end
+  respond(ch, how)
 end)
 define("gentones", "M", "`tones[|loops]`", function(ch, text)
   local tones, loops = match(text, "^(.-)|(%-?%d+)$")
@@ -57,8 +62,10 @@ define("broadcast", "", "`path [leg]`", function(ch, text)
 end)
 define("phrase", "M", "`macro,data`", function(ch, text)
   local macro, data = match(text, "^([^,]*),?(.*)$")
+  if macro == "" then return apps.response(ch, "NOTHING") end
   local lang = ch:get("language") or ch:get("default_language")
-  say.phrase(ch, macro, data, lang, { on_digit = terminator(ch) })
+  local how = say.phrase(ch, macro, data, lang, { on_digit = terminator(ch) })
+  apps.response(ch, (how == "success" or how == "stop" or how == "break") and "PHRASE PLAYED" or "UNKNOWN ERROR")
 end)
 define("say", "M", "`module[:lang] type method text`, or with gender", function(ch, text)
   local w = util.separate(text, " ", 4)
@@ -121,34 +128,54 @@ define("set_audio_level", "", "`read|write level`", function(ch, text)
   local side, level = match(text, "^%s*(%a+)%s*(%-?%d*)")
   if side then gain(ch, lower(side), math.max(-4, math.min(4, util.int(level)))) end
 end)
-define("set_mute", "", "`read|write [true|false]`", function(ch, text)
-  local side, on = match(text, "^%s*(%a+)%s*(%a*)")
-  if side and ch.mute then
-    local yes = on == "" or util.truth(on)
-    local data = ch:data()
-    data.muted = data.muted or {}
-    data.muted[lower(side)] = yes
-    ch:mute(data.muted.read or false, data.muted.write or false)
-  end
+-- side: read (what the call hears of us is untouched) or write.
+function apps.mute(ch, side, on)
+  if not ch.mute then return end
+  local data = ch:data()
+  data.muted = data.muted or {}
+  data.muted[lower(side)] = on
+  ch:mute(data.muted.read or false, data.muted.write or false)
+end
+define("set_mute", "", "`read|write true|false|level`", function(ch, text)
+  local side, on = match(text, "^%s*(%a+)%s+(%S+)")
+  if side then apps.mute(ch, side, util.int(on) > 0 or util.truth(on)) end
 end)
 
 -- --- playing beside the call ---
 
-define("displace_session", "M", "`path [flags] [+limit]`: plays instead of, or mixed with, what the far end hears", function(ch, text)
-  local file = match(text, "^(%S+)")
+local displace = {}
+fs.displace = displace
+
+-- Plays a file in place of what the far end hears, or mixed with it; flags as displace_session takes them (l: again and again). False without it.
+function displace.start(ch, file, flags, limit_ms)
   local source = file and play.resolve(ch, file)
-  if not source then return util.err(ch, "cannot open %s", text) end
   local data = ch:data()
   data.displacing = data.displacing or {}
+  if not source or data.displacing[file] then return false end
   local token = core.token()
+  if not ch:play(token, source, 0, find(flags or "", "l", 1, true) ~= nil) then return false end
   data.displacing[file] = token
-  ch:play(token, source, 0, find(text, "%sl") ~= nil)
-end)
-define("stop_displace_session", "", "`path`", function(ch, file)
-  local list = ch:data().displacing or {}
-  file = util.trim(file)
-  if list[file] then
-    ch:stop(list[file])
-    list[file] = nil
+  if limit_ms and limit_ms > 0 then
+    core.spawn("displace limit", function()
+      core.wait(limit_ms)
+      if data.displacing[file] == token then displace.stop(ch, file) end
+    end)
   end
+  return true
+end
+function displace.stop(ch, file)
+  local list = ch:data().displacing or {}
+  if not list[file] then return false end
+  if ch:up() then ch:stop(list[file]) end
+  list[file] = nil
+  return true
+end
+
+define("displace_session", "M", "`path [flags] [+time_limit_ms]`: plays instead of, or mixed with, what the far end hears", function(ch, text)
+  local w = util.separate(text, " ", 3)
+  if not w[1] then return end
+  local flags, limit = w[2], w[3]
+  if flags and sub(flags, 1, 1) == "+" then flags, limit = nil, flags end
+  if not displace.start(ch, w[1], flags, util.int(match(limit or "", "^%+(%d+)"))) then util.err(ch, "cannot open %s", w[1]) end
 end)
+define("stop_displace_session", "", "`path`", function(ch, file) displace.stop(ch, util.trim(file)) end)

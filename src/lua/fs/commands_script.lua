@@ -3,7 +3,7 @@ local core = ...
 local fs = core.fs
 local api, event, headers, script, stream, util, wait = fs.api, fs.event, fs.headers, fs.script, fs.stream, fs.util, fs.wait
 
-local floor, format, lower, match, sub, tonumber = math.floor, string.format, string.lower, string.match, string.sub, tonumber
+local format, gsub, ipairs, lower, match, sub, tonumber = string.format, string.gsub, ipairs, string.lower, string.match, string.sub, tonumber
 local command = api.command
 
 command("lua", "<script> [<arguments>]", "runs a script; what it wrote to its stream", function(text, context)
@@ -36,13 +36,13 @@ command("luarun", "<script> [<arguments>]", "starts a script beside", function(t
   return "+OK\n"
 end)
 
-command("bgapi", "<command> [<arguments>]", "runs a command beside; its result is a BACKGROUND_JOB event", function(text, context)
-  local uuid, rest = match(text, "^uuid:(%S+)%s+(.*)$")
-  local job = uuid or core.uuid()
-  local name, arguments = match(rest or text, "^(%S+)%s*(.*)$")
-  if not name then return "-USAGE: <command>[ <arg>]\n" end
+command("bgapi", "<command>[ <arg>]", "Execute an api command in a thread", function(text, context)
+  local job, rest = match(text, "^[uU][uU][iI][dD]:([^ ]*) (.*)$")
+  if not job and match(lower(text), "^uuid:") or (rest or text) == "" then return "-ERR Invalid syntax\n" end
+  job = util.some(job) or core.uuid()
+  local name, arguments = match(rest or text, "^([^ ]*) ?(.*)$")
   core.spawn("bgapi", function()
-    local reply = api.run(name, arguments, { channel = context.channel }) or "-ERR " .. name .. " Command not found!\n"
+    local reply = api.run(name, arguments, { channel = context.channel }) or name .. ": Command not found!\n"
     local e = event.make("BACKGROUND_JOB")
     event.add(e, "Job-UUID", job)
     event.add(e, "Job-Command", name)
@@ -53,20 +53,27 @@ command("bgapi", "<command> [<arguments>]", "runs a command beside; its result i
   return "+OK Job-UUID: " .. job .. "\n"
 end)
 
+command("xml_wrap", "<command> <args>", "Wrap another api command in xml", function(text)
+  local encoded = match(lower(text), "^encoded ()")
+  local reply = api.execute(match(encoded and sub(text, encoded) or text, "^([^ ]*) ?(.*)$"))
+  return "<result>\n  <row id=\"1\">\n    <data>" .. (encoded and core.url_encode(reply) or reply) .. "</data>\n  </row>\n</result>\n"
+end)
+
 -- --- the scheduler ---
 
 -- Numbers are unique in the engine: worker w of n gives w + 1, w + 1 + n, …
 local schedule = { tasks = {}, step = core.workers(), next = core.worker() + 1 - core.workers() }
 fs.schedule = schedule
 
--- "+5" or an absolute epoch → ms from now.
+-- "+5", or an absolute epoch (also behind "@") → ms from now. What is no time is long past: at once.
 function schedule.delay(text)
-  local by = match(text, "^%+(%d+)$")
-  if by then return tonumber(by) * 1000 end
-  local at = tonumber(match(text, "^%d+$"))
-  if not at then return nil end
-  return math.max(0, at * 1000 - core.utc_us() / 1000)
+  local by = match(text, "^%+(.*)$")
+  if by then return math.max(util.int(by), 0) * 1000 end
+  return math.max(0, util.int(match(text, "^@?(.*)$")) * 1000 - core.utc_us() / 1000)
 end
+
+-- Is a hangup meant to be at once? What follows the first character says so.
+function schedule.at_once(text) return util.int(sub(text, 2)) == 0 end
 
 -- Runs f after ms; every `again` ms if given. Its number.
 function schedule.add(ms, group, what, f, again)
@@ -104,62 +111,71 @@ function schedule.cancel(which)
   return n
 end
 
-command("sched_api", "[+@]<time> <group name> <command string>[&]", "runs a command later", function(text)
-  local at, group, line = match(text, "^(%S+)%s+(%S+)%s+(.+)$")
-  if not at then return api.usage("sched_api") end
-  local repeated = match(at, "^@(%d+)$")
-  local ms = repeated and tonumber(repeated) * 1000 or schedule.delay(at)
-  if not ms then return "-ERR Invalid time\n" end
-  if sub(line, -1) == "&" then line = sub(line, 1, -2) end
-  local id = schedule.add(ms, group, line, function() api.line(line, {}) end, repeated and ms)
+command("sched_api", "[+@]<time> <group_name> <command_string>[&]", "Schedule an api command", function(text)
+  local at, group, line = match(text, "^([^ ]*) ([^ ]*) (.*)$")
+  if not at then return "-ERR Invalid syntax. USAGE: [+@]<time> <group_name> <command_string>[&]\n" end
+  local repeated = match(at, "^@(.*)$")
+  repeated = repeated and math.max(util.int(repeated), 0) * 1000
+  if repeated == 0 then repeated = nil end
+  local id = schedule.add(repeated or schedule.delay(at), group, "sched_api_function", function() api.line((gsub(line, "&$", "")), {}) end, repeated)
   return format("+OK Added: %d\n", id)
 end)
-local function delete(text, context)
-  if text == "" then return "-USAGE: <task_id>|<group_id>\n" end
-  local n = schedule.cancel(text)
-  for _, reply in ipairs(context.here and {} or fs.remote.gather("sched_del " .. text)) do n = n + util.int(match(reply, "%d+")) end
-  return format("+OK Deleted: %d\n", n)
-end
-command("sched_del", "<task_id>|<group_id>", "takes back what was scheduled", delete)
-command("unsched_api", "<task_id>", "takes back what was scheduled", delete)
 
-local function of_call(name, help, syntax, f)
+-- How many were taken back, here and (unless asked for here alone) on the other workers.
+local function deleted(command_line, which, context)
+  local n = schedule.cancel(which)
+  for _, reply in ipairs(context.here and {} or fs.remote.gather(command_line)) do n = n + util.int(match(reply, "%d+")) end
+  return n
+end
+command("sched_del", "<task_id>|<group_id>", "Delete a scheduled task", function(text, context)
+  return format("+OK Deleted: %d\n", text == "" and 0 or deleted("sched_del " .. text, text, context))
+end)
+command("unsched_api", "<task_id>", "Unschedule an api command", function(text, context)
+  local id = util.int(text)
+  if id == 0 then return "" end
+  return deleted("sched_del " .. id, format("%d", id), context) > 0 and "+OK\n" or "-ERR No such id\n"
+end)
+
+-- For applications as well: on a call, in ms; their task's number.
+function schedule.hangup(ch, ms, cause, which)
+  local function hang_up(leg)
+    if leg and leg:up() then fs.channel.hangup(leg, util.some(cause) or "ALLOTTED_TIMEOUT") end
+  end
+  return schedule.add(ms, ch:uuid(), "sch_hangup_callback", function()
+    if not ch:up() then return end
+    if which and lower(which) == "bleg" then hang_up(ch:data().partner) else hang_up(ch) end
+  end)
+end
+function schedule.transfer(ch, ms, extension, dialplan, context)
+  return schedule.add(ms, ch:uuid(), "sch_transfer_callback", function()
+    if ch:up() then fs.transfer.transfer(ch, extension, dialplan, context) end
+  end)
+end
+function schedule.broadcast(ch, ms, path, legs)
+  return schedule.add(ms, ch:uuid(), "sch_broadcast_callback", function()
+    if ch:up() then fs.broadcast(ch, path, legs or "aleg") end
+  end)
+end
+
+-- `time uuid …`: between least and most words.
+local function of_call(name, syntax, help, least, most, f)
   command(name, syntax, help, function(text)
-    local at, uuid, rest = match(text, "^(%S+)%s+(%S+)%s*(.*)$")
-    if not at then return api.usage(name) end
-    local ch, ms = fs.channel.find(uuid), schedule.delay(at)
-    if not ch or not ms then return "-ERR No such channel!\n" end
-    return f(ch, ms, rest)
+    local w = util.separate(text, " ", 6)
+    if #w < least or #w > most then return api.usage(name) end
+    return f(fs.channel.find(w[2]), schedule.delay(w[1]), w)
   end)
 end
-
--- For applications as well: on a call, in ms.
-function schedule.hangup(ch, ms, cause)
-  return schedule.add(ms, ch:uuid(), "hangup", function()
-    if ch:up() then fs.channel.hangup(ch, util.some(cause) or "ALLOTTED_TIMEOUT") end
-  end)
-end
-function schedule.transfer(ch, ms, arguments)
-  return schedule.add(ms, ch:uuid(), "transfer", function()
-    if ch:up() then api.run("uuid_transfer", ch:uuid() .. " " .. arguments, {}) end
-  end)
-end
-function schedule.broadcast(ch, ms, arguments)
-  return schedule.add(ms, ch:uuid(), "broadcast", function()
-    if ch:up() then api.run("uuid_broadcast", ch:uuid() .. " " .. arguments, {}) end
-  end)
-end
-of_call("sched_hangup", "hangs a call up later", "[+]<time> <uuid> [<cause>]", function(ch, ms, rest)
-  schedule.hangup(ch, ms, rest)
+of_call("sched_hangup", "[+]<time> <uuid> [<cause>]", "Schedule a running call to hangup", 1, 6, function(ch, ms, w)
+  if not ch then return "-ERR No such channel!\n" end
+  if schedule.at_once(w[1]) then fs.channel.hangup(ch, util.some(w[3]) or "ALLOTTED_TIMEOUT") else schedule.hangup(ch, ms, w[3]) end
   return "+OK\n"
 end)
-of_call("sched_transfer", "transfers a call later", "[+]<time> <uuid> <extension> [<dialplan>] [<context>]", function(ch, ms, rest)
-  if rest == "" then return api.usage("sched_transfer") end
-  schedule.transfer(ch, ms, rest)
+of_call("sched_transfer", "[+]<time> <uuid> <extension> [<dialplan>] [<context>]", "Schedule a transfer for a running call", 2, 5, function(ch, ms, w)
+  if not ch then return "-ERR No such channel!\n" end
+  schedule.transfer(ch, ms, w[3], w[4], w[5])
   return "+OK\n"
 end)
-of_call("sched_broadcast", "plays something to a call later", "[+]<time> <uuid> <path> [aleg|bleg|both]", function(ch, ms, rest)
-  if rest == "" then return api.usage("sched_broadcast") end
-  schedule.broadcast(ch, ms, rest)
-  return "+OK\n"
+of_call("sched_broadcast", "[[+]<time>|@time] <uuid> <path> [aleg|bleg|both]", "Schedule a broadcast event to a running call", 3, 6, function(ch, ms, w)
+  if ch then schedule.broadcast(ch, ms, w[3], w[4]) end
+  return "+OK Message scheduled\n"
 end)

@@ -3,24 +3,23 @@ local core = ...
 local fs = core.fs
 local api, util, wait = fs.api, fs.util, fs.wait
 
-local concat, find, format, gmatch, match, sub, tonumber = table.concat, string.find, string.format, string.gmatch, string.match, string.sub, tonumber
+local concat, format, gmatch, ipairs, lower, match, sub = table.concat, string.format, string.gmatch, ipairs, string.lower, string.match, string.sub
 local command = api.command
 
 -- --- global variables ---
 
-command("global_getvar", "[<name>]", "a global variable, or all of them", function(name)
+command("global_getvar", "<var>", "Get global var", function(name)
   if name ~= "" then return core.global_get(name) or "" end
   local out = {}
   for k, v in pairs(core.globals()) do out[#out + 1] = k .. "=" .. v end
   table.sort(out)
   return concat(out, "\n") .. "\n"
 end)
-command("global_setvar", "<name>=<value> [=<value2>]", "sets a global variable", function(text)
-  local name, value = match(text, "^([^=%s]+)%s*=?(.*)$")
-  if not name then return api.usage("global_setvar") end
-  local new, old = match(value, "^(.-)%s*=(.*)$")
-  if new and old ~= "" and core.global_get(name) ~= old then return "+OK" end -- not set, and nothing said
-  core.global_set(name, new or value)
+command("global_setvar", "<var>=<value> [=<value2>]", "Set global var", function(text)
+  local w = util.separate(text, "=", 3)
+  if not util.some(w[1]) then return api.usage("global_setvar") end
+  if util.some(w[3]) and core.global_get(w[1]) ~= w[3] then return "+OK" end -- not set, and nothing said
+  core.global_set(w[1], util.some(w[2]))
   return "+OK"
 end)
 
@@ -40,11 +39,8 @@ local function found(reply) return reply ~= nil and reply.found == "1" end
 
 -- "op/realm/key/value": the value may hold slashes.
 local function parts(text)
-  local op, realm, key, value = match(text, "^([^/]+)/([^/]*)/([^/]*)/(.*)$")
-  if op then return op, realm, key, value end
-  op, realm, key = match(text, "^([^/]+)/([^/]*)/([^/]*)$")
-  if op then return op, realm, key end
-  return match(text, "^([^/]+)/([^/]*)$")
+  local w = util.separate(text, "/", 4)
+  return w[1] and lower(w[1]), w[2], w[3], w[4]
 end
 
 local hash_usage = "-ERR Usage: hash insert|insert_ifempty|select|delete|delete_ifmatch/realm/key[/value]\n"
@@ -92,20 +88,50 @@ local db_ops = {
     return ask("db", "insert", realm, key, value) and "+OK" or "!err!"
   end,
   select = function(realm, key)
-    local reply = key and ask("db", "select", realm, key)
+    if not key then return "!err!" end
+    local reply = ask("db", "select", realm, key)
     return reply and reply.value or ""
   end,
-  exists = function(realm, key) return found(ask("db", "select", realm, key)) and "true" or "false" end,
-  delete = function(realm, key) return ask("db", "delete", realm, key) and "+OK" or "!err!" end,
-  list = function(realm) return concat(db_names(realm), ",") end,
-  count = function(realm) return format("%d", #db_names(realm)) end,
+  exists = function(realm, key)
+    if not key then return "!err!" end
+    local reply = ask("db", "select", realm, key)
+    return reply and util.some(reply.value) and "true" or "false"
+  end,
+  delete = function(realm, key)
+    if not realm then return "!err!" end
+    return ask("db", "delete", realm, key or "") and "+OK" or "!err!"
+  end,
+  list = function(realm, key) return key and "!err!" or concat(db_names(realm), ",") end,
+  count = function(realm, key) return key and "!err!" or format("%d", #db_names(realm)) end,
 }
-command("db", "[insert|delete|select|exists|count|list]/<realm>/<key>/<value>", "a table that stays", function(text)
+command("db", "[insert|delete|select|exists|count|list]/<realm>/<key>/<value>", "db get/set", function(text)
   local op, realm, key, value = parts(text)
-  if not op then op = text end
-  if not db_ops[op] then return "!err!" end
-  if (op == "insert" or op == "exists" or op == "delete") and not key then return "!err!" end
+  if not op or not db_ops[op] then return "!err!" end
   return db_ops[op](realm, key, value)
+end)
+
+-- Groups of dial strings, in the same table: realm "group:NAME", the dial string as key.
+local group_ops = {
+  insert = function(realm, url)
+    if not url then return "!err!" end
+    ask("db", "delete", realm, url)
+    return ask("db", "insert", realm, url, "1") and "+OK" or "!err!"
+  end,
+  delete = function(realm, url)
+    if not url then return "!err!" end
+    for _, name in ipairs(url == "*" and db_names(realm) or { url }) do ask("db", "delete", realm, name) end
+    return "+OK"
+  end,
+  call = function(realm, how)
+    local between = { order = "|", multi = ":_:" }
+    return concat(db_names(realm), between[lower(how or "")] or ",")
+  end,
+}
+command("group", "[insert|delete|call]:<group name>:<url>", "group [insert|delete|call]", function(text)
+  local w = util.separate(text, ":", 3)
+  local op = w[2] and group_ops[lower(w[1])]
+  if not op then return "!err!" end
+  return op("group:" .. w[2], util.some(w[3]))
 end)
 
 -- --- limits: counted per backend, realm and id, for as long as a call holds them ---
@@ -123,6 +149,12 @@ function limits.take(ch, realm, id, max, interval)
   if data.limits[key] then return true end
   local reply = wait.request("broker", "TABLE", { { "table", "limit" }, { "op", "take" }, { "realm", realm }, { "key", id },
     { "value", format("%d", max) }, { "interval", format("%d", interval or 0) } })
+  local usage = reply and reply.value or "1"
+  ch:set("limit_realm", realm)
+  ch:set("limit_id", id)
+  ch:set("limit_max", format("%d", max))
+  ch:set("limit_usage", usage)
+  ch:set("limit_usage_" .. key, usage)
   if reply and reply.found == "0" then return false end
   data.limits[key] = { realm, id }
   return true
@@ -136,14 +168,56 @@ function limits.release(ch, realm, id)
     end
   end
 end
-command("limit_usage", "<backend> <realm> <id> [rate]", "how many are taken", function(text)
-  local _, realm, id = match(text, "^(%S+)%s+(%S+)%s+(%S+)")
-  if not realm then return api.usage("limit_usage") end
-  local reply = wait.request("broker", "TABLE", { { "table", "limit" }, { "op", "select" }, { "realm", realm }, { "key", id } })
-  return reply and reply.value or "0"
+-- "max[/interval]": how many, and in how many seconds; a minus (or nothing) only counts.
+function limits.most(text)
+  if not text or sub(text, 1, 1) == "-" then return -1 end
+  local most, interval = match(text, "^([^/]*)/?(.*)$")
+  return math.max(util.int(most), 0), util.int(interval)
+end
+
+-- Words as the application `limit` has them: takes a place, or sends the call elsewhere ("!CAUSE" ends it).
+function limits.apply(ch, w)
+  if limits.take(ch, w[2], w[3], limits.most(w[4])) then return end
+  local target = w[5] or "limit_exceeded"
+  local cause = match(target, "^!(.*)$")
+  if cause then return fs.channel.hangup(ch, cause) end
+  fs.transfer.transfer(ch, target, w[6], w[7])
+end
+
+local backends = { hash = true, db = true }
+local usage_syntax = "USAGE: limit_usage <backend> <realm> <id> [rate]\n"
+local function usage_of(text)
+  local w = util.separate(text, " ", 5)
+  if #w == 2 then table.insert(w, 1, "db") end -- an older form
+  if #w < 3 then return usage_syntax end
+  local reply = wait.request("broker", "TABLE", { { "table", "limit" }, { "op", "select" }, { "realm", w[2] }, { "key", w[3] } })
+  local count = reply and reply.value or "0"
+  return w[4] and lower(w[4]) == "rate" and count .. "/" .. (reply and reply.rate or count) or count
+end
+command("limit_usage", "<backend> <realm> <id>", "Get the usage count of a limited resource", usage_of)
+command("limit_hash_usage", "<realm> <id>", "Deprecated: gets the usage count of a limited resource", function(text)
+  if text == "" then
+    return "USAGE: limit_hash_usage <realm> <id> [rate] (Using deprecated limit api, check limit_usage with backend param)\n"
+  end
+  return usage_of("hash " .. text)
 end)
-command("limit_status", "<backend>", "what is taken", function() return "+OK\n" end)
-command("limit_reset", "<backend>", "forgets all", function()
+
+-- A command on a whole backend.
+local function of_backend(name, least, help, run)
+  local syntax = least == 1 and "<backend>" or "<backend> <realm> <resource>"
+  command(name, syntax, help, function(text)
+    local w = util.separate(text, " ", 5)
+    if #w < least then return "USAGE: " .. name .. " " .. syntax .. "\n" end
+    return run(w)
+  end)
+end
+of_backend("limit_status", 1, "Get the status of a limit backend", function(w)
+  if w[1] == "hash" then return "-ERR not supported yet (locking problems)." end
+  return "-ERR"
+end)
+of_backend("limit_reset", 1, "Reset the counters of a limit backend", function(w)
+  if not backends[w[1]] then return "-ERR" end
   wait.request("broker", "TABLE", { { "table", "limit" }, { "op", "reset" }, { "realm", "" } })
-  return "+OK\n"
+  return "+OK"
 end)
+of_backend("limit_interval_reset", 3, "Reset the interval counter for a limited resource", function() return "+OK" end)

@@ -1,57 +1,45 @@
--- commands_text.lua: API commands that only work on text, numbers and time.
+-- commands_text.lua: API commands that only work on text, numbers, time and addresses.
 local core = ...
 local fs = core.fs
 local api, util, variables, event, expr = fs.api, fs.util, fs.variables, fs.event, fs.expr
 
-local byte, concat, find, floor, format, gmatch, gsub, lower, match, sub, upper = string.byte, table.concat, string.find, math.floor,
-  string.format, string.gmatch, string.gsub, string.lower, string.match, string.sub, string.upper
-local os, tonumber, tostring = os, tonumber, tostring
+local concat, find, floor, format, gsub, lower, match, sub, upper = table.concat, string.find, math.floor, string.format, string.gsub,
+  string.lower, string.match, string.sub, string.upper
+local tonumber = tonumber
 local command = api.command
 
--- "m:D…" chooses the delimiter of what follows; | otherwise.
-local function delimited(text)
-  local d, rest = match(text, "^m:(.)(.*)$")
-  return rest or text, d or "|"
-end
-
--- At most n fields; the last takes the rest.
-local function fields(text, d, n)
-  local list, at = {}, 1
-  while #list + 1 < n do
-    local stop = find(text, d, at, true)
-    if not stop then break end
-    list[#list + 1] = sub(text, at, stop - 1)
-    at = stop + 1
-  end
-  list[#list + 1] = sub(text, at)
-  return list
-end
-
-command("toupper", "<text>", "the text in upper case", function(text) return upper(text) end)
-command("tolower", "<text>", "the text in lower case", function(text) return lower(text) end)
-command("echo", "<text>", "the text itself", function(text) return text end)
-command("url_encode", "<text>", "the text with %XX", function(text) return util.url_encode(text) end)
-command("url_decode", "<text>", "the text without %XX", function(text) return util.url_decode(text) end)
-command("md5", "<text>", "its MD5 in hexadecimal digits", function(text)
+command("toupper", "<string>", "Upper Case a string", function(text) return upper(text) end)
+command("tolower", "<string>", "Lower Case a string", function(text) return lower(text) end)
+command("echo", "<data>", "Echo", function(text) return text end)
+command("url_encode", "<string>", "Url encode a string", function(text) return core.url_encode(text) end)
+command("url_decode", "<string>", "Url decode a string", function(text) return util.url_decode(text) end)
+command("md5", "<data>", "Return md5 hash", function(text)
   if text == "" then return "!err!" end
   return core.md5(text)
 end)
-command("sql_escape", "<text>", "quotes doubled", function(text) return (gsub(text, "'", "''")) end)
-command("quote_shell_arg", "<text>", "one word for a shell", function(text) return "'" .. gsub(text, "'", "'\\''") .. "'" end)
-local escapes = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["$"] = "\\$" }
-command("escape", "<text>", "control characters written as \\n, \\r, \\t …", function(text)
-  return (gsub(text, "[\n\r\t$]", escapes))
+command("sql_escape", "<string>", "Escape a string to prevent sql injection", function(text) return (gsub(text, "'", "''")) end)
+command("quote_shell_arg", "<data>", "Quote/escape a string for use on shell command line", function(text)
+  return text == "" and "" or util.shell_word(text)
 end)
-command("coalesce", "[^^<delim>]<value>[,<value> …]", "the first value that is not empty", function(text)
+local escapes = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", [" "] = "\\s", ["$"] = "\\$" }
+command("escape", "<data>", "Escape a string", function(text) return (gsub(text, "[\n\r\t $]", escapes)) end)
+command("coalesce", "[^^<delim>]<value1>,<value2>,...", "Return first nonempty parameter", function(text)
   local list = util.delimited(text)
+  if #list == 0 then return api.usage("coalesce") end
   for i = 1, #list do if list[i] ~= "" then return list[i] end end
   return ""
 end)
 
-command("replace", "[m:<delim>]<data>|<search>|<replacement>", "replaces all occurrences of a text", function(text)
-  local rest, d = delimited(text)
-  local f = fields(rest, d, 3)
-  if #f < 3 or f[2] == "" or f[3] == "" then return "-ERR" end
+-- "m:D…" chooses the delimiter of what follows: one of | ~ /; | otherwise. The fields, at most n.
+local function fields(text, n)
+  local d, rest = match(text, "^m:([|~/])(.*)$")
+  return util.separate(rest or text, d or "|", n)
+end
+
+command("replace", "<data>|<string1>|<string2>", "Replace a string", function(text)
+  local f = fields(text, 3)
+  if #f < 3 then return "-ERR" end
+  if f[2] == "" then return f[1] end
   local out, at = {}, 1
   while true do
     local from, to = find(f[1], f[2], at, true)
@@ -65,134 +53,135 @@ end)
 
 -- $1 and ${1} in a substitution; % as well as $ where a dialplan would expand the dollar.
 local function substitute(template, captures)
-  return (gsub(gsub(template, "[$%%]{(%d+)}", function(n) return captures[tonumber(n)] or "" end), "[$%%](%d)", function(n)
-    return captures[tonumber(n)] or ""
-  end))
+  template = gsub(template, "%%", "$")
+  local function group(n) return captures[tonumber(n)] or "" end
+  return (gsub(gsub(template, "%${(%d+)}", group), "%$(%d+)", group))
 end
 
-command("regex", "[m:<delim>]<data>|<pattern>[|<substitution>][|n|b]", "true or false, or the substitution", function(text)
-  local rest, d = delimited(text)
-  local f = fields(rest, d, 4)
-  if #f < 2 or f[2] == "" or (f[3] == "" and not f[4]) then return "-ERR" end
+-- A substitution has room for the data, the template and ten more, once for each group that matched.
+local function room(f, captures)
+  local matched = 1
+  for i = 1, #captures do if (captures.starts[i] or 0) > 0 then matched = i + 1 end end
+  return (#f[1] + #f[3] + 10) * matched - 1
+end
+
+command("regex", "<data>|<pattern>[|<subst string>][n|b]", "Evaluate a regex", function(text)
+  local f = fields(text, 4)
+  if #f < 2 then return "-ERR" end
   local captures = core.regex(f[2], f[1])
   if not f[3] then return captures and "true" or "false" end
-  if captures then return substitute(f[3], captures) end
-  if f[4] == "n" then return "" end
-  if f[4] == "b" then return "false" end
+  if captures then return sub(substitute(f[3], captures), 1, room(f, captures)) end
+  local flags = f[4] or ""
+  if find(flags, "n", 1, true) then return "" end
+  if find(flags, "b", 1, true) then return "false" end
   return f[1]
 end)
 
-command("expr", "<expression>", "arithmetic", function(text) return text ~= "" and expr.evaluate(text) or "!err!" end)
+command("expr", "<expr>", "Eval an expression", function(text) return text ~= "" and expr.evaluate(text) or "!err!" end)
 
--- A word of a condition: quoted, or up to the next blank; and what follows it.
-local function operand(text)
-  local inside, rest = match(text, "^'(.-)'%s(.*)$")
-  if inside then return inside, rest, true end
-  return match(text, "^(%S*) (.*)$")
+-- An operand of a condition at `at`: its text, where it ends, whether it was quoted; nil without a blank behind it.
+local function operand(text, at)
+  if sub(text, at, at) ~= "'" then
+    local stop = find(text, " ", at, true)
+    if stop then return sub(text, at, stop - 1), stop + 1, false end
+    return nil
+  end
+  local i = at + 1
+  while i <= #text and sub(text, i, i) ~= "'" do
+    if find(text, "^\\[\\']", i) then i = i + 1 end
+    i = i + 1
+  end
+  if find(text, "^'%s", i) then return sub(text, at + 1, i - 1), i + 1, true end
+end
+
+-- A number as it is read, after what may be no more than a sign; nil for a text.
+local function number(text, quoted)
+  if quoted or not match(text, "^[+-]?[%d.]*$") then return nil end
+  return tonumber(match(text, "^[+-]?%d+%.?%d*") or match(text, "^[+-]?%.%d+")) or 0
 end
 
 -- Numbers (not quoted) are compared as such; two texts as text for equality; else the length counts for what is no number.
 local function compare(a, a_quoted, op, b, b_quoted)
-  local x, y = not a_quoted and tonumber(a), not b_quoted and tonumber(b)
-  if not x and not y and (op == "=" or op == "==" or op == "!=") then return (a == b) == (op ~= "!=") end
+  local x, y = number(a, a_quoted), number(b, b_quoted)
+  if not x and not y and (op == "==" or op == "!=") then return (a == b) == (op == "==") end
   x, y = x or #a, y or #b
   if op == "!=" then return x ~= y elseif op == ">" then return x > y elseif op == ">=" then return x >= y
   elseif op == "<" then return x < y elseif op == "<=" then return x <= y end
   return x == y
 end
 
-command("cond", "<a> <op> <b> ? <true> : <false>", "one of two texts", function(text)
-  local a, rest, a_quoted = operand(text)
+-- Exactly one character may stand between the operator and what is compared with, and it is passed over whatever it is.
+command("cond", "<expr> ? <true val> : <false val>", "Evaluate a conditional", function(text)
+  local a, at, a_quoted = operand(text, 1)
   if not a then return "-ERR" end
-  local op, behind = match(rest, "^%s*([!<>=]=?)%s*(.*)$")
-  if not op or op == "!" then return "-ERR" end
-  local b, chosen, b_quoted = operand(behind)
-  chosen = b and match(chosen, "^%s*%?(.*)$")
-  if not chosen then return "-ERR" end
-  local texts = util.separate(chosen, ":", 2)
-  if compare(a, a_quoted, op, b, b_quoted) then return texts[1] end
-  return texts[2] or ""
+  at = match(text, "^%s*()", at)
+  local op = match(text, "^[!<>=]=", at) or match(text, "^[<>]", at)
+  if not op then return "-ERR" end
+  at = match(text, "^%s*()", at + #op + 1)
+  if not at then return "-ERR" end
+  local b, behind, b_quoted = operand(text, at)
+  behind = b and match(text, "^%s*%?()", behind)
+  if not behind then return "-ERR" end
+  local texts = util.separate(":" .. sub(text, behind), ":", 3)
+  if #texts < 2 then return "-ERR" end
+  if compare(a, a_quoted, op, b, b_quoted) then return texts[2] end
+  return texts[3] or ""
 end)
 
 -- --- expansion ---
 
--- "uuid:X rest": the rest, and X if it is a call.
+-- "uuid:X rest": the rest, nil if there is none, and X if it is a call.
 local function of_call(text)
-  local uuid, rest = match(text, "^uuid:(%S+)%s*(.*)$")
-  if not uuid then return text end
-  return rest, fs.channel.find(uuid)
+  if not find(text, "^[uU][uU][iI][dD]:") then return text end
+  local uuid, rest = match(text, "^.....([^ ]*) (.*)$")
+  return util.some(rest), fs.channel.find(uuid)
 end
 
-local function expanded(text, ch)
-  if ch then return variables.expand_event(fs.headers.snapshot(ch), text) end
-  return variables.expand_global(text)
+-- What ${…} may name: the headers of such an event, and of the call if there is one.
+local function headers_of(name, ch)
+  if ch then return fs.headers.snapshot(ch) end
+  return event.make(name)
 end
 
-command("eval", "[uuid:<uuid> ]<expression>", "the text with ${…} expanded", function(text) return expanded(of_call(text)) end)
-command("expand", "[uuid:<uuid> ]<command> <arguments>", "expands ${…}, then runs the command", function(text, context)
-  local name, arguments = match(expanded(of_call(text)), "^%s*(%S+)%s*(.*)$")
-  if not name then return api.usage("expand") end
-  return api.execute(name, arguments, context)
+command("eval", "[uuid:<uuid> ]<expression>", "eval (noop)", function(text)
+  local rest, ch = of_call(text)
+  return rest and variables.expand_event(headers_of("CHANNEL_DATA", ch), rest) or ""
+end)
+command("expand", "[uuid:<uuid> ]<cmd> <args>", "Execute an api with variable expansion", function(text, context)
+  local rest, ch = of_call(text)
+  if not util.some(rest) then return "-ERR No input\n" end
+  local e = headers_of("API", ch)
+  event.add(e, "API-Command", "expand")
+  event.add(e, "API-Command-Argument", text)
+  local name, arguments = match(rest, "^([^ ]*) ?(.*)$")
+  return api.run(name, variables.expand_event(e, arguments), context) or "INVALID COMMAND!\n-ERR Cannot execute command\n"
 end)
 
 -- --- time ---
 
-command("strftime", "[<epoch>|][<format>]", "date and time as text", function(text)
-  local epoch, form = match(text, "^(%d+)|.?(.*)$")
-  if not epoch then form = text end
-  if form == "" then form = "%Y-%m-%d %T" end
-  return core.strftime(form, tonumber(epoch) or floor(core.utc_us() / 1000000)) or ""
-end)
-command("strftime_tz", "<zone> [<epoch>|][<format>]", "date and time of a zone", function(text)
-  local zone, rest = match(text, "^(%S+)%s*(.*)$")
-  if not zone then return "-ERR Invalid timezone/format\n" end
-  local epoch, form = match(rest, "^(%d+)|(.*)$")
-  form = epoch and form or rest
-  if form == "" then form = "%Y-%m-%d %T" end
-  return core.strftime(form, tonumber(epoch) or floor(core.utc_us() / 1000000), zone) or "-ERR Invalid timezone/format\n"
-end)
-command("strepoch", "[<date text>]", "seconds since 1970", function(text)
-  if text == "" then return format("%d", floor(core.utc_us() / 1000000)) end
-  local y, mo, d, rest = match(text, "^(%d%d%d%d)-(%d%d?)-(%d%d?)(.*)$")
-  if not y then return format("%d", tonumber(match(text, "^%d+") or "0") or 0) end
-  local h, mi, s = match(rest, "^[ T](%d%d?):(%d%d):?(%d?%d?)")
-  local epoch = os.time({ year = tonumber(y), month = tonumber(mo), day = tonumber(d), hour = tonumber(h) or 0, min = tonumber(mi) or 0,
-    sec = tonumber(s) or 0, isdst = nil })
-  return format("%d", epoch or 0)
-end)
-command("create_uuid", "", "a new uuid", function() return core.uuid() end)
+local function now_s() return floor(core.utc_us() / 1000000) end
+local default_format = "%Y-%m-%d %T"
 
--- --- the machine ---
+-- The character behind the bar is passed over.
+command("strftime", "<format_string>", "strftime", function(text)
+  local epoch, form = match(text, "^([^|]*)|.?(.*)$")
+  return core.strftime(util.some(form or text) or default_format, epoch and util.int(epoch) or now_s()) or ""
+end)
+command("strftime_tz", "<timezone_name> [<epoch>|][format string]", "Display formatted time of timezone", function(text)
+  local zone, rest = match(text, "^([^ ]*) ?(.*)$")
+  local epoch, form = match(rest, "^([^|]*)|(.*)$")
+  epoch = epoch and util.int(epoch) or 0
+  local out = core.strftime(util.some(form or rest) or default_format, epoch ~= 0 and epoch or now_s(), util.some(zone) or "GMT")
+  return util.some(out) or "-ERR Invalid timezone/format\n"
+end)
 
-command("getenv", "<name>", "a variable of the environment", function(name)
-  if name == "" then return "_undef_" end
-  return os.getenv(name) or "_undef_"
+command("strepoch", "<string>", "Convert a date string into epoch time", function(text)
+  return format("%d", text == "" and now_s() or fs.timecheck.epoch_of(text) or 0)
 end)
-command("file_exists", "<path>", "true or false", function(path)
-  local f = path ~= "" and io.open(path, "rb")
-  if f then f:close() end
-  return f and "true" or "false"
+command("strmicroepoch", "<string>", "Convert a date string into micoepoch time", function(text)
+  return format("%.0f", text == "" and core.utc_us() or (fs.timecheck.epoch_of(text) or 0) * 1000000)
 end)
-command("system", "<command>", "runs a shell command; what it printed", function(text)
-  if text == "" then return "-USAGE: <command>\n" end
-  local reply = fs.wait.job("popen_read", text)
-  return type(reply) == "table" and (reply.text or reply[1] or "") or tostring(reply or "")
-end)
-command("bg_system", "<command>", "runs a shell command beside", function(text)
-  if text == "" then return "-USAGE: <command>\n" end
-  core.spawn("bg_system", function() fs.wait.job("system", text) end)
-  return "+OK\n"
-end)
-command("msleep", "<ms>", "waits", function(text)
-  local op = fs.wait.op()
-  fs.wait.finish(op, tonumber(text) or 0)
-  return "+OK\n"
-end)
-command("host_lookup", "<name>", "its address", function(name)
-  local out = fs.wait.job("popen_read", "getent hosts " .. "'" .. gsub(name, "'", "'\\''") .. "'")
-  local text = type(out) == "table" and (out.text or "") or tostring(out or "")
-  return match(text, "^(%S+)") or "-ERR\n"
-end)
+command("create_uuid", "<uuid> <other_uuid>", "Create a uuid", function() return core.uuid() end)
 
 -- --- addresses ---
 
@@ -217,9 +206,9 @@ local builtin_lists = {
   ["rfc1918.auto"] = { "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16" },
   ["any_v4.auto"] = { "0.0.0.0/0" },
 }
-command("acl", "<address> <list or network>", "true or false", function(text)
-  local address, list = match(text, "^(%S+)%s+(%S+)$")
-  if not address then return "-ERR\n" end
+command("acl", "<ip> <list_name>", "Compare an ip to an acl list", function(text)
+  local address, list = match(text, "^(%S+)%s+(%S+)")
+  if not address then return "false" end
   if util.in_network(address, list) then return "true" end
   local networks = builtin_lists[list]
   if networks then
@@ -227,5 +216,13 @@ command("acl", "<address> <list or network>", "true or false", function(text)
   elseif fs.acl and fs.acl.check then
     return fs.acl.check(address, list) and "true" or "false"
   end
+  return "false"
+end)
+
+-- Beginnings of addresses that no network outside knows.
+local lan = { "10.", "192.168.", "127.", "255.", "0.", "1.", "2.", "192.0.2.", "169.254." }
+for n = 16, 31 do lan[#lan + 1] = format("172.%d.", n) end
+command("is_lan_addr", "<ip>", "See if an ip is a lan addr", function(address)
+  for i = 1, #lan do if sub(address, 1, #lan[i]) == lan[i] then return "true" end end
   return "false"
 end)

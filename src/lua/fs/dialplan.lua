@@ -3,148 +3,124 @@ local core = ...
 local fs = core.fs
 local util, variables, xmlconf = fs.util, fs.variables, fs.xmlconf
 
-local find, floor, format, gmatch, gsub, lower, match, sub, tonumber, type = string.find, math.floor, string.format, string.gmatch,
-  string.gsub, string.lower, string.match, string.sub, tonumber, type
+local find, format, gmatch, gsub, lower, match, sub, tonumber, type = string.find, string.format, string.gmatch, string.gsub, string.lower,
+  string.match, string.sub, tonumber, type
 
 local dialplan = { types = {} }
 fs.dialplan = dialplan
 
--- --- time conditions ---
-
-local days = { sun = 1, mon = 2, tue = 3, wed = 4, thu = 5, fri = 6, sat = 7 }
-local months = { jan = 1, feb = 2, mar = 3, apr = 4, may = 5, jun = 6, jul = 7, aug = 8, sep = 9, oct = 10, nov = 11, dec = 12 }
-
--- "1-5,7" or "mon-fri" holds n.
-local function listed(text, n, words)
-  for part in gmatch(text, "[^,%s]+") do
-    local function value(w) return tonumber(w) or words and words[sub(lower(w), 1, 3)] end
-    local a, b = match(part, "^([^%-]+)%-(.+)$")
-    a, b = value(a or part), value(b or part)
-    if a and b then
-      if a <= b then
-        if n >= a and n <= b then return true end
-      elseif n >= a or n <= b then return true end
-    end
-  end
-  return false
-end
-
-local function seconds_of_day(text)
-  local h, m, s = match(text, "^(%d+):(%d+):?(%d*)$")
-  return h and tonumber(h) * 3600 + tonumber(m) * 60 + (tonumber(s) or 0)
-end
-
-local function time_of_day(text, now)
-  for part in gmatch(text, "[^,%s]+") do
-    local a, b = match(part, "^([%d:]+)%-([%d:]+)$")
-    a, b = a and seconds_of_day(a), b and seconds_of_day(b)
-    if a and b then
-      if a <= b then
-        if now >= a and now <= b then return true end
-      elseif now >= a or now <= b then return true end
-    end
-  end
-  return false
-end
-
-local function date_time(text, stamp)
-  local a, b = match(text, "^(.-)~(.+)$")
-  return a ~= nil and stamp >= a and stamp <= b
-end
-
--- True, false, or nil when the condition asks for no time. (Exported for tests.)
-function dialplan.time_matches(attr, zone)
-  local epoch = floor(core.utc_us() / 1000000)
-  local asked, ok = false, true
-  local offset = attr["tz-offset"] and tonumber(attr["tz-offset"])
-  if offset then epoch, zone = epoch + offset * 3600, "UTC" end
-  local function part(f) return tonumber(core.strftime(f, epoch, zone)) end
-  local function test(name, f)
-    if attr[name] then
-      asked = true
-      if ok and not f(attr[name]) then ok = false end
-    end
-  end
-  test("year", function(t) return listed(t, part("%Y")) end)
-  test("yday", function(t) return listed(t, part("%j")) end)
-  test("mon", function(t) return listed(t, part("%m"), months) end)
-  test("mday", function(t) return listed(t, part("%d")) end)
-  test("week", function(t) return listed(t, floor((part("%j") + 6) / 7)) end)
-  test("mweek", function(t) return listed(t, floor((part("%d") - 1) / 7) + 1) end)
-  test("wday", function(t) return listed(t, part("%w") + 1, days) end)
-  test("hour", function(t) return listed(t, part("%H")) end)
-  test("minute", function(t) return listed(t, part("%M")) end)
-  test("minute-of-day", function(t) return listed(t, part("%H") * 60 + part("%M") + 1) end)
-  test("time-of-day", function(t) return time_of_day(t, part("%H") * 3600 + part("%M") * 60 + part("%S")) end)
-  test("date-time", function(t) return date_time(t, core.strftime("%Y-%m-%d %H:%M:%S", epoch, zone)) end)
-  if asked then return ok end
-end
-
 -- --- conditions ---
 
+-- What a condition looks at: a field of the caller profile, or any text with variables.
 local function field_value(ch, field)
   if find(field, "$", 1, true) then return variables.expand(ch, field) or "" end
-  return ch:profile(field) or (field == "chan_name" and ch:profile("chan_name")) or variables.get(ch, field) or ""
+  return variables.field(ch, field) or ""
 end
 
-local function expression_of(node)
-  if node.attr.expression then return node.attr.expression end
-  for i = 1, #node do if node[i].tag == "expression" then return util.trim(node[i].text or "") end end
+local function expression_of(ch, node)
+  local text = node.attr.expression or ""
+  for i = 1, #node do if node[i].tag == "expression" then text = util.trim(node[i].text or "") end end
+  return variables.expand(ch, text)
 end
 
-local function regex(ch, node, expression)
-  local pattern = variables.expand_with(expression, core.global_get)
-  return core.regex(pattern, field_value(ch, node.attr.field or ""))
+-- How many groups a match has, the whole one counted: those behind the last that took part do not count.
+local function matched(captures)
+  local n = 1
+  for i = 1, #captures do if (captures.starts[i] or 0) > 0 then n = i + 1 end end
+  return n
 end
 
--- Does the condition hold? Second: the captures of its expression.
-local function holds(ch, node)
-  local time = dialplan.time_matches(node.attr, ch:get("timezone"))
-  if time == false then return false end
-  local mode = node.attr.regex
-  if mode then
-    mode = lower(mode)
-    local count, total, captures = 0, 0, nil
-    for i = 1, #node do
-      if node[i].tag == "regex" then
-        total = total + 1
-        local expression = expression_of(node[i])
-        local c = expression and regex(ch, node[i], expression)
-        if c then
-          count = count + 1
-          for k = 1, #c do ch:set(format("DP_REGEX_MATCH_%d", count) .. (#c > 1 and format("[%d]", k - 1) or ""), c[k]) end
-          captures = c
-          if mode == "any" then break end
-        elseif mode == "all" then
-          break
-        end
-      end
-    end
-    local yes = mode == "any" and count > 0 or mode == "all" and count == total or mode == "xor" and count == 1
-    return yes, captures
+-- Looks at one expression: { yes =, captures = nil without parentheses, data = what was looked at, count = }.
+local function look(ch, node)
+  local expression, data = expression_of(ch, node), field_value(ch, node.attr.field)
+  local captures = core.regex(expression, data)
+  local groups = find(expression, "(", 1, true) ~= nil
+  return { yes = captures ~= nil, groups = groups, captures = captures, data = data, count = captures and matched(captures) or 0 }
+end
+
+-- An array variable of what was captured; an empty capture forgets all before it.
+local function keep_captures(ch, name, found)
+  variables.set(ch, name, nil)
+  for i = 0, found.count - 1 do
+    if i == 0 or (found.captures.starts[i] or 0) > 0 then variables.push(ch, name, found.captures[i]) end
   end
-  local expression = expression_of(node)
-  if not expression then return true end
-  local captures = regex(ch, node, expression)
-  return captures ~= nil, captures
 end
 
-local function substitute(text, captures)
-  if not captures then return text end
-  return (gsub(text, "%$(%d+)", function(n) return captures[tonumber(n)] or "" end))
+-- <condition regex="all|any|xor">: does it hold, what $1 means then, does the last expression hold.
+local function many(ch, node, rule)
+  local all, xor = rule == "all", rule == "xor"
+  local pass, fail, total, last, found = 0, 0, 0, false, nil
+  for _, pair in ipairs(ch:variables()) do
+    if match(pair[1], "^DP_REGEX_MATCH") then ch:set(pair[1], nil) end
+  end
+  for i = 1, #node do
+    local part = node[i]
+    if part.tag == "regex" then
+      total = total + 1
+      local time, one = fs.timecheck.matches(ch, part.attr), nil
+      if part.attr.field then
+        one = look(ch, part)
+        last = one.yes
+      else
+        last = time ~= false
+      end
+      if last then pass = pass + 1 else fail = fail + 1 end
+      local over
+      if last then over = not all and not xor else over = all end
+      if one and one.groups then
+        found = one
+        if not (over and last) then keep_captures(ch, format("DP_REGEX_MATCH_%d", total), one) end
+      end
+      if over then break end
+    end
+  end
+  if xor then return pass == 1, found, last end
+  return all and fail == 0 or not all and pass > 0, found, last
+end
+
+-- Does the condition hold? What $1 means then; does it let the extension proceed.
+local function holds(ch, node)
+  local time = fs.timecheck.matches(ch, node.attr)
+  local rule = node.attr.regex
+  if rule then
+    local yes, found, last = many(ch, node, lower(rule))
+    return yes or time == true, found, last
+  end
+  if node.attr.field then -- it decides; a time that holds as well lets the actions run whatever it says
+    local one = look(ch, node)
+    return one.yes or time == true, one.groups and one or nil, one.yes
+  end
+  return time ~= false, nil, time ~= false
+end
+
+-- $1 and ${1} in an action's data. It has room for the data, what was looked at and ten more, once for each group.
+local function substitute(text, found)
+  if not found or not found.captures then return text end
+  local function group(n) return found.captures[tonumber(n)] or "" end
+  local out = gsub(gsub(text, "%${(%d+)}", group), "%$(%d+)", group)
+  return sub(out, 1, (#text + #found.data + 10) * found.count - 1)
+end
+
+-- An action marked inline runs while the dialplan is read, if it is one of those that may.
+local function run_inline(ch, app, data)
+  local known = fs.apps.find(app)
+  if known and not known.routing then return util.err(ch, "This application cannot be executed inline\n") end
+  fs.apps.execute(ch, app, data)
 end
 
 -- Adds a condition's actions to the list (inline ones run at once); true if there was any.
-local function take_actions(ch, node, tag, captures, actions)
+local function take_actions(ch, node, tag, found, actions)
   local any = false
   for i = 1, #node do
     local a = node[i]
     if a.tag == tag then
-      any = true
+      any, actions.any = true, true
       local app = a.attr.application or ""
-      local data = substitute(a.attr.data or util.some(util.trim(a.text or "")) or "", captures)
-      if util.truth(a.attr.inline) then fs.apps.execute(ch, app, data)
-      else actions[#actions + 1] = { app, data } end
+      local data = substitute(util.some(util.trim(a.text or "")) or a.attr.data or "", found)
+      for _ = 1, a.attr.loop and util.int(a.attr.loop) or 1 do
+        if util.truth(a.attr.inline) then run_inline(ch, app, data)
+        else actions[#actions + 1] = { app, data } end
+      end
     end
   end
   return any
@@ -156,8 +132,8 @@ end
 
 local BREAK = { ["on-false"] = 1, ["on-true"] = 2, always = 3, never = 4 }
 
--- All conditions of a node in order: true if the last one looked at held, or gave anti-actions. A condition's own actions come before
--- those of the conditions within it; its break is decided before them.
+-- All conditions of a node in order: true if the last one looked at lets the extension proceed, or gave anti-actions. A condition's own
+-- actions come before those of the conditions within it; its break is decided before them.
 local function conditions(ch, node, actions)
   local proceed = false
   local list = {}
@@ -165,34 +141,39 @@ local function conditions(ch, node, actions)
   for i = 1, #list do
     local c = list[i]
     local mode = BREAK[lower(c.attr["break"] or "on-false")] or 1
-    local yes, captures = holds(ch, c)
-    proceed = yes
-    if yes then take_actions(ch, c, "action", captures, actions)
-    elseif take_actions(ch, c, "anti-action", nil, actions) then proceed = true end
+    local yes, found
+    yes, found, proceed = holds(ch, c)
+    if yes then
+      if found then keep_captures(ch, "DP_MATCH", found) end
+      take_actions(ch, c, "action", found, actions)
+    elseif take_actions(ch, c, "anti-action", nil, actions) then
+      proceed = true
+    end
     if mode == 3 or (yes and mode == 2) or (not yes and mode == 1) then break end
     if proceed and has_condition(c) then
       proceed = conditions(ch, c, actions)
       if not proceed and mode ~= 4 then break end
     end
   end
-  if node.tag == "condition" and node.attr["require-nested"] and util.falsity(node.attr["require-nested"]) then return true end
-  return proceed
+  local nested = node.tag == "condition" and node.attr["require-nested"]
+  return proceed or (nested ~= nil and nested ~= false and not util.truth(nested))
 end
 
--- The applications of a context for this call; nil if no extension matched. An extension that has the destination's name is the first
--- one that is tried.
+-- The applications of a context for this call; nil if no extension matched. With auto_hunt, an extension that has the destination's name
+-- is the first one that is tried.
 local function from_context(ch, context)
   local list, first = {}, 1
   xmlconf.each(context, "extension", function(e) list[#list + 1] = e end)
-  local wanted = ch:profile("destination_number")
-  for i = #list, 1, -1 do if list[i].attr.name == wanted then first = i end end
+  if util.truth(variables.get(ch, "auto_hunt")) then
+    local wanted = ch:profile("destination_number")
+    for i = #list, 1, -1 do if list[i].attr.name == wanted then first = i end end
+  end
   local actions = {}
   for i = first, #list do
     if conditions(ch, list[i], actions) and not util.truth(list[i].attr["continue"]) then break end
     if not ch:up() then return nil end
   end
-  if #actions == 0 then return nil end
-  return actions
+  return actions.any and actions or nil
 end
 
 function dialplan.types.XML(ch, name)
@@ -221,6 +202,8 @@ function dialplan.inline_actions(text)
 end
 function dialplan.types.inline(ch)
   local actions = dialplan.inline_actions(ch:profile("destination_number") or "")
+  ch:profile_set("destination_number", ch:profile("rdnis") or "") -- where it was going before
+  ch:profile_set("rdnis", "")
   return #actions > 0 and actions or nil
 end
 dialplan.types.INLINE = dialplan.types.inline

@@ -21,6 +21,28 @@ function digits.take(ch)
   return digit, duration
 end
 
+local DURATION_MS, DURATION_MS_MIN, DURATION_MS_MAX = 250, 50, 24000
+
+-- "12@100+3": keys as if the far end had pressed them. True if there was one, false if there were only others, nil if there was nothing.
+function digits.receive(ch, text)
+  local sent, bad = false, false
+  for _, part in ipairs(util.separate((string.gsub(text, "^~", "")), "+")) do
+    local keys, ms = match(part, "^([^@]*)@?(.*)$")
+    ms = util.int(ms)
+    if ms <= DURATION_MS_MIN then ms = DURATION_MS end
+    for key in string.gmatch(keys, ".") do
+      if find(key, "[%d%*#A-Da-dFfwW]") then
+        ch:queue_digit(key, math.min(ms, DURATION_MS_MAX) * 8)
+        sent = true
+      else
+        bad = true
+      end
+    end
+  end
+  if sent then return true end
+  return not bad and nil
+end
+
 local function listed(terminators, digit) return terminators and terminators ~= "" and find(terminators, digit, 1, true) ~= nil end
 
 -- Collects up to o.max keys behind o.buffer. first_ms, inter_ms, abs_ms: 0 = none.

@@ -11,15 +11,15 @@ local order = {
   "util", "class", "event_types", "event_headers", "event_forms", "event", "variables",
   -- calls
   "headers", "wait", "hooks", "channel", "callback", "script", "digits", "play", "record", "xmlconf", "xml_handler", "directory", "speech", "say", "say_en",
-  "dialplan", "transfer", "messages", "bridge", "cdr",
+  "timecheck", "dialplan", "transfer", "messages", "bridge", "cdr",
   "dialstring", "endpoints", "originate",
   "session", "session_media",
   "apps", "apps_variables", "apps_call", "apps_media", "apps_detect", "apps_control", "apps_bridge", "apps_digits", "apps_misc",
   "digit_actions",
   "ivr",
   -- commands and the other classes
-  "stream", "json", "api", "consumer", "dbh", "expr", "commands_text", "commands_tables", "commands_script", "commands_call",
-  "commands_engine", "commands_directory", "commands_socket", "commands_console",
+  "stream", "json", "api", "consumer", "dbh", "expr", "commands_text", "commands_machine", "commands_tables", "commands_script",
+  "commands_call", "commands_media", "commands_engine", "commands_directory", "commands_socket", "commands_console",
   -- calls of other workers
   "remote",
   -- the table `freeswitch` takes every class made so far

@@ -3,8 +3,6 @@ local core = ...
 local fs = core.fs
 local util, channel = fs.util, fs.channel
 
-local match = string.match
-
 local transfer = {}
 fs.transfer = transfer
 
@@ -25,23 +23,43 @@ function transfer.next(ch, f)
   end
 end
 
+local TRANSFERS_MAX = 70
+
+-- Counts down how often a call may be sent on; false when that was once too often.
+local function may_go(ch)
+  local name = util.some(ch:get("max_session_transfers")) and "max_session_transfers" or "max_forwards"
+  local left = util.some(ch:get(name))
+  left = left and util.int(left) - 1 or TRANSFERS_MAX
+  if left <= 0 then
+    channel.hangup(ch, "EXCHANGE_ROUTING_ERROR")
+    return false
+  end
+  ch:set(name, string.format("%d", left))
+  return true
+end
+
 -- To extension, dialplan, context; absent ones stay as they are. False if the call is over.
 function transfer.transfer(ch, extension, dialplan, context)
-  if not ch:up() then return false end
+  if not ch:up() or not may_go(ch) then return false end
   local data = ch:data()
-  dialplan, context = util.some(dialplan), util.some(context)
+  fs.hooks.run(ch, "blind_transfer")
+  dialplan = util.some(dialplan) or util.some(ch:get("force_transfer_dialplan"))
+  context = util.some(context) or util.some(ch:get("force_transfer_context"))
   if not dialplan then
     dialplan = util.some(ch:profile("dialplan")) or "XML"
-    if dialplan == "inline" then dialplan = "XML" end
+    if string.lower(dialplan) == "inline" then dialplan = "XML" end
   end
   context = context or util.some(ch:profile("context")) or "default"
+  extension = util.some(extension) or "service"
+  ch:profile_set("rdnis", ch:profile("destination_number") or "")
   ch:profile_set("dialplan", dialplan)
   ch:profile_set("context", context)
   ch:profile_set("destination_number", extension)
-  ch:profile_set("rdnis", ch:profile("rdnis") or "")
   data.transfer_us = core.utc_us()
   data.actions = nil
-  fs.variables.set(ch, "transfer_source", string.format("%d:%s:bl_xfer:%s/%s/%s", math.floor(core.utc_us() / 1000000), core.uuid(), extension, context, dialplan))
+  local source = string.format("%d:%s:bl_xfer:%s/%s/%s", math.floor(core.utc_us() / 1000000), core.uuid(), extension, context, dialplan)
+  fs.variables.push(ch, "transfer_history", source)
+  ch:set("transfer_source", source)
   if data.partner then fs.bridge.leave(ch) end
   ch:transferring_set(true)
   channel.state(ch, "CS_ROUTING")
@@ -49,23 +67,15 @@ function transfer.transfer(ch, extension, dialplan, context)
   return true
 end
 
--- "[-bleg|-both] ext [dialplan [context]]" as the command and the application take it; `m:…`/`app:data` lists with the dialplan inline.
+-- "[-bleg|-both] ext [dialplan [context]]" as the application takes it.
 function transfer.command(ch, text)
-  local words = util.separate(text, " ")
-  local which
-  if words[1] == "-bleg" or words[1] == "-both" then which = table.remove(words, 1) end
-  if not words[1] then return false end
+  local w = util.separate(text, " ", 4)
+  if not w[1] then return util.err(ch, "No extension specified.\n") end
+  local which = string.lower(w[1])
+  if which ~= "-bleg" and which ~= "-both" then return transfer.transfer(ch, w[1], w[2], w[3]) end
   local partner = ch:data().partner
-  local done = true
-  if which then
-    if not partner then
-      if which == "-bleg" then return false end
-    else
-      done = transfer.transfer(partner, words[1], words[2], words[3])
-    end
-  end
-  if which ~= "-bleg" then done = transfer.transfer(ch, words[1], words[2], words[3]) end
-  return done
+  if partner then transfer.transfer(partner, w[2], w[3], w[4]) else util.warn(ch, "No B-leg present.\n") end
+  if which == "-both" then transfer.transfer(ch, w[2], w[3], w[4]) end
 end
 
 -- A list of applications in place of the dialplan: "park", "answer,playback:x.wav".

@@ -70,31 +70,29 @@ local function cleanup(text, delim)
 end
 util.cleanup = cleanup
 
--- Separates at one character (quotes and backslashes protect it). With " " runs of blanks count once, as on a command line.
--- `limit`: the last element takes the rest.
+-- switch_separate_string: separates at one character; quotes and backslashes protect it. With " " runs of blanks count once, and a quote
+-- that never closes protects all that follows. A delimiter at the very end begins no element. `limit`: the last element takes the rest.
 function util.separate(text, delim, limit)
-  local list, start, i, n, inside = {}, 1, 1, #text, false
+  local list, at, n, inside = {}, 1, #text, false
   local blank = delim == " "
-  if blank then
-    while sub(text, i, i) == " " do i = i + 1 end
-    start = i
-    if i > n then return list end
-  end
-  while i <= n do
-    local c = sub(text, i, i)
-    if c == "\\" and i < n then
-      i = i + 1
-    elseif c == "'" and (inside or find(text, "'", i + 1, true)) then
-      inside = not inside
-    elseif c == delim and not inside and not (limit and #list + 1 >= limit) then
-      list[#list + 1] = cleanup(sub(text, start, i - 1), delim)
-      if blank then while sub(text, i + 1, i + 1) == " " do i = i + 1 end end
-      start = i + 1
-      if blank and start > n then return list end
+  local function skip_blanks() while sub(text, at, at) == " " do at = at + 1 end end
+  while at <= n do
+    local begin, found = at, false
+    if limit and #list + 1 >= limit then
+      list[#list + 1] = cleanup(sub(text, begin), not blank and delim)
+      break
     end
-    i = i + 1
+    if blank then skip_blanks() end
+    while at <= n and not found do
+      local c = sub(text, at, at)
+      if c == "\\" then at = at + 1
+      elseif c == "'" and (blank or inside or find(text, "'", at + 1, true)) then inside = not inside
+      elseif c == delim and not inside then found = true end
+      at = at + 1
+    end
+    list[#list + 1] = cleanup(sub(text, begin, found and at - 2 or n), not blank and delim)
+    if blank then skip_blanks() end
   end
-  list[#list + 1] = cleanup(sub(text, start), delim)
   return list
 end
 
@@ -165,9 +163,16 @@ local unsafe = '[^%w%-_%./\'!%$%(%)%*,~]'
 function util.url_encode(text)
   return (gsub(text, unsafe, function(c) return format("%%%02X", byte(c)) end))
 end
+-- switch_url_decode: one digit will do, but two characters are taken.
 function util.url_decode(text)
-  return (gsub(text, "%%(%x%x)", function(h) return string.char(tonumber(h, 16)) end))
+  return (gsub(text, "%%(..)", function(two)
+    local digits = match(two, "^%s*(%x%x?)")
+    return digits and string.char(tonumber(digits, 16)) or nil
+  end))
 end
+
+-- A text as one word of a shell's line.
+function util.shell_word(text) return "'" .. gsub(text, "'", "'\\''") .. "'" end
 
 local json_escapes = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 function util.json_text(text)
@@ -180,6 +185,8 @@ end
 -- Level numbers as FreeSWITCH counts them.
 util.CONSOLE, util.ALERT, util.CRIT, util.ERR, util.WARN, util.NOTICE, util.INFO, util.DEBUG = 0, 1, 2, 3, 4, 5, 6, 7
 local levels = { console = 0, alert = 1, crit = 2, err = 3, warning = 4, notice = 5, info = 6, debug = 7 }
+-- Is it the name of a level (any beginning of it will not do), or a number of one?
+function util.level_known(word) return levels[lower(word)] ~= nil or match(word, "^[0-7]$") ~= nil end
 -- Names in any case or digits; anything else is debug.
 function util.level(word)
   if not word then return 7 end

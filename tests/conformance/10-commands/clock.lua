@@ -4,7 +4,7 @@ T.show("strftime", T.api("strftime"):match("^%d%d%d%d%-%d%d%-%d%d %d%d:%d%d:%d%d
 T.show("format", T.api("strftime %Y"):match("^%d%d%d%d$") ~= nil)
 T.command("strftime 0| %Y")
 T.command("strftime 86400|x%j")
-T.command("strftime_tz UTC 0|%Y-%m-%d %H:%M:%S")
+T.command("strftime_tz UTC 1|%Y-%m-%d %H:%M:%S")
 T.command("strftime_tz Nowhere/None %Y")
 T.command("strepoch 1970-01-02 00:00:00")
 T.show("strepoch now", math.abs(tonumber(T.api("strepoch")) - os.time()) < 5)

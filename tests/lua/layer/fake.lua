@@ -283,8 +283,12 @@ function core.regex(pattern, subject)
   local data = pcre.pcre2_match_data_create_from_pattern_8(re, nil)
   local n = pcre.pcre2_match_8(re, subject, #subject, 0, 0, data, nil)
   if n < 0 then return nil end
-  local o, r = pcre.pcre2_get_ovector_pointer_8(data), {}
-  for i = 0, n - 1 do r[i] = o[2 * i] ~= ffi.cast("size_t", -1) and subject:sub(tonumber(o[2 * i]) + 1, tonumber(o[2 * i + 1])) or "" end
+  local o, r = pcre.pcre2_get_ovector_pointer_8(data), { starts = {}, ends = {} }
+  for i = 0, n - 1 do
+    local set = o[2 * i] ~= ffi.cast("size_t", -1)
+    r.starts[i], r.ends[i] = set and tonumber(o[2 * i]) + 1 or 0, set and tonumber(o[2 * i + 1]) or 0
+    r[i] = subject:sub(r.starts[i], r.ends[i])
+  end
   return r
 end
 
