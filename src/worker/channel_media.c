@@ -29,6 +29,7 @@ void channel_leg_set(struct channel *channel, uint32_t leg, uint32_t generation)
     }
     channel->leg = (struct media_leg){ .number = leg, .generation = generation };
     host->by_leg[leg] = channel;
+    channel_media_timeouts(channel);
 }
 
 void channel_leg_clear(struct channel *channel)

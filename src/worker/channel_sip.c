@@ -48,7 +48,6 @@ void channel_sip_media_variables(struct channel *channel, struct kv_view pairs)
     if (kv_get(pairs, "codec")) {
         channel_variable_set(channel, "read_rate", kv_get_or(pairs, "rate", "8000"));
         channel_variable_set(channel, "write_rate", kv_get_or(pairs, "rate", "8000"));
-        channel_media_timeouts(channel);
     }
 }
 

@@ -122,7 +122,7 @@ void channel_settled(struct channel *channel);
 void channel_leg_set(struct channel *channel, uint32_t leg, uint32_t generation);
 /* rtp_audio_* as the media thread last counted them. */
 void channel_media_variables(struct channel *channel);
-/* Its own RTP timeouts, if its variables name any: once there is media, and when one of them (channel_is_timeout) is set. */
+/* Its own RTP timeouts, if its variables name any: once it has a leg, and when one of them (channel_is_timeout) is set. */
 void channel_media_timeouts(struct channel *channel);
 bool channel_is_timeout(const char *name);
 void channel_leg_clear(struct channel *channel);
