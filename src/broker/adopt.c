@@ -9,6 +9,7 @@
 #include "broker/adopt_own.h"
 #include "broker/bye.h"
 #include "broker/call.h"
+#include "broker/charge.h"
 #include "broker/dialog.h"
 #include "broker/media.h"
 #include "broker/request.h"
@@ -101,6 +102,7 @@ struct call *adopt_call(struct broker *broker, const struct slot_call *from)
     path_take(call, from);
     facts_take(call, from);
     watch_take(call);
+    if (call->answered) charge_begin(call);
     return call;
 }
 

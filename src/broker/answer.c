@@ -1,6 +1,7 @@
 /* answer.c: provisional and successful responses to our INVITE. */
 #include "broker/bye.h"
 #include "broker/call.h"
+#include "broker/charge.h"
 #include "broker/dialog.h"
 #include "broker/invite.h"
 #include "broker/lane.h"
@@ -77,6 +78,7 @@ void invite_answered(struct call *call, const sip_t *sip)
     transaction_done(call);
     COUNT(broker, calls_answered, 1);
     if (call->trunk) call->trunk->answered++;
+    charge_begin(call);
     loop_timer_clear(broker->loop, &call->second);
     loop_timer_set(broker->loop, &call->timer, clock_mono_ns() + (int64_t)call->max_s * NS_PER_S);
     /* A 200 without SDP confirms what an earlier 183 said. */

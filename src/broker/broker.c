@@ -23,30 +23,6 @@
 
 /* --- reading the configuration -------------------------------------------------------------------------------------- */
 
-static void list_read(const struct config_node *list, char *items, size_t each, size_t *count)
-{
-    *count = config_count(list);
-    for (size_t i = 0; i < *count; i++) snprintf(items + i * each, each, "%s", config_text(config_child(list, i)));
-}
-
-static int permit_read(struct broker *broker)
-{
-    struct permit_rules *rules = &broker->permit;
-    const struct config_node *config = broker->config, *countries = config_get(config, "numbers.countries");
-    const struct config_node *emergency = config_get(config, "numbers.emergency"), *hosts = config_get(config, "sip.uri_hosts");
-    rules->countries = calloc(config_count(countries) + 1, sizeof *rules->countries);
-    rules->emergency = calloc(config_count(emergency) + 1, sizeof *rules->emergency);
-    rules->uri_hosts = calloc(config_count(hosts) + 1, sizeof *rules->uri_hosts);
-    if (!rules->countries || !rules->emergency || !rules->uri_hosts) return -ENOMEM;
-    list_read(countries, rules->countries[0], sizeof rules->countries[0], &rules->country_count);
-    list_read(emergency, rules->emergency[0], sizeof rules->emergency[0], &rules->emergency_count);
-    list_read(hosts, rules->uri_hosts[0], sizeof rules->uri_hosts[0], &rules->uri_host_count);
-    snprintf(rules->default_country, sizeof rules->default_country, "%s", config_str(config, "numbers.default_country", ""));
-    rules->max_call_s = (uint32_t)config_int(config, "limits.max_call_s", 3600);
-    broker->cap.max = (uint32_t)config_int(config, "limits.concurrent", 3000);
-    return 0;
-}
-
 /* What stands in our SDP; the media threads bind the same list. */
 static void media_read(struct broker *broker)
 {
@@ -65,11 +41,11 @@ static void media_read(struct broker *broker)
 static int ledger_start(struct broker *broker, struct buf *error)
 {
     const char *data = config_str(broker->config, "data_dir", "data"), *database = config_str(broker->config, "database", "sqlite");
-    char url[600], spool[600];
-    if (!strcmp(database, "sqlite")) snprintf(url, sizeof url, "sqlite://%s/ledger.db", data);
-    else snprintf(url, sizeof url, "%s", database);
+    char spool[600];
+    if (!strcmp(database, "sqlite")) snprintf(broker->database, sizeof broker->database, "sqlite://%s/ledger.db", data);
+    else snprintf(broker->database, sizeof broker->database, "%s", database);
     snprintf(spool, sizeof spool, "%s/spool", data);
-    struct ledger_params params = { .database = url, .spool_dir = spool, .node = broker->node, .loop = broker->loop };
+    struct ledger_params params = { .database = broker->database, .spool_dir = spool, .node = broker->node, .loop = broker->loop };
     return ledger_open(&broker->ledger, &params, error);
 }
 
@@ -118,7 +94,6 @@ static int base_start(struct broker *broker, struct buf *error)
     broker->worker_count = segment_workers(broker->segment);
     counters_find(broker);
     err = calls_open(broker);
-    if (err == 0) err = permit_read(broker);
     media_read(broker);
     if (err < 0) buf_puts(error, "out of memory at the start");
     return err;
@@ -130,6 +105,7 @@ static int signalling_start(struct broker *broker, struct buf *error)
     int err = agent_open(broker, error);
     if (err == 0) err = trunks_load(broker, error);
     if (err == 0) err = ledger_start(broker, error);
+    if (err == 0) err = permit_open(broker, error);
     if (err == 0) err = slots_open(broker);
     if (err == 0) err = tables_open(broker);
     return err;
@@ -183,14 +159,12 @@ static void stop(struct broker *broker)
     if (broker->post) post_free(broker->post);
     if (broker->campaigns) campaigns_stop(broker->campaigns);
     if (broker->ledger) ledger_close(broker->ledger);
+    permit_close(broker);
     if (broker->agent.root) agent_close(broker);
     tap_close();
     trunks_free(broker);
     slots_free(broker);
     kv_free(&broker->globals);
-    free(broker->permit.countries);
-    free(broker->permit.emergency);
-    free(broker->permit.uri_hosts);
     if (broker->segment) {
         proc_state_set(broker->segment, broker->args->process, PROC_DEAD);
         segment_unmap(broker->segment);

@@ -40,19 +40,6 @@ int dial_trunks(struct call *call, const char *names)
     return 0;
 }
 
-/* The first in order that takes calls and has room; without one the first, whose refusal then says why. */
-static void trunk_choose(struct call *call)
-{
-    int64_t now = clock_mono_ns();
-    call->trunk_at = 0;
-    for (unsigned i = 0; i < call->trunk_count; i++) {
-        if (!trunk_usable(call->trunks[i], now) || !cap_free(&call->trunks[i]->cap)) continue;
-        call->trunk_at = (uint8_t)i;
-        break;
-    }
-    call->trunk = call->trunk_count ? call->trunks[call->trunk_at] : NULL;
-}
-
 static void uri_host(const char *uri, char *host, size_t size, uint16_t *port)
 {
     const char *at = strncasecmp(uri, "sip:", 4) ? uri : uri + 4, *user = strchr(at, '@');
@@ -62,10 +49,9 @@ static void uri_host(const char *uri, char *host, size_t size, uint16_t *port)
     if (host_port_parse(text, host, size, port) < 0) host[0] = 0;
 }
 
-static void permit_ask(struct call *call, struct permit_verdict *verdict)
+static void permit_ask(struct call *call, const struct trunk *trunk, struct permit_verdict *verdict)
 {
     struct broker *broker = call->broker;
-    struct trunk *trunk = call->trunk;
     struct ledger_status ledger;
     char host[128] = "";
     uint16_t port = 0;
@@ -75,11 +61,28 @@ static void permit_ask(struct call *call, struct permit_verdict *verdict)
         .number = call->uri ? NULL : call->number, .uri_host = host,
         .uri_is_listener = call->uri && listener_of_text(&broker->agent, host, port),
         .prefix_strip = trunk ? trunk->strip : "", .prefix_add = trunk ? trunk->add : "", .max_s = call->max_asked_s,
+        .campaign = call->campaign_name, .zone = call->zone, .rates = trunk ? trunk->rates : NULL, .now_us = call->at.claimed,
         .draining = segment_draining(broker->segment) || broker->terminating, .ledger_accepting = ledger.accepting,
         .trunk_usable = !trunk || trunk_usable(trunk, clock_mono_ns()), .engine_free = cap_free(&broker->cap),
         .trunk_free = !trunk || cap_free(&trunk->cap), .campaign_free = true,
     };
     permit_check(&broker->permit, &request, verdict);
+}
+
+/* The first trunk in order that the permit grants; without one the first, whose refusal then says why. */
+static void trunk_choose(struct call *call, struct permit_verdict *verdict)
+{
+    call->trunk = call->trunk_count ? call->trunks[0] : NULL;
+    call->trunk_at = 0;
+    permit_ask(call, call->trunk, verdict);
+    for (unsigned i = 1; verdict->refused && i < call->trunk_count; i++) {
+        struct permit_verdict other;
+        permit_ask(call, call->trunks[i], &other);
+        if (other.refused) continue;
+        *verdict = other;
+        call->trunk = call->trunks[i];
+        call->trunk_at = (uint8_t)i;
+    }
 }
 
 /* --- refusing ------------------------------------------------------------------------------------------------------- */
@@ -94,11 +97,6 @@ void dial_refuse(struct call *call, const char *reason, int cause)
     call->refused = reason;
     call->cause = cause;
     loop_timer_set(call->broker->loop, &call->timer, clock_mono_ns());
-}
-
-static bool heals(const char *reason)
-{
-    return strcmp(reason, "country") && strcmp(reason, "emergency") && strcmp(reason, "number") && strcmp(reason, "uri_host");
 }
 
 /* --- starting ------------------------------------------------------------------------------------------------------- */
@@ -174,9 +172,8 @@ int dial_start(struct call *call, uint32_t worker, bool retry_later)
 {
     struct permit_verdict verdict;
     call->at.claimed = clock_utc_us();
-    trunk_choose(call);
-    permit_ask(call, &verdict);
-    if (verdict.refused && retry_later && heals(verdict.refused)) return -EAGAIN;
+    trunk_choose(call, &verdict);
+    if (verdict.refused && retry_later && verdict.heals) return -EAGAIN;
     if (verdict.refused) {
         dial_refuse(call, verdict.refused, verdict.cause);
         return 0;
@@ -185,6 +182,7 @@ int dial_start(struct call *call, uint32_t worker, bool retry_later)
     int err = take_slot(call, worker);
     if (err < 0) return err;
     take_caps(call);
+    permit_note(&call->broker->permit, &verdict, call->at.claimed);
     slot_mirror(call);
     err = row_begin(call);
     if (err == 0) return 0;
@@ -212,6 +210,7 @@ static int take_request(struct call *call, const struct dial_request *request)
 {
     if (dial_trunks(call, request->trunks) < 0) return -EINVAL;
     snprintf(call->number, sizeof call->number, "%s", request->number ? request->number : "");
+    snprintf(call->zone, sizeof call->zone, "%s", request->zone ? request->zone : "");
     snprintf(call->caller_number, sizeof call->caller_number, "%s", request->caller_number ? request->caller_number : "");
     snprintf(call->caller_name, sizeof call->caller_name, "%s", request->caller_name ? request->caller_name : "");
     snprintf(call->campaign_name, sizeof call->campaign_name, "%s", request->campaign_name ? request->campaign_name : "");
@@ -257,7 +256,7 @@ uint32_t dialler_room(const struct dialler *dialler, const char *trunks, uint32_
 {
     struct broker *broker = dialler->broker;
     int64_t now = clock_mono_ns(), until = now + (int64_t)ms * NS_PER_MS;
-    if (broker->terminating || segment_draining(broker->segment)) return 0;
+    if (broker->terminating || segment_draining(broker->segment) || !spend_allows(&broker->spend, clock_utc_us())) return 0;
     for (const char *at = trunks; at && *at;) {
         size_t length = strcspn(at, ", ");
         const struct trunk *trunk = trunk_named(&broker->trunks, at, length);

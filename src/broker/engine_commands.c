@@ -4,6 +4,7 @@
  *   calls            one line per call         call UUID      one call
  *   counters         name value
  *   hangup UUID [CAUSE]       hupall [CAUSE]
+ *   dnc status | reload | check NUMBER [CAMPAIGN] | add NUMBER [CAMPAIGN|- [REASON]] | remove NUMBER [CAMPAIGN]
  *   campaign …       handed over to src/campaign */
 #include <errno.h>
 #include <stdio.h>
@@ -157,6 +158,42 @@ static int command_counters(struct command *command)
     return 0;
 }
 
+/* --- do-not-call ---------------------------------------------------------------------------------------------------- */
+
+static int dnc_check(struct command *command, const char *number, const char *campaign)
+{
+    char e164[PERMIT_NUMBER_MAX];
+    bool as_given, listed;
+    if (number_normalise(&command->broker->permit, number, e164, sizeof e164, &as_given) < 0) return buf_printf(command->out, "-ERR \"%s\" is no number\n", number), -EINVAL;
+    listed = do_not_call_has(command->broker->permit.do_not_call, e164, campaign);
+    return buf_printf(command->out, "+OK %s is %s\n", e164, listed ? "listed: it is not called" : "not listed");
+}
+
+static int dnc_change(struct command *command, bool add, const char *number, const char *campaign)
+{
+    struct do_not_call *list = command->broker->permit.do_not_call;
+    int err = add ? do_not_call_add(list, number, campaign, argument(command, 4)) : do_not_call_remove(list, number, campaign);
+    if (err == -EINVAL) return buf_printf(command->out, "-ERR \"%s\" is no number\n", number), err;
+    if (err == -EAGAIN) return buf_puts(command->out, "-ERR the lists are still being read; try again in a moment\n"), err;
+    if (err == -EEXIST) return buf_printf(command->out, "-ERR %s stands in a file of numbers.do_not_call; take it out there\n", number), err;
+    if (err < 0) return buf_printf(command->out, "-ERR %s\n", strerror(-err)), err;
+    log_notice(NULL, "do-not-call: %s %s%s%s", number, add ? "added" : "removed", *campaign ? " for campaign " : "", campaign);
+    return buf_printf(command->out, "+OK %s %s\n", number, add ? "is not called any more" : "may be called");
+}
+
+static int command_dnc(struct command *command)
+{
+    const char *verb = argument(command, 1), *number = argument(command, 2), *campaign = argument(command, 3);
+    struct do_not_call *list = command->broker->permit.do_not_call;
+    if (!strcmp(campaign, "-")) campaign = "";
+    if (!strcmp(verb, "status") || !*verb) return do_not_call_describe(list, command->out), buf_putc(command->out, '\n');
+    if (!strcmp(verb, "reload")) return do_not_call_reload(list), buf_puts(command->out, "+OK the lists are looked at again\n");
+    if (*number && !strcmp(verb, "check")) return dnc_check(command, number, campaign);
+    if (*number && !strcmp(verb, "add")) return dnc_change(command, true, number, campaign);
+    if (*number && !strcmp(verb, "remove")) return dnc_change(command, false, number, campaign);
+    return buf_puts(command->out, "-ERR dnc status | reload | check NUMBER [CAMPAIGN] | add NUMBER [CAMPAIGN|- [REASON]] | remove NUMBER [CAMPAIGN]\n"), -EINVAL;
+}
+
 /* The one place where campaigns' commands go to src/campaign. */
 static int command_campaign(struct command *command)
 {
@@ -175,6 +212,7 @@ static const struct {
 } commands[] = {
     { "trunk", command_trunk },   { "calls", command_calls },   { "call", command_call },         { "counters", command_counters },
     { "hangup", command_hangup }, { "hupall", command_hupall }, { "campaign", command_campaign },
+    { "dnc", command_dnc },
 };
 
 static int command_run(struct command *command)

@@ -147,6 +147,7 @@ static void trunk_leave(struct call *call)
 static bool trunk_takes(const struct call *call, const struct trunk *trunk, struct permit_verdict *verdict)
 {
     struct permit_request request = { .number = call->number, .prefix_strip = trunk->strip, .prefix_add = trunk->add, .max_s = call->max_asked_s,
+                                      .campaign = call->campaign_name, .rates = trunk->rates, .again = true, .now_us = clock_utc_us(),
                                       .draining = call->broker->terminating, .ledger_accepting = true,
                                       .trunk_usable = trunk_usable(trunk, clock_mono_ns()), .engine_free = true, .trunk_free = cap_free(&trunk->cap),
                                       .campaign_free = true };

@@ -101,6 +101,12 @@ static void refuse(struct permit_verdict *verdict, const char *reason, int cause
     verdict->cause = cause;
 }
 
+static void refuse_for_now(struct permit_verdict *verdict, const char *reason, int cause)
+{
+    refuse(verdict, reason, cause);
+    verdict->heals = true;
+}
+
 /* The spelling that leaves: what was asked for where that says the country itself, otherwise E.164. */
 static int spell(const struct permit_request *request, bool as_given, struct permit_verdict *verdict)
 {
@@ -127,6 +133,42 @@ static bool name_allowed(const struct permit_rules *rules, const char *number)
     return true;
 }
 
+static bool is_own(const struct permit_rules *rules, const char *e164)
+{
+    for (size_t i = 0; i < rules->own_count; i++)
+        if (!strcmp(rules->own[i], e164)) return true;
+    return false;
+}
+
+/* A number without a known zone may be called at any time: nobody knows better. */
+static bool hour_allows(const struct permit_rules *rules, const struct permit_request *request, const char *e164)
+{
+    const char *zone = request->zone && *request->zone ? request->zone : zone_by_number(e164);
+    return !rules->has_window || !zone || window_open(&rules->window, zone, request->now_us);
+}
+
+static bool price_allows(const struct permit_rules *rules, const struct permit_request *request, const char *e164)
+{
+    if (rules->max_price <= 0) return true;
+    const struct rate *rate = request->rates ? rates_find(request->rates, e164) : NULL;
+    return rate && rate->per_minute <= rules->max_price;
+}
+
+/* May this number be called, now, at this price? */
+static void check_person(const struct permit_rules *rules, const struct permit_request *request, struct permit_verdict *verdict)
+{
+    const char *e164 = verdict->e164;
+    bool loading = rules->loading || (rules->do_not_call && !do_not_call_ready(rules->do_not_call));
+    if (is_own(rules, e164)) refuse(verdict, "own_number", CAUSE_OUTGOING_CALL_BARRED);
+    else if (loading) refuse_for_now(verdict, "permits_loading", CAUSE_NORMAL_TEMPORARY_FAILURE);
+    else if (rules->do_not_call && do_not_call_has(rules->do_not_call, e164, request->campaign)) refuse(verdict, "do_not_call", CAUSE_OUTGOING_CALL_BARRED);
+    else if (!price_allows(rules, request, e164)) refuse(verdict, "price", CAUSE_OUTGOING_CALL_BARRED);
+    if (verdict->refused || request->again) return;
+    if (rules->history && number_history_free_at(rules->history, e164, request->now_us / 1000000)) refuse(verdict, "attempts", CAUSE_OUTGOING_CALL_BARRED);
+    else if (!hour_allows(rules, request, e164)) refuse(verdict, "window", CAUSE_OUTGOING_CALL_BARRED);
+    else if (rules->spend && !spend_allows(rules->spend, request->now_us)) refuse_for_now(verdict, "spend", CAUSE_OUTGOING_CALL_BARRED);
+}
+
 static void check_number(const struct permit_rules *rules, const struct permit_request *request, struct permit_verdict *verdict)
 {
     bool as_given;
@@ -143,6 +185,7 @@ static void check_number(const struct permit_rules *rules, const struct permit_r
         return;
     }
     if (!country_allowed(rules, verdict->e164)) refuse(verdict, "country", CAUSE_OUTGOING_CALL_BARRED);
+    else check_person(rules, request, verdict);
 }
 
 static void check_host(const struct permit_rules *rules, const struct permit_request *request, struct permit_verdict *verdict)
@@ -160,10 +203,15 @@ void permit_check(const struct permit_rules *rules, const struct permit_request 
     if (request->number) check_number(rules, request, verdict);
     else check_host(rules, request, verdict);
     if (verdict->refused) return;
-    if (request->draining) refuse(verdict, "draining", CAUSE_SYSTEM_SHUTDOWN);
-    else if (!request->ledger_accepting) refuse(verdict, "ledger", CAUSE_NORMAL_TEMPORARY_FAILURE);
-    else if (!request->trunk_usable) refuse(verdict, "trunk_down", CAUSE_GATEWAY_DOWN);
-    else if (!request->engine_free) refuse(verdict, "engine_concurrent", CAUSE_SWITCH_CONGESTION);
-    else if (!request->trunk_free) refuse(verdict, "trunk_concurrent", CAUSE_NORMAL_CIRCUIT_CONGESTION);
-    else if (!request->campaign_free) refuse(verdict, "campaign_concurrent", CAUSE_NORMAL_CIRCUIT_CONGESTION);
+    if (request->draining) refuse_for_now(verdict, "draining", CAUSE_SYSTEM_SHUTDOWN);
+    else if (!request->ledger_accepting) refuse_for_now(verdict, "ledger", CAUSE_NORMAL_TEMPORARY_FAILURE);
+    else if (!request->trunk_usable) refuse_for_now(verdict, "trunk_down", CAUSE_GATEWAY_DOWN);
+    else if (!request->engine_free) refuse_for_now(verdict, "engine_concurrent", CAUSE_SWITCH_CONGESTION);
+    else if (!request->trunk_free) refuse_for_now(verdict, "trunk_concurrent", CAUSE_NORMAL_CIRCUIT_CONGESTION);
+    else if (!request->campaign_free) refuse_for_now(verdict, "campaign_concurrent", CAUSE_NORMAL_CIRCUIT_CONGESTION);
+}
+
+void permit_note(const struct permit_rules *rules, const struct permit_verdict *verdict, int64_t now_us)
+{
+    if (rules->history && *verdict->e164) number_history_note(rules->history, verdict->e164, now_us / 1000000);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "broker/charge.h"
 #include "broker/reason.h"
 
 #define COPY(to, from) snprintf((to), sizeof(to), "%s", (from) ? (from) : "")
@@ -99,6 +100,7 @@ void row_write(struct call *call)
     times_settle(&call->at);
     outcome_fill(call, &outcome);
     row_fill(call, &outcome, &row);
+    row.cost_micro = charge_end(call);
     if (call->watched && call->watch.over) call->watch.over(call->watch.context, call, &outcome, &row);
     if (row.kept) return;
     /* A refusal's row is written by ledger_attempt_refused; its lead's next state comes with this one. */

@@ -14,6 +14,7 @@
 #include "campaign/dialler.h"
 #include "campaign/ledger.h"
 #include "core/config.h"
+#include "core/jobs.h"
 #include "core/kv.h"
 #include "core/loop.h"
 #include "core/process.h"
@@ -93,6 +94,9 @@ struct call {
     uint32_t max_asked_s;
     bool permitted;                    /* permit_check said yes; invite_send asserts it */
     bool capped;                       /* counts in the engine's cap */
+    bool charged;                      /* counts in the day's spend, at `rate` */
+    struct rate rate;
+    char zone[80];                     /* where the called one lives; "" = by the number */
 
     /* media and slot */
     uint32_t slot, generation, worker; /* slot SLOT_NONE = none */
@@ -183,8 +187,13 @@ struct broker {
     struct calls calls;
     struct call *dead;                 /* freed before the next sleep: no handler still holds them then */
     struct permit_rules permit;
+    bool permit_reading;               /* permit_load.c: of the day, under way */
+    struct loop_timer permit_timer;
+    struct jobs *permit_jobs;          /* reads do-not-call lists */
+    struct spend spend;
     struct cap cap;                    /* limits.concurrent */
     struct ledger *ledger;
+    char database[600];                /* its URL */
     struct dialler dialler;
     struct tables *tables;
     struct limit *limits[LIMIT_BUCKETS];

@@ -181,16 +181,6 @@ static void read_ring(struct check *c)
                                                                   : "a time of 15s at least, like \"25s\" (rules against abandoned calls ask for it; short_ring = true allows less)");
 }
 
-static bool read_clock(const char *text, uint16_t *minutes)
-{
-    unsigned h, m;
-    int used = 0;
-    if (sscanf(text, "%2u:%2u%n", &h, &m, &used) != 2 || text[used] || m > 59 || h * 60 + m > 1440)
-        return false;
-    *minutes = (uint16_t)(h * 60 + m);
-    return true;
-}
-
 static void read_days(struct check *c, struct config_node *days)
 {
     static const char *const names[] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
@@ -222,9 +212,9 @@ static void read_window(struct check *c)
         return;
     }
     struct config_node *from = node_find(n, "from"), *to = node_find(n, "to"), *days = node_find(n, "days");
-    if (from && (from->seen = true) && (from->type != NODE_TEXT || !read_clock(from->text, &c->file->window.from)))
+    if (from && (from->seen = true) && (from->type != NODE_TEXT || time_of_day_parse(from->text, &c->file->window.from) < 0))
         mistake(c, from, "window.from", "found %s; allowed is a time of day like \"08:00\"", found(from));
-    if (to && (to->seen = true) && (to->type != NODE_TEXT || !read_clock(to->text, &c->file->window.to)))
+    if (to && (to->seen = true) && (to->type != NODE_TEXT || time_of_day_parse(to->text, &c->file->window.to) < 0))
         mistake(c, to, "window.to", "found %s; allowed is a time of day like \"21:00\"", found(to));
     if (days)
         read_days(c, days);
@@ -354,6 +344,8 @@ static void read_all(struct check *c)
 {
     struct campaign_file *f = c->file;
     const char *country = c->engine ? config_str(config_root(c->engine), "numbers.default_country", NULL) : NULL;
+    if (c->engine)
+        f->has_engine_window = window_of_config(config_get(config_root(c->engine), "numbers.window"), &f->engine_window);
     read_trunks(c);
     read_caller_ids(c);
     read_pacing(c);

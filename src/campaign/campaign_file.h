@@ -27,6 +27,8 @@ struct campaign_file {
     char *codecs, *script, *arguments;
     struct kv headers, variables;
     struct window window;
+    bool has_engine_window;
+    struct window engine_window; /* numbers.window: no campaign calls outside it */
     char *default_zone;       /* where neither column nor number tells */
     struct retry_rules retry;
     struct config *source;    /* the checked tree's memory */

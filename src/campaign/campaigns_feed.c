@@ -124,6 +124,7 @@ static int dial(struct campaign *c, struct lead *lead)
     const struct dial_request request = {
         .trunks = f->trunks,
         .number = lead->number,
+        .zone = lead_zone(lead, f),
         .caller_number = f->caller_id_count ? f->caller_ids[c->next_caller_id++ % f->caller_id_count] : NULL,
         .caller_name = f->caller_name,
         .ring_timeout_ms = f->ring_timeout_ms,
@@ -161,7 +162,7 @@ static int dial(struct campaign *c, struct lead *lead)
 /* The window closed while the lead waited here: back until it opens. */
 static void put_off(struct campaign *c, struct lead *lead)
 {
-    int64_t now = clock_utc_us(), at = window_next(&c->file->window, lead_zone(lead, c->file), now);
+    int64_t now = clock_utc_us(), at = lead_callable_us(lead, c->file, now);
     struct attempt_end end = { .lead = lead->id, .campaign = c->id, .retry_at_us = at == INT64_MAX ? now + 86400000000LL : at };
     snprintf(end.lead_history, sizeof end.lead_history, "%s", lead->history);
     snprintf(end.lead_disposition, sizeof end.lead_disposition, "%s", lead->disposition);
@@ -195,7 +196,8 @@ static void dial_some(struct campaign *c, int64_t now_ns)
     uint32_t most = allowance(c, now_ns);
     while (most > 0 && c->queue.first && c->state == CAMPAIGN_RUNNING) {
         struct lead *lead = lead_list_take(&c->queue);
-        if (!window_open(&c->file->window, lead_zone(lead, c->file), clock_utc_us())) {
+        int64_t now_us = clock_utc_us();
+        if (lead_callable_us(lead, c->file, now_us) > now_us) {
             put_off(c, lead);
             continue;
         }

@@ -146,5 +146,7 @@ void lead_list_put_back(struct lead_list *list, struct lead *lead);
 void lead_list_free(struct lead_list *list);
 void lead_free(struct lead *lead);
 const char *lead_zone(const struct lead *lead, const struct campaign_file *file);
+/* When the lead may be called: now, or when the campaign's window and the engine's are both open; INT64_MAX if they never are. */
+int64_t lead_callable_us(const struct lead *lead, const struct campaign_file *file, int64_t now_us);
 
 #endif

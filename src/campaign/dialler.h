@@ -21,6 +21,7 @@ enum dial_early { DIAL_EARLY_IGNORE, DIAL_EARLY_LISTEN, DIAL_EARLY_ANSWER };
 struct dial_request {
     const char *trunks;        /* "acme,backup": tried in order on 5xx, timeout, 503 */
     const char *number;        /* E.164 digits without +, or as given */
+    const char *zone;          /* where the called one lives; NULL = by the number */
     const char *caller_number, *caller_name; /* NULL = the trunk's */
     uint32_t ring_timeout_ms;  /* 0 = 60 s */
     uint32_t max_s;            /* 0 = the engine's */

@@ -65,6 +65,19 @@ const char *lead_zone(const struct lead *lead, const struct campaign_file *file)
     return zone ? zone : file->default_zone;
 }
 
+int64_t lead_callable_us(const struct lead *lead, const struct campaign_file *file, int64_t now_us)
+{
+    const char *zone = lead_zone(lead, file);
+    int64_t at = window_next(&file->window, zone, now_us);
+    for (int turn = 0; file->has_engine_window && at != INT64_MAX && turn < 16; turn++) {
+        int64_t later = window_next(&file->engine_window, zone, at);
+        if (later == at)
+            return at;
+        at = later == INT64_MAX ? later : window_next(&file->window, zone, later);
+    }
+    return at;
+}
+
 /* --- claiming ----------------------------------------------------------------------------------------------------------- */
 
 #define CLAIM_SQL(LOCK) \
@@ -114,7 +127,7 @@ static int defer_closed(struct db_statement *s, const struct campaign_file *file
     struct lead *lead;
     int e = 0;
     while ((lead = lead_list_take(batch))) {
-        int64_t at = window_next(&file->window, lead_zone(lead, file), now);
+        int64_t at = lead_callable_us(lead, file, now);
         if (at <= now) {
             lead_list_add(out, lead);
             continue;

@@ -59,6 +59,7 @@ struct attempt_end {
     uint64_t packets_late; /* sent more than 5 ms after their time */
     uint32_t jitter_us;
     uint16_t mos_x100;
+    int64_t cost_micro;    /* millionths of the rates' currency; 0 = nothing, or nobody knows */
     /* the lead's next state, decided by the campaign */
     bool lead_final;
     char lead_disposition[32];

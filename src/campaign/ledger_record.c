@@ -34,7 +34,7 @@ static const struct field end_fields[] = {
     FIELD(end, trunk, FIELD_TEXT),       FIELD(end, digits, FIELD_TEXT),      FIELD(end, error, FIELD_TEXT),
     FIELD(end, billsec_ms, FIELD_I64),   FIELD(end, pdd_ms, FIELD_I64),       FIELD(end, packets_sent, FIELD_U64),
     FIELD(end, packets_received, FIELD_U64), FIELD(end, packets_lost, FIELD_U64), FIELD(end, packets_late, FIELD_U64),
-    FIELD(end, jitter_us, FIELD_U32),    FIELD(end, mos_x100, FIELD_U16),     FIELD(end, lead_final, FIELD_BOOL),
+    FIELD(end, jitter_us, FIELD_U32),    FIELD(end, mos_x100, FIELD_U16),     FIELD(end, cost_micro, FIELD_I64),  FIELD(end, lead_final, FIELD_BOOL),
     FIELD(end, lead_disposition, FIELD_TEXT), FIELD(end, retry_at_us, FIELD_I64), FIELD(end, lead_history, FIELD_TEXT),
     { 0 },
 };

@@ -20,7 +20,7 @@
 #define END_SQL \
     "UPDATE attempt SET state = ?, trunk = COALESCE(?, trunk), invite_us = " LATER ", ring_us = " LATER ", answer_us = " LATER \
     ", end_us = " LATER ", sip_status = ?, cause = ?, disposition = ?, refused = ?, billsec_ms = ?, pdd_ms = ?, packets_sent = ?," \
-    " packets_received = ?, packets_lost = ?, packets_late = ?, jitter_us = ?, mos = ?, digits = ?, error = ?" \
+    " packets_received = ?, packets_lost = ?, packets_late = ?, jitter_us = ?, mos = ?, cost = ?, digits = ?, error = ?" \
     " WHERE id = ? AND state IN ('claimed', 'interrupted')"
 #define REFUSED_SQL \
     "INSERT INTO attempt (id, channel, campaign, lead, node, trunk, number, caller_id, failover_of, claimed_us, end_us, state, cause, disposition, refused)" \
@@ -164,6 +164,9 @@ static void bind_end(struct db_statement *s, const struct attempt_end *end, cons
             db_bind_int(s, at, (int64_t)packets[i]);
     if (end->mos_x100)
         db_bind_real(s, at, end->mos_x100 / 100.0);
+    at++;
+    if (end->cost_micro)
+        db_bind_real(s, at, (double)end->cost_micro / 1e6);
     at++;
     bind_text(s, &at, end->digits);
     bind_text(s, &at, end->error);

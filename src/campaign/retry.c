@@ -79,12 +79,14 @@ void history_add(const char *history, const char *cause, char *out, size_t size)
  * lead was not called and comes again soon, without a rule and without a limit. */
 static int64_t refusal_passes_us(const char *reason)
 {
-    static const char *const final[] = { "country", "emergency", "number", "uri_host", "do_not_call" };
+    static const char *const final[] = { "country", "emergency", "number", "uri_host", "own_number", "do_not_call", "price" };
     for (size_t i = 0; i < sizeof final / sizeof final[0]; i++)
         if (strcmp(final[i], reason) == 0)
             return 0;
     if (strcmp(reason, "window") == 0)
         return MINUTE_US;
+    if (strcmp(reason, "attempts") == 0)
+        return 60 * MINUTE_US;
     return strstr(reason, "concurrent") || strcmp(reason, "ledger") == 0 ? 2000000 : 15000000;
 }
 

@@ -1,11 +1,14 @@
 /* zones.c: windows and the zones' cache. Reading a zone's file is zone_file.c, which number lives where zone_table.c. */
 #include "campaign/zones.h"
 
+#include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "campaign/zone_own.h"
+#include "core/config.h"
 
 #define DAY_S 86400
 
@@ -78,6 +81,26 @@ static int64_t wait_s(const struct window *w, const char *name, size_t length, i
         return 0;
     int64_t wait = w->from == w->to ? DAY_S - second : from - second;
     return wait > 0 ? wait : wait + DAY_S;
+}
+
+int time_of_day_parse(const char *text, uint16_t *minutes)
+{
+    unsigned h, m;
+    int used = 0;
+    if (sscanf(text, "%2u:%2u%n", &h, &m, &used) != 2 || text[used] || m > 59 || h * 60 + m > 1440)
+        return -EINVAL;
+    *minutes = (uint16_t)(h * 60 + m);
+    return 0;
+}
+
+bool window_of_config(const struct config_node *node, struct window *window)
+{
+    *window = (struct window){ 0 };
+    if (!node)
+        return false;
+    time_of_day_parse(config_str(node, "from", "08:00"), &window->from);
+    time_of_day_parse(config_str(node, "to", "21:00"), &window->to);
+    return true;
 }
 
 bool window_open(const struct window *window, const char *zone, int64_t utc_us)

@@ -21,6 +21,12 @@ const char *zone_by_number(const char *number);
  * unless zone_known was asked before (in any thread). */
 int32_t zone_offset_s(const char *zone, int64_t utc_s);
 
+/* "08:00" to "24:00" → minutes of the day; -EINVAL if it is none. */
+int time_of_day_parse(const char *text, uint16_t *minutes);
+/* A checked table { from = "08:00", to = "21:00" }. False: there is none. */
+struct config_node;
+bool window_of_config(const struct config_node *node, struct window *window);
+
 bool window_open(const struct window *window, const char *zone, int64_t utc_us);
 /* Now if it is open, else when it opens next (UTC µs); within 8 days, or INT64_MAX if never. */
 int64_t window_next(const struct window *window, const char *zone, int64_t utc_us);

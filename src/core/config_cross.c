@@ -66,6 +66,10 @@ static void check_trunk(const struct config_node *root, const struct config_node
         config_mistake(errors, user != NULL ? user : password, path, "has `%s` without `%s`; allowed: both or neither", user != NULL ? "user" : "password",
                        user != NULL ? "password" : "user");
     }
+    if (config_num(root, "limits.max_price", 0) > 0 && config_get(trunk, "rates") == NULL) {
+        snprintf(path, sizeof path, "trunks.%s.rates", trunk->name);
+        config_mistake(errors, trunk, path, "is missing; limits.max_price can be held only where prices are known");
+    }
     buf_free(&names);
 }
 

@@ -22,6 +22,14 @@ static const char *form_digits(const char *text)
     return n > 0 && n <= 15 && text[n] == 0 ? NULL : "digits only (1 to 15), as in E.164, without '+'";
 }
 
+static const char *form_time(const char *text)
+{
+    unsigned h, m;
+    int used = 0;
+    bool valid = sscanf(text, "%2u:%2u%n", &h, &m, &used) == 2 && text[used] == 0 && m <= 59 && h * 60 + m <= 1440;
+    return valid ? NULL : "a time of day, as \"08:00\"";
+}
+
 static const char *form_caller_id(const char *text)
 {
     size_t n = strlen(text), digits = strspn(text + (*text == '+'), "0123456789");
@@ -142,10 +150,20 @@ const struct schema_row schema_rows[] = {
     { "numbers.emergency", SCHEMA_LIST, "112,911,999", 0, 500, NULL, NULL, .help = "Never called, whoever asks." },
     { "numbers.emergency.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_digits, .help = "A number as it would be dialled." },
 
+    { "numbers.own", SCHEMA_LIST, NULL, 0, 10000, NULL, NULL, .help = "Your own numbers: never called, so that no campaign fills your own lines." },
+    { "numbers.own.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_digits, .help = "A number in E.164 digits." },
+    { "numbers.do_not_call", SCHEMA_LIST, NULL, 0, 32, NULL, NULL, .help = "Files of numbers that are never called, one a line; read again when they change. The ledger's table `do_not_call` counts too (`carillon dnc`)." },
+    { "numbers.do_not_call.*", SCHEMA_PATH, NULL, 0, 0, NULL, NULL, .help = "A file." },
+    { "numbers.attempts_per_day", SCHEMA_INT, "0", 0, 32, NULL, NULL, .help = "How often one number may be called within any 24 hours, by whatever script or campaign. 0 = as often as asked." },
+    { "numbers.window", SCHEMA_TABLE, .optional_table = true, .help = "Hours in which people may be called, whoever asks, by the clock of their zone (the lead's, or else the number's; a number of no known zone may always be called). Campaigns have windows of their own besides." },
+    { "numbers.window.from", SCHEMA_TEXT, "08:00", 0, 0, NULL, form_time, .help = "From." },
+    { "numbers.window.to", SCHEMA_TEXT, "21:00", 0, 0, NULL, form_time, .help = "To." },
     { "limits", SCHEMA_TABLE, .help = "Caps of the whole engine." },
     { "limits.concurrent", SCHEMA_INT, "3000", 1, 65536, NULL, NULL, .help = "Calls at a time." },
     { "limits.cps", SCHEMA_NUM, "1000", 0.1, 10000, NULL, NULL, .help = "INVITEs per second over all trunks." },
     { "limits.max_call_s", SCHEMA_INT, "3600", 1, 86400, NULL, NULL, .help = "Longest duration of a call, in seconds; then it is hung up." },
+    { "limits.max_price", SCHEMA_NUM, "0", 0, 1000000, NULL, NULL, .help = "Highest price per minute; dearer numbers, and those without a price in the trunk's `rates`, are not called. 0 = any." },
+    { "limits.spend_per_day", SCHEMA_NUM, "0", 0, 1e12, NULL, NULL, .help = "When the calls of a day (UTC) cost this much by the trunks' `rates`, no new ones begin until midnight. 0 = no such limit." },
     { "limits.drain_s", SCHEMA_INT, "600", 0, 86400, NULL, NULL, .help = "On SIGTERM no new calls begin, and the running ones may go on for this many seconds." },
 
     { "sip", SCHEMA_TABLE, .help = "Signalling." },

@@ -31,9 +31,10 @@ int ask_engine(const char *config, const char *socket, const struct kv *request,
         rc = EXIT_FAILED;
     }
     if (rc == 0 && kv_get_int(kv_view(reply), "status", 0) != 0) {
-        const char *text = kv_get(kv_view(reply), "error");
-        if (text == NULL)
-            text = kv_get_or(kv_view(reply), "text", "the engine refused this");
+        const char *text = kv_get_or(kv_view(reply), "text", ""); /* says more than the number's usual words */
+        if (*text == 0)
+            text = kv_get_or(kv_view(reply), "error", "the engine refused this");
+        text += strncmp(text, "-ERR ", 5) == 0 ? 5 : 0;
         fprintf(stderr, "carillon: %s%s", text, *text != 0 && text[strlen(text) - 1] == '\n' ? "" : "\n");
         rc = EXIT_FAILED;
     }

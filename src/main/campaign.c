@@ -1,9 +1,11 @@
-/* campaign.c: `carillon campaign`: gives src/campaign its configuration, its database, and a way to the running engine. */
+/* campaign.c: `carillon campaign` and `carillon dnc`: gives src/campaign its configuration, its database, and a way to the running engine. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "campaign/do_not_call_import.h"
+#include "campaign/import.h"
 #include "control/client.h"
 #include "main/command.h"
 #include "main/rooms.h"
@@ -105,4 +107,77 @@ int command_campaign(int argc, char **argv)
     buf_free(&database);
     config_free(config);
     return rc;
+}
+
+/* --- dnc ------------------------------------------------------------------------------------------------------------ */
+
+/* The running engine looks at its table soon by itself; it is told so that it does at once. */
+static void reload_tell(struct way *way)
+{
+    struct buf text = BUF_INIT;
+    way_ask(way, "dnc reload", &text);
+    buf_free(&text);
+}
+
+static int dnc_import(const struct config *config, struct way *way, const char *file, const char *campaign)
+{
+    struct buf database = BUF_INIT, error = BUF_INIT;
+    struct db *db = NULL;
+    struct do_not_call_import import = { .default_country = config_str(config_root(config), "numbers.default_country", NULL), .campaign = campaign,
+                                         .bad_lines = stderr };
+    database_resolve(config, &database);
+    (void)folder_make(config_str(config_root(config), "data_dir", "data"));
+    int rc = import_database(&db, buf_text(&database), &error);
+    if (rc == 0)
+        rc = do_not_call_import(&import, db, file, &error);
+    db_close(db);
+    if (rc == 0) {
+        printf("%s: %llu numbers: %llu added, %llu already there, %llu bad lines\n", file, (unsigned long long)import.numbers, (unsigned long long)import.added,
+               (unsigned long long)(import.numbers - import.added), (unsigned long long)import.bad);
+        reload_tell(way);
+    } else
+        fprintf(stderr, "carillon dnc: %s\n", buf_text(&error));
+    buf_free(&database);
+    buf_free(&error);
+    return rc == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+int command_dnc(int argc, char **argv)
+{
+    const char *given = NULL, *socket = NULL, *campaign = "", *path;
+    const struct option_row rows[] = {
+        CONFIG_OPTION(given),
+        { 's', "socket", "PATH", "the engine's control.sock (default: in the configuration's run_dir)", &socket, NULL },
+        { 'C', "campaign", "NAME", "for that campaign alone (default: for everybody)", &campaign, NULL },
+    };
+    const struct usage usage = {
+        "dnc [OPTION…] import FILE | add NUMBER [REASON] | remove NUMBER | check NUMBER | status | reload",
+        "Numbers that are never called: the ledger's table do_not_call, and the files of numbers.do_not_call.\n"
+        "  import FILE              a number a line (of a CSV the first column) into the table; works without a running engine\n"
+        "  add NUMBER [REASON]      in force at once\n"
+        "  remove NUMBER\n"
+        "  check NUMBER             is it listed?\n"
+        "  status                   how many numbers, and from where\n"
+        "  reload                   looks at files and table now; by itself the engine does every few seconds",
+        rows, 3
+    };
+    int at = options_read(&usage, argc, argv);
+    if (at < 0)
+        return options_exit(at);
+    if (at == argc)
+        return usage_wrong("dnc", "what is to be done? import, add, remove, check, status or reload");
+    const char *word = argv[at], *number = at + 1 < argc ? argv[at + 1] : NULL;
+    if (strcmp(word, "import") == 0) {
+        if (number == NULL)
+            return usage_wrong("dnc", "import needs a file");
+        struct config *config = config_open(given, &path);
+        if (config == NULL)
+            return EXIT_FAILED;
+        struct way way = { config, socket };
+        int rc = dnc_import(config, &way, number, campaign);
+        config_free(config);
+        return rc;
+    }
+    char *words[] = { (char *)word, (char *)(number != NULL ? number : ""), (char *)(*campaign ? campaign : "-"), at + 2 < argc ? argv[at + 2] : (char *)"" };
+    return ask_command(given, socket, "dnc", 4, words);
 }

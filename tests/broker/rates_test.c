@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "broker/rates.h"
+#include "broker/spend.h"
 
 static char path[] = "/tmp/carillon-rates-XXXXXX";
 
@@ -80,12 +81,46 @@ static void mistakes_name_the_line(void **state)
     buf_free(&error);
 }
 
+#define SECOND_US 1000000LL
+
+static void a_day_sums_ended_and_running_calls(void **state)
+{
+    struct rate rate = { .per_minute = 6, .setup = 0.5, .first_s = 1, .step_s = 1 };
+    int64_t noon = (20000LL * 86400 + 43200) * SECOND_US;
+    struct spend spend = { .limit = 3, .day = 20000 };
+    assert_true(spend_allows(&spend, noon));
+    spend_answered(&spend, &rate, noon);
+    spend_answered(&spend, &rate, noon + 5 * SECOND_US);
+    assert_true(fabs(spend_sum(&spend, noon + 10 * SECOND_US) - 2.5) < 1e-6);
+    assert_true(spend_allows(&spend, noon + 10 * SECOND_US));
+    assert_false(spend_allows(&spend, noon + 13 * SECOND_US));
+    spend_ended(&spend, &rate, noon, noon + 10 * SECOND_US);
+    spend_ended(&spend, &rate, noon + 5 * SECOND_US, noon + 10 * SECOND_US);
+    assert_true(fabs(spend_sum(&spend, noon + 3600 * SECOND_US) - 2.5) < 1e-6);
+    assert_true(spend_allows(&spend, noon + 3600 * SECOND_US));
+}
+
+static void a_new_day_begins_at_nothing_but_what_still_runs(void **state)
+{
+    struct rate rate = { .per_minute = 60, .first_s = 1, .step_s = 1 };
+    int64_t late = (20001LL * 86400 - 10) * SECOND_US;
+    struct spend spend = { .limit = 5, .day = 20000, .ended = 100 };
+    assert_false(spend_allows(&spend, late));
+    spend_answered(&spend, &rate, late);
+    assert_true(fabs(spend_sum(&spend, late + 12 * SECOND_US) - 12) < 1e-6);
+    spend_ended(&spend, &rate, late, late + 12 * SECOND_US);
+    assert_true(fabs(spend_sum(&spend, late + 20 * SECOND_US) - 12) < 1e-6);
+    assert_true(fabs(spend_sum(&spend, late - 3600 * SECOND_US) - 12) < 1e-6); /* a clock that was set back brings no old day back */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_longest_prefix_counts),
         cmocka_unit_test(first_and_step_seconds_round_up),
         cmocka_unit_test(mistakes_name_the_line),
+        cmocka_unit_test(a_day_sums_ended_and_running_calls),
+        cmocka_unit_test(a_new_day_begins_at_nothing_but_what_still_runs),
     };
     close(mkstemp(path));
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -65,6 +65,14 @@ command("status", "", "the engine in a few lines", function()
   })
 end)
 
+command("dnc", "status | reload | check NUMBER [CAMPAIGN] | add NUMBER [CAMPAIGN|- [REASON]] | remove NUMBER [CAMPAIGN]", "numbers that are never called",
+  function(text)
+    local words = {}
+    for word in gmatch(text, "%S+") do words[#words + 1] = word end
+    if #words > 4 then words[4] = concat(words, " ", 4) end
+    return engine("dnc", words[1] or "status", words[2] or "", words[3] or "", words[4] or "") or "-ERR the broker does not answer\n"
+  end)
+
 -- --- show ---
 
 local channel_columns = { "uuid", "direction", "created", "created_epoch", "name", "state", "cid_name", "cid_num", "ip_addr", "dest", "application",
