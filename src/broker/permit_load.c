@@ -11,9 +11,9 @@
 #include "core/log.h"
 #include "store/db.h"
 
-#define SWEEP_NS NS_PER_S
+#define SWEEP_NS      NS_PER_S
 #define READ_AGAIN_NS NS_PER_S
-#define DAY_US 86400000000LL
+#define DAY_US        86400000000LL
 
 /* --- rules ---------------------------------------------------------------------------------------------------------- */
 
@@ -51,16 +51,17 @@ static int rules_read(struct broker *broker)
 struct day_reading {
     struct ledger_job job;
     struct broker *broker;
-    uint32_t limit;                  /* of attempts; 0 = no history is wanted */
+    uint32_t limit; /* of attempts; 0 = no history is wanted */
     struct number_history *history;
-    double ended;                    /* cost of calls that ended today */
+    double ended; /* cost of calls that ended today */
 };
 
 /* Ids sort by time (UUIDv7): what was begun within a day is a range of the primary key. */
 static void first_id(int64_t since_us, char out[UUID_TEXT_SIZE])
 {
     uint64_t ms = (uint64_t)(since_us / 1000);
-    snprintf(out, UUID_TEXT_SIZE, "%08llx-%04llx-7000-8000-000000000000", (unsigned long long)(ms >> 16) & 0xffffffff, (unsigned long long)ms & 0xffff);
+    snprintf(out, UUID_TEXT_SIZE, "%08llx-%04llx-7000-8000-000000000000", (unsigned long long)(ms >> 16) & 0xffffffff,
+             (unsigned long long)ms & 0xffff);
 }
 
 static void row_take(struct day_reading *reading, const struct db_statement *s, int64_t midnight_us)
@@ -117,7 +118,7 @@ static void day_ask(struct broker *broker, bool at_once)
     struct db *db = NULL;
     struct day_reading *reading = calloc(1, sizeof *reading);
     CHECK(reading);
-    *reading = (struct day_reading){ .job = { day_read, day_done, NULL }, .broker = broker };
+    *reading = (struct day_reading) { .job = { day_read, day_done, NULL }, .broker = broker };
     reading->limit = (uint32_t)config_int(broker->config, "numbers.attempts_per_day", 0);
     broker->permit_reading = true;
     if (at_once && db_open(&db, broker->database, &options, &error) == 0) {
@@ -144,8 +145,12 @@ static void timer_fired(struct loop_timer *timer)
 
 static int lists_open(struct broker *broker, bool at_once, struct buf *error)
 {
-    struct do_not_call_params params = { .loop = broker->loop, .ledger = broker->ledger, .database = broker->database,
-                                         .files = config_get(broker->config, "numbers.do_not_call"), .default_country = broker->permit.default_country, .at_once = at_once };
+    struct do_not_call_params params = { .loop = broker->loop,
+                                         .ledger = broker->ledger,
+                                         .database = broker->database,
+                                         .files = config_get(broker->config, "numbers.do_not_call"),
+                                         .default_country = broker->permit.default_country,
+                                         .at_once = at_once };
     int err = jobs_new(&broker->permit_jobs, broker->loop, 1, "permits");
     if (err < 0) return err;
     params.jobs = broker->permit_jobs;
@@ -158,7 +163,7 @@ int permit_open(struct broker *broker, struct buf *error)
     int err = rules_read(broker);
     proc_peek(broker->segment, broker->args->process, &view);
     bool fresh = view.epoch <= 1; /* the first broker of this engine: nobody waits for it, and its lists are there before the first call */
-    broker->permit_timer = (struct loop_timer){ .fire = timer_fired, .context = broker };
+    broker->permit_timer = (struct loop_timer) { .fire = timer_fired, .context = broker };
     if (err == 0) err = lists_open(broker, fresh, error);
     if (err < 0) return err;
     /* The day is read where it matters: a broker that comes back is not kept from dialling by a day's rows for nothing. */

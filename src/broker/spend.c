@@ -15,10 +15,7 @@ static void day_turn(struct spend *spend, int64_t now_us)
     spend->tripped = false;
 }
 
-static double per_us(const struct rate *rate)
-{
-    return rate->per_minute / 60e6;
-}
+static double per_us(const struct rate *rate) { return rate->per_minute / 60e6; }
 
 void spend_answered(struct spend *spend, const struct rate *rate, int64_t answer_us)
 {
@@ -51,7 +48,9 @@ bool spend_allows(struct spend *spend, int64_t now_us)
     if (spend->limit <= 0) return true;
     double sum = spend_sum(spend, now_us);
     if (sum < spend->limit) return true;
-    if (!spend->tripped) log_crit(NULL, "today's calls cost %.2f, limits.spend_per_day is %g: no new calls until midnight UTC or a higher limit", sum, spend->limit);
+    if (!spend->tripped)
+        log_crit(NULL, "today's calls cost %.2f, limits.spend_per_day is %g: no new calls until midnight UTC or a higher limit", sum,
+                 spend->limit);
     spend->tripped = true;
     return false;
 }

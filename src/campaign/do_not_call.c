@@ -14,7 +14,7 @@
 #include "core/log.h"
 #include "store/db.h"
 
-#define LOOK_NS (10 * NS_PER_S)
+#define LOOK_NS  (10 * NS_PER_S)
 #define AGAIN_NS NS_PER_S /* after a reading that failed before there ever was one */
 
 /* Added or removed by a command: stands beside the sets until a reading that began after its row was written. */
@@ -44,36 +44,28 @@ struct do_not_call {
 
 /* --- what is in force ---------------------------------------------------------------------------------------------------- */
 
-bool do_not_call_ready(const struct do_not_call *list)
-{
-    return list->everyone && (list->files || !list->file_count);
-}
+bool do_not_call_ready(const struct do_not_call *list) { return list->everyone && (list->files || !list->file_count); }
 
 static struct campaign_list *campaign_list(const struct do_not_call *list, const char *campaign)
 {
     struct campaign_list *at = list->campaigns;
-    while (at && strcmp(at->name, campaign) != 0)
-        at = at->next;
+    while (at && strcmp(at->name, campaign) != 0) at = at->next;
     return at;
 }
 
 bool do_not_call_has(const struct do_not_call *list, const char *e164, const char *campaign)
 {
-    if (list->files && number_set_has(list->files, e164))
-        return true;
-    if (list->everyone && number_set_has(list->everyone, e164))
-        return true;
+    if (list->files && number_set_has(list->files, e164)) return true;
+    if (list->everyone && number_set_has(list->everyone, e164)) return true;
     const struct campaign_list *own = campaign && *campaign ? campaign_list(list, campaign) : NULL;
     return own && number_set_has(own->set, e164);
 }
 
 static struct number_set *set_named(struct do_not_call *list, const char *campaign)
 {
-    if (!*campaign)
-        return list->everyone;
+    if (!*campaign) return list->everyone;
     struct campaign_list *own = campaign_list(list, campaign);
-    if (own)
-        return own->set;
+    if (own) return own->set;
     own = calloc(1, sizeof *own);
     CHECK(own);
     snprintf(own->name, sizeof own->name, "%s", campaign);
@@ -88,18 +80,14 @@ static struct number_set *set_named(struct do_not_call *list, const char *campai
 static int change_apply(struct do_not_call *list, const struct change *change)
 {
     struct number_set *set = set_named(list, change->campaign);
-    if (change->added)
-        return number_set_add(set, change->number);
+    if (change->added) return number_set_add(set, change->number);
     number_set_remove(set, change->number);
     return 0;
 }
 
 /* --- reading again ------------------------------------------------------------------------------------------------------- */
 
-static void reading_run(struct job *job)
-{
-    list_read(CONTAINER_OF(job, struct list_reading, job));
-}
+static void reading_run(struct job *job) { list_read(CONTAINER_OF(job, struct list_reading, job)); }
 
 static void reading_free(struct list_reading *reading)
 {
@@ -162,14 +150,12 @@ static void complain(struct do_not_call *list, const struct list_reading *readin
 
 static void free_when_idle(struct do_not_call *list)
 {
-    if (!list->closed || list->reading || list->jobs)
-        return;
+    if (!list->closed || list->reading || list->jobs) return;
     for (struct change *next; list->changes; list->changes = next) {
         next = list->changes->next;
         free(list->changes);
     }
-    for (size_t i = 0; i < list->file_count; i++)
-        free(list->file[i].path);
+    for (size_t i = 0; i < list->file_count; i++) free(list->file[i].path);
     number_set_free(list->files);
     number_set_free(list->everyone);
     campaign_lists_free(list->campaigns);
@@ -182,8 +168,7 @@ static void reading_done(struct job *job)
     struct do_not_call *list = reading->list;
     list->reading = false;
     if (!list->closed) {
-        if (!reading->error)
-            take_over(list, reading);
+        if (!reading->error) take_over(list, reading);
         complain(list, reading);
         loop_timer_set(list->params.loop, &list->look, clock_mono_ns() + (list->again ? 0 : do_not_call_ready(list) ? LOOK_NS : AGAIN_NS));
         list->again = false;
@@ -196,7 +181,7 @@ static struct list_reading *reading_new(struct do_not_call *list)
 {
     struct list_reading *reading = calloc(1, sizeof *reading);
     CHECK(reading);
-    reading->job = (struct job){ .run = reading_run, .done = reading_done };
+    reading->job = (struct job) { .run = reading_run, .done = reading_done };
     reading->list = list;
     reading->problem = BUF_INIT;
     reading->database = list->params.database;
@@ -204,8 +189,7 @@ static struct list_reading *reading_new(struct do_not_call *list)
     memcpy(reading->file, list->file, sizeof reading->file);
     reading->file_count = list->file_count;
     reading->table = list->table;
-    for (struct change *change = list->changes; change; change = change->next)
-        change->read = change->written;
+    for (struct change *change = list->changes; change; change = change->next) change->read = change->written;
     list->reading = true;
     return reading;
 }
@@ -213,11 +197,9 @@ static struct list_reading *reading_new(struct do_not_call *list)
 static void look(struct loop_timer *timer)
 {
     struct do_not_call *list = timer->context;
-    if (list->reading)
-        return;
+    if (list->reading) return;
     struct list_reading *reading = reading_new(list);
-    if (jobs_submit(list->params.jobs, &reading->job) == 0)
-        return;
+    if (jobs_submit(list->params.jobs, &reading->job) == 0) return;
     list->reading = false;
     reading_free(reading);
     loop_timer_set(list->params.loop, timer, clock_mono_ns() + AGAIN_NS);
@@ -226,8 +208,7 @@ static void look(struct loop_timer *timer)
 void do_not_call_reload(struct do_not_call *list)
 {
     list->again = list->reading;
-    if (!list->reading)
-        loop_timer_set(list->params.loop, &list->look, clock_mono_ns());
+    if (!list->reading) loop_timer_set(list->params.loop, &list->look, clock_mono_ns());
 }
 
 /* --- changes by command -------------------------------------------------------------------------------------------------- */
@@ -236,11 +217,12 @@ static int change_run(struct ledger_job *job, struct db *db)
 {
     struct change *change = CONTAINER_OF(job, struct change, job);
     struct db_statement *s = NULL;
-    int e = db_prepare(db, &s,
-                       change->added ? "INSERT INTO do_not_call (number, campaign, reason, added_us) VALUES (?, ?, ?, ?) ON CONFLICT (number, campaign) DO NOTHING"
-                                     : "DELETE FROM do_not_call WHERE number = ? AND campaign = ?");
-    if (e)
-        return e;
+    int e = db_prepare(
+        db, &s,
+        change->added
+            ? "INSERT INTO do_not_call (number, campaign, reason, added_us) VALUES (?, ?, ?, ?) ON CONFLICT (number, campaign) DO NOTHING"
+            : "DELETE FROM do_not_call WHERE number = ? AND campaign = ?");
+    if (e) return e;
     db_bind_text(s, 1, change->number);
     db_bind_text(s, 2, change->campaign);
     if (change->added) {
@@ -263,8 +245,7 @@ static void change_done(struct ledger_job *job, int error)
         ledger_submit(list->params.ledger, job);
         return;
     }
-    if (error)
-        log_err(NULL, "do-not-call: %s could not be written to the table: %s", change->number, strerror(-error));
+    if (error) log_err(NULL, "do-not-call: %s could not be written to the table: %s", change->number, strerror(-error));
     change->written = true;
     free_when_idle(list);
 }
@@ -273,23 +254,19 @@ static int change_make(struct do_not_call *list, const char *number, const char 
 {
     const char *why;
     struct change *change = calloc(1, sizeof *change);
-    if (!change)
-        return -ENOMEM;
-    *change = (struct change){ .job = { change_run, change_done, NULL }, .list = list, .added = added };
+    if (!change) return -ENOMEM;
+    *change = (struct change) { .job = { change_run, change_done, NULL }, .list = list, .added = added };
     snprintf(change->campaign, sizeof change->campaign, "%s", campaign);
     snprintf(change->reason, sizeof change->reason, "%s", reason);
     int e = number_to_e164(number, list->params.default_country, change->number, &why);
-    if (e == 0 && !do_not_call_ready(list))
-        e = -EAGAIN;
-    if (e == 0)
-        e = change_apply(list, change);
+    if (e == 0 && !do_not_call_ready(list)) e = -EAGAIN;
+    if (e == 0) e = change_apply(list, change);
     if (e) {
         free(change);
         return e;
     }
     struct change **end = &list->changes;
-    while (*end)
-        end = &(*end)->next;
+    while (*end) end = &(*end)->next;
     *end = change;
     list->jobs++;
     ledger_submit(list->params.ledger, &change->job);
@@ -306,7 +283,8 @@ int do_not_call_remove(struct do_not_call *list, const char *number, const char 
     char e164[NUMBER_SIZE];
     const char *why;
     int e = change_make(list, number, campaign, "", false);
-    bool in_file = e == 0 && number_to_e164(number, list->params.default_country, e164, &why) == 0 && list->files && number_set_has(list->files, e164);
+    bool in_file = e == 0 && number_to_e164(number, list->params.default_country, e164, &why) == 0 && list->files &&
+                   number_set_has(list->files, e164);
     return in_file ? -EEXIST : e;
 }
 
@@ -321,7 +299,7 @@ static int files_name(struct do_not_call *list, struct buf *error)
             int e = -errno;
             return buf_printf(error, "numbers.do_not_call: %s: %s", path, strerror(-e)), e;
         }
-        list->file[list->file_count++] = (struct list_file){ .path = strdup(path), .size = -1 };
+        list->file[list->file_count++] = (struct list_file) { .path = strdup(path), .size = -1 };
     }
     return 0;
 }
@@ -329,11 +307,10 @@ static int files_name(struct do_not_call *list, struct buf *error)
 int do_not_call_open(struct do_not_call **out, const struct do_not_call_params *params, struct buf *error)
 {
     struct do_not_call *list = calloc(1, sizeof *list);
-    if (!list)
-        return -ENOMEM;
+    if (!list) return -ENOMEM;
     list->params = *params;
-    list->table = (struct list_table){ -1, -1 };
-    list->look = (struct loop_timer){ .fire = look, .context = list };
+    list->table = (struct list_table) { -1, -1 };
+    list->look = (struct loop_timer) { .fire = look, .context = list };
     int e = files_name(list, error);
     if (e) {
         do_not_call_close(list);
@@ -351,8 +328,7 @@ int do_not_call_open(struct do_not_call **out, const struct do_not_call_params *
 
 void do_not_call_close(struct do_not_call *list)
 {
-    if (!list)
-        return;
+    if (!list) return;
     loop_timer_clear(list->params.loop, &list->look);
     list->closed = true;
     free_when_idle(list);
@@ -365,8 +341,8 @@ void do_not_call_describe(const struct do_not_call *list, struct buf *out)
         campaigns++;
         of_campaigns += number_set_count(at->set);
     }
-    buf_printf(out, "%zu numbers in %zu files, %zu in the table, %zu of %zu campaigns alone", list->files ? number_set_count(list->files) : 0, list->file_count,
-               list->everyone ? number_set_count(list->everyone) : 0, of_campaigns, campaigns);
-    if (list->problem[0])
-        buf_printf(out, "; %s", list->problem);
+    buf_printf(out, "%zu numbers in %zu files, %zu in the table, %zu of %zu campaigns alone",
+               list->files ? number_set_count(list->files) : 0, list->file_count, list->everyone ? number_set_count(list->everyone) : 0,
+               of_campaigns, campaigns);
+    if (list->problem[0]) buf_printf(out, "; %s", list->problem);
 }

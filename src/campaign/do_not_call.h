@@ -1,9 +1,9 @@
-/* do_not_call.h: numbers that are never called: files of the configuration (numbers.do_not_call), and the ledger's table do_not_call, whose rows
- * hold for everybody or for one campaign.
+/* do_not_call.h: numbers that are never called: files of the configuration (numbers.do_not_call), and the ledger's table do_not_call, whose
+ * rows hold for everybody or for one campaign.
  *
  * A file has a number a line (of a CSV the first column counts; '#' begins a comment). It is read again when it changes; the table,
- * when its count or its last id changes (looked at every few seconds). All reading is done by a helper; questions are answered from memory. Until the first reading is
- * through, and while it fails, `ready` is false and nobody may be called. */
+ * when its count or its last id changes (looked at every few seconds). All reading is done by a helper; questions are answered from memory.
+ * Until the first reading is through, and while it fails, `ready` is false and nobody may be called. */
 #ifndef CAMPAIGN_DO_NOT_CALL_H
 #define CAMPAIGN_DO_NOT_CALL_H
 

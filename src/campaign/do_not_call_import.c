@@ -6,13 +6,14 @@
 #include "campaign/number_file.h"
 #include "core/clock.h"
 
-#define BATCH 5000 /* numbers a transaction */
+#define BATCH     5000 /* numbers a transaction */
 #define BAD_SHOWN 100
 
 /* SQLite takes prepared rows; PostgreSQL a whole batch as an array, or each number would be a round trip. */
-#define INSERT_SQLITE "INSERT INTO do_not_call (campaign, reason, added_us, number) VALUES (?, ?, ?, ?) ON CONFLICT (number, campaign) DO NOTHING"
-#define INSERT_POSTGRESQL \
-    "INSERT INTO do_not_call (campaign, reason, added_us, number) SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), t.n" \
+#define INSERT_SQLITE                                                                                                                      \
+    "INSERT INTO do_not_call (campaign, reason, added_us, number) VALUES (?, ?, ?, ?) ON CONFLICT (number, campaign) DO NOTHING"
+#define INSERT_POSTGRESQL                                                                                                                  \
+    "INSERT INTO do_not_call (campaign, reason, added_us, number) SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT), t.n"         \
     " FROM unnest(CAST(? AS TEXT[])) AS t(n) ON CONFLICT (number, campaign) DO NOTHING"
 
 struct writer {
@@ -32,16 +33,14 @@ static int insert(struct writer *w, const char *numbers)
     db_bind_int(w->insert, 3, clock_utc_us());
     db_bind_text(w->insert, 4, numbers);
     int e = db_run(w->insert);
-    if (e == 0)
-        w->import->added += (uint64_t)db_changes(w->insert);
+    if (e == 0) w->import->added += (uint64_t)db_changes(w->insert);
     return e;
 }
 
 static int batch_end(struct writer *w)
 {
     int e = 0;
-    if (w->waiting == 0)
-        return 0;
+    if (w->waiting == 0) return 0;
     w->waiting = 0;
     if (db_kind(w->db) == DB_POSTGRESQL) {
         buf_putc(&w->array, '}');
@@ -73,15 +72,12 @@ static void bad_take(struct number_file *file, uint64_t line, const char *text, 
 int do_not_call_import(struct do_not_call_import *import, struct db *db, const char *path, struct buf *error)
 {
     struct writer w = { .import = import, .path = path, .db = db, .array = BUF_INIT };
-    w.file = (struct number_file){ .default_country = import->default_country, .number = number_take, .bad = bad_take, .context = &w };
+    w.file = (struct number_file) { .default_country = import->default_country, .number = number_take, .bad = bad_take, .context = &w };
     int e = db_prepare(db, &w.insert, db_kind(db) == DB_SQLITE ? INSERT_SQLITE : INSERT_POSTGRESQL);
-    if (e == 0)
-        e = number_file_read(&w.file, path, error);
-    if (e == 0)
-        e = batch_end(&w);
+    if (e == 0) e = number_file_read(&w.file, path, error);
+    if (e == 0) e = batch_end(&w);
     if (e) {
-        if (!error->length)
-            buf_printf(error, "%s; what was added before stays, and importing again goes on", db_error(db));
+        if (!error->length) buf_printf(error, "%s; what was added before stays, and importing again goes on", db_error(db));
         db_rollback(db);
     }
     db_finalize(w.insert);

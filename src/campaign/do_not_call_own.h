@@ -34,15 +34,15 @@ struct list_reading {
     struct job job;
     struct do_not_call *list;
     const char *database, *default_country;
-    const char *path; /* being read, for bad lines */
+    const char *path;                             /* being read, for bad lines */
     struct list_file file[DO_NOT_CALL_FILES_MAX]; /* in: as known; out: as read */
     size_t file_count;
     struct list_table table;
     struct number_set *files, *everyone;
     struct campaign_list *campaigns;
-    uint64_t bad;        /* lines and rows that hold no number */
+    uint64_t bad; /* lines and rows that hold no number */
     int error;
-    struct buf problem;  /* of the error; of bad lines, the first ones */
+    struct buf problem; /* of the error; of bad lines, the first ones */
 };
 
 /* On the helper's thread. */

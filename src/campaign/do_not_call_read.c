@@ -15,7 +15,8 @@
 static void bad(struct list_reading *reading, const char *where, uint64_t line, const char *text, const char *reason)
 {
     if (reading->bad++ < BAD_SHOWN)
-        buf_printf(&reading->problem, "%s%s:%llu: \"%.40s\": %s", reading->problem.length ? "; " : "", where, (unsigned long long)line, text, reason);
+        buf_printf(&reading->problem, "%s%s:%llu: \"%.40s\": %s", reading->problem.length ? "; " : "", where, (unsigned long long)line,
+                   text, reason);
 }
 
 /* --- files ------------------------------------------------------------------------------------------------------------- */
@@ -60,15 +61,11 @@ static int files_read(struct list_reading *reading)
 {
     bool changed = false;
     int e = 0;
-    for (size_t i = 0; i < reading->file_count && e == 0; i++)
-        e = file_look(reading, &reading->file[i], &changed);
-    if (e || !changed)
-        return e;
+    for (size_t i = 0; i < reading->file_count && e == 0; i++) e = file_look(reading, &reading->file[i], &changed);
+    if (e || !changed) return e;
     reading->files = number_set_new();
-    for (size_t i = 0; i < reading->file_count && e == 0; i++)
-        e = reading->files ? file_read(reading, reading->file[i].path) : -ENOMEM;
-    if (e == 0)
-        number_set_seal(reading->files);
+    for (size_t i = 0; i < reading->file_count && e == 0; i++) e = reading->files ? file_read(reading, reading->file[i].path) : -ENOMEM;
+    if (e == 0) number_set_seal(reading->files);
     return e;
 }
 
@@ -76,14 +73,11 @@ static int files_read(struct list_reading *reading)
 
 static struct number_set *set_for(struct list_reading *reading, const char *campaign)
 {
-    if (!*campaign)
-        return reading->everyone;
+    if (!*campaign) return reading->everyone;
     for (struct campaign_list *at = reading->campaigns; at; at = at->next)
-        if (strcmp(at->name, campaign) == 0)
-            return at->set;
+        if (strcmp(at->name, campaign) == 0) return at->set;
     struct campaign_list *list = calloc(1, sizeof *list);
-    if (!list)
-        return NULL;
+    if (!list) return NULL;
     snprintf(list->name, sizeof list->name, "%s", campaign);
     list->set = number_set_new();
     list->next = reading->campaigns;
@@ -96,8 +90,7 @@ static int row_take(struct list_reading *reading, const char *text, const char *
     char number[NUMBER_SIZE];
     const char *reason;
     struct number_set *set = set_for(reading, campaign);
-    if (!set)
-        return -ENOMEM;
+    if (!set) return -ENOMEM;
     if (number_to_e164(text, reading->default_country, number, &reason) < 0)
         return bad(reading, "table do_not_call, row", id, text, reason), 0;
     return number_set_append(set, number);
@@ -108,17 +101,13 @@ static int rows_read(struct list_reading *reading, struct db *db)
     struct db_statement *s = NULL;
     int e = db_prepare(db, &s, "SELECT id, number, campaign FROM do_not_call");
     reading->everyone = number_set_new();
-    if (e == 0 && !reading->everyone)
-        e = -ENOMEM;
-    while (e == 0 && (e = db_step(s)) == 1)
-        e = row_take(reading, db_text(s, 1), db_text(s, 2), (uint64_t)db_int(s, 0));
-    if (e < 0)
-        db_done(s);
+    if (e == 0 && !reading->everyone) e = -ENOMEM;
+    while (e == 0 && (e = db_step(s)) == 1) e = row_take(reading, db_text(s, 1), db_text(s, 2), (uint64_t)db_int(s, 0));
+    if (e < 0) db_done(s);
     db_finalize(s);
     if (e == 0) {
         number_set_seal(reading->everyone);
-        for (struct campaign_list *at = reading->campaigns; at; at = at->next)
-            number_set_seal(at->set);
+        for (struct campaign_list *at = reading->campaigns; at; at = at->next) number_set_seal(at->set);
     }
     return e;
 }
@@ -127,11 +116,9 @@ static int table_look(struct list_reading *reading, struct db *db, bool *changed
 {
     struct list_table now = { 0, 0 };
     int e = db_value_int(db, "SELECT COUNT(*) FROM do_not_call", &now.count);
-    if (e == 0)
-        e = db_value_int(db, "SELECT COALESCE(MAX(id), 0) FROM do_not_call", &now.last);
+    if (e == 0) e = db_value_int(db, "SELECT COALESCE(MAX(id), 0) FROM do_not_call", &now.last);
     *changed = now.count != reading->table.count || now.last != reading->table.last;
-    if (e == 0)
-        reading->table = now;
+    if (e == 0) reading->table = now;
     return e;
 }
 
@@ -141,13 +128,10 @@ static int table_read(struct list_reading *reading)
     struct db *db = NULL;
     bool changed = false;
     int e = db_open(&db, reading->database, &options, &reading->problem);
-    if (e)
-        return e;
+    if (e) return e;
     e = table_look(reading, db, &changed);
-    if (e == 0 && changed)
-        e = rows_read(reading, db);
-    if (e)
-        buf_printf(&reading->problem, "table do_not_call: %s", db_error(db));
+    if (e == 0 && changed) e = rows_read(reading, db);
+    if (e) buf_printf(&reading->problem, "table do_not_call: %s", db_error(db));
     db_close(db);
     return e;
 }

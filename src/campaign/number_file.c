@@ -13,8 +13,7 @@ static char *field_of(char *line)
 {
     line[strcspn(line, "#,;\t\r\n")] = 0;
     line += strspn(line, " \"");
-    for (size_t n = strlen(line); n && (line[n - 1] == ' ' || line[n - 1] == '"'); n--)
-        line[n - 1] = 0;
+    for (size_t n = strlen(line); n && (line[n - 1] == ' ' || line[n - 1] == '"'); n--) line[n - 1] = 0;
     return line;
 }
 
@@ -22,10 +21,8 @@ static int line_take(struct number_file *file, uint64_t line, char *text)
 {
     char number[NUMBER_SIZE];
     const char *reason, *field = field_of(text);
-    if (!*field || (line == 1 && !strpbrk(field, "0123456789")))
-        return 0;
-    if (number_to_e164(field, file->default_country, number, &reason) == 0)
-        return file->number(file, number);
+    if (!*field || (line == 1 && !strpbrk(field, "0123456789"))) return 0;
+    if (number_to_e164(field, file->default_country, number, &reason) == 0) return file->number(file, number);
     file->bad(file, line, field, reason);
     return 0;
 }
@@ -36,12 +33,9 @@ int number_file_read(struct number_file *file, const char *path, struct buf *err
     char *text = NULL;
     size_t size = 0;
     int e = in ? 0 : -errno;
-    if (e)
-        return buf_printf(error, "%s: %s", path, strerror(-e)), e;
-    for (uint64_t line = 1; e == 0 && getline(&text, &size, in) >= 0; line++)
-        e = line_take(file, line, text);
-    if (e == 0 && ferror(in))
-        e = (buf_printf(error, "%s: it cannot be read to its end", path), -EIO);
+    if (e) return buf_printf(error, "%s: %s", path, strerror(-e)), e;
+    for (uint64_t line = 1; e == 0 && getline(&text, &size, in) >= 0; line++) e = line_take(file, line, text);
+    if (e == 0 && ferror(in)) e = (buf_printf(error, "%s: it cannot be read to its end", path), -EIO);
     free(text);
     fclose(in);
     return e;

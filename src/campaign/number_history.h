@@ -1,5 +1,5 @@
-/* number_history.h: when each number was called within the last 24 hours, for "at most so often a day". A table of fixed size with chains, so
- * that nothing on the signalling thread ever grows by copying; 24 + 4·limit bytes a number. */
+/* number_history.h: when each number was called within the last 24 hours, for "at most so often a day". A table of fixed size with chains,
+ * so that nothing on the signalling thread ever grows by copying; 24 + 4·limit bytes a number. */
 #ifndef CAMPAIGN_NUMBER_HISTORY_H
 #define CAMPAIGN_NUMBER_HISTORY_H
 
@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #define NUMBER_HISTORY_LIMIT_MAX 32u
-#define NUMBER_HISTORY_DAY_S 86400
+#define NUMBER_HISTORY_DAY_S     86400
 
 struct number_history;
 

@@ -11,7 +11,7 @@
 
 struct number_set;
 
-struct number_set *number_set_new(void); /* NULL: out of memory */
+struct number_set *number_set_new(void);      /* NULL: out of memory */
 void number_set_free(struct number_set *set); /* NULL is harmless */
 
 /* While it is filled: any order, any number of times. -EINVAL if it is no E.164 number, -ENOMEM. */

@@ -114,8 +114,7 @@ static void sweeping_forgets_what_is_older_than_a_day(void **state)
         snprintf(text, sizeof text, "1555%06d", i);
         number_history_note(history, text, i % 2 ? t : t + 5000);
     }
-    for (int i = 0; i < 3700; i++)
-        number_history_sweep(history, t + NUMBER_HISTORY_DAY_S + 1);
+    for (int i = 0; i < 3700; i++) number_history_sweep(history, t + NUMBER_HISTORY_DAY_S + 1);
     assert_int_equal(number_history_count(history), 500);
     assert_int_equal(number_history_free_at(history, "1555000001", t + NUMBER_HISTORY_DAY_S + 1), 0);
     assert_true(number_history_free_at(history, "1555000002", t + NUMBER_HISTORY_DAY_S + 1) > 0);
