@@ -175,7 +175,7 @@ pub fn build(b: *std.Build) void {
                 // Only here: sanitizers and tests want the C library's own.
                 m.linkSystemLibrary("jemalloc", .{ .use_pkg_config = .force });
                 const exe = b.addExecutable(.{ .name = "carillon", .root_module = m });
-                exe.rdynamic = true; // C modules of scripts find what they need
+                exe.rdynamic = false; // or a script's C module finds our functions under the names of its own
                 b.installArtifact(exe);
             } else {
                 const lib = b.addLibrary(.{ .name = "carillon_" ++ room.name, .root_module = m, .linkage = .static });

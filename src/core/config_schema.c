@@ -246,6 +246,7 @@ const struct schema_row schema_rows[] = {
     { "scripts.dir", SCHEMA_PATH, "scripts", 0, 0, NULL, NULL, .help = "Where scripts without an absolute path are looked up." },
     { "scripts.budget_ms", SCHEMA_INT, "10000", 10, 3600000, NULL, NULL, .help = "CPU time that a script may use between two waits before it is ended." },
     { "scripts.memory_mb", SCHEMA_INT, "64", 1, 4096, NULL, NULL, .help = "Memory that one script may hold." },
+    { "scripts.isolated", SCHEMA_INT, "200", 0, 4096, NULL, NULL, .help = "Scripts of one worker that may run isolated at a time, each on a thread of its own: those with C modules, the FFI or the JIT (docs/lua-api.md)." },
     { "scripts.database_connections", SCHEMA_INT, "0", 0, 10000, NULL, NULL, .help = "Database connections that one worker's scripts share; 0 = as many as suit the number of cores." },
     { "campaigns_dir", SCHEMA_PATH, "campaigns", 0, 0, NULL, NULL, .help = "Where `carillon campaign run NAME` finds NAME.lua." },
     { "sounds_dir", SCHEMA_PATH, "sounds", 0, 0, NULL, NULL, .help = "Where sound files without an absolute path are looked up." },

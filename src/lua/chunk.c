@@ -1,7 +1,7 @@
 /* chunk.c: a script's text is compiled once per worker; each run gets a new closure over the same bytecode.
  *
  * It is compiled first as it is, so that a syntax error reads as Lua says it; then as the body of a function that is returned.
- * Files are looked at (mtime, size, inode) before each run. */
+ * Files are looked at (mtime, size, inode) before each run. A text that was compiled just now is told by a second result, true. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,7 +108,9 @@ static int text_compile(lua_State *L, const char *text, size_t length, const cha
     if (length && text[0] == '\033') return bytecode_load(L, text, length, name);
     if (factory_compile(L, text, length, name)) return failed(L);
     entry_keep(L, key, key_length, stamp);
-    return closure_make(L) ? failed(L) : 1;
+    if (closure_make(L)) return failed(L);
+    lua_pushboolean(L, true);
+    return 2;
 }
 
 static int file_read(FILE *file, struct buf *out)
@@ -191,10 +193,10 @@ static int loaded(lua_State *L, int results)
 {
     lua_State *main = engine_of(L)->L;
     lua_xmove(main, L, results);
-    if (results != 1) return results;
+    if (!lua_isfunction(L, -results)) return results;
     lua_pushvalue(L, LUA_GLOBALSINDEX);
-    lua_setfenv(L, -2);
-    return 1;
+    lua_setfenv(L, -1 - results);
+    return results;
 }
 
 static int lua_chunk_file(lua_State *L)

@@ -11,5 +11,6 @@ struct embedded_lua {
 };
 
 extern const struct embedded_lua embedded_lua[]; /* ends with a NULL name */
+const struct embedded_lua *embedded_source(const char *name); /* NULL if there is none */
 
 #endif

@@ -15,7 +15,7 @@
 
 /* --- the embedded sources ---------------------------------------------------------------------------------------------- */
 
-static const struct embedded_lua *embedded_find(const char *name)
+const struct embedded_lua *embedded_source(const char *name)
 {
     for (const struct embedded_lua *e = embedded_lua; e->name; e++)
         if (!strcmp(e->name, name)) return e;
@@ -26,7 +26,7 @@ static const struct embedded_lua *embedded_find(const char *name)
 static int lua_load_embedded(lua_State *L)
 {
     const char *name = luaL_checkstring(L, 1);
-    const struct embedded_lua *source = embedded_find(name);
+    const struct embedded_lua *source = embedded_source(name);
     if (!source) return 0;
     lua_settop(L, 1);
     lua_pushfstring(L, "=fs/%s.lua", name);
@@ -71,6 +71,7 @@ static void core_open(lua_State *L)
         fiber_open, preempt_open, collect_open, script_open,    isolate_open, basetypes_open, environment_open,
         chunk_open, object_open,  hostlib_open, subscribe_open, channel_open, job_open,       curl_open,
         child_open, regex_open,   xml_open,     tools_open,     pattern_open, random_open,    dbh_open,
+        isolated_open,
     };
     lua_rawgeti(L, LUA_REGISTRYINDEX, engine_of(L)->core);
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) parts[i](L);
@@ -149,6 +150,7 @@ void engine_free(struct engine *engine)
 {
     if (!engine) return;
     fiber_free_all(engine);
+    isolated_free_all(engine);
     subscribe_free_all(engine);
     child_free_all(engine);
     object_bury(engine);

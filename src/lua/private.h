@@ -44,6 +44,7 @@ struct script {
     uint64_t random[4];
     bool random_ready;
     char uuid[UUID_TEXT_SIZE]; /* for its log lines; "" if it has no call */
+    char *failure;             /* of an isolated script, which its agent reports; NULL = none */
 };
 
 struct fiber {
@@ -113,6 +114,7 @@ struct engine {
     struct channel **unrefs;
     size_t unref_count, unref_size;
     struct child *children;
+    struct isolated_scripts *isolated; /* scripts on threads of their own (isolated.c) */
     struct subscription_of_engine *subscriptions;
     char *script_dir;
     size_t memory_limit;
@@ -176,7 +178,7 @@ bool isolate_trusted(lua_State *L, int index);             /* is this function t
 bool isolate_guarded(lua_State *L, int index);             /* is this metatable one that scripts share? */
 bool isolate_materialise(lua_State *L, int index);         /* a read-through table becomes a whole one */
 
-/* chunk.c: pushes a new closure of the file or text, or nil and a message. */
+/* chunk.c: pushes a new closure of the file or text (and true if it was compiled just now), or nil and a message. */
 int chunk_file(lua_State *L, const char *path);
 int chunk_text(lua_State *L, const char *text, size_t length, const char *name);
 void chunk_open(lua_State *L);
@@ -204,6 +206,8 @@ void job_open(lua_State *L);
 void curl_open(lua_State *L);
 void child_open(lua_State *L);
 void child_free_all(struct engine *engine);
+void isolated_open(lua_State *L);
+void isolated_free_all(struct engine *engine); /* waits a moment for their threads */
 void regex_open(lua_State *L);
 void xml_open(lua_State *L);
 void tools_open(lua_State *L);

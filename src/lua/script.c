@@ -203,12 +203,13 @@ static void ends_run(struct engine *engine, struct script *script)
 static void asker_told(struct engine *engine, struct script *script, int status, lua_State *L)
 {
     lua_State *main = engine->L;
+    bool ok = !status && !script->failure;
     if (!script->asker) return;
     lua_createtable(main, 0, 2);
-    lua_pushboolean(main, status == 0);
+    lua_pushboolean(main, ok);
     lua_setfield(main, -2, "ok");
-    if (status) {
-        const char *text = L ? lua_tostring(L, -1) : NULL;
+    if (!ok) {
+        const char *text = script->failure ? script->failure : L ? lua_tostring(L, -1) : NULL;
         lua_pushstring(main, text ? text : "error");
         lua_setfield(main, -2, "error");
     }
@@ -223,6 +224,7 @@ static void script_free(struct engine *engine, struct script *script)
     if (engine->strings == script) basetypes_switch(engine, NULL);
     fiber_unref(script->asker);
     meter_end(script->meter);
+    free(script->failure);
     free(script);
 }
 
@@ -318,6 +320,24 @@ static int lua_script_uuid(lua_State *L)
     return 1;
 }
 
+/* script_failed(text): the running script is to end as one with this error, which is logged already. */
+static int lua_script_failed(lua_State *L)
+{
+    struct fiber *fiber = fiber_running(L);
+    if (!fiber->script || fiber->script->failure) return 0;
+    fiber->script->failure = strdup(luaL_checkstring(L, 1));
+    return 0;
+}
+
+/* script_name() → what it was started by: its file, or the name of its text. */
+static int lua_script_name(lua_State *L)
+{
+    struct fiber *fiber = engine_of(L)->running;
+    if (!fiber || !fiber->script) return 0;
+    lua_pushstring(L, fiber->name);
+    return 1;
+}
+
 static int lua_memory(lua_State *L)
 {
     struct engine *engine = engine_of(L);
@@ -337,6 +357,8 @@ void script_open(lua_State *L)
         { "script_new", lua_script_new },
         { "script_start", lua_script_start },
         { "script_uuid", lua_script_uuid },
+        { "script_failed", lua_script_failed },
+        { "script_name", lua_script_name },
         { "memory", lua_memory },
         { NULL, NULL },
     };

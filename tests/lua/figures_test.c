@@ -93,12 +93,33 @@ static void a_switch_is_cheap(void **state)
     run_free(run);
 }
 
+static double process_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+/* Both threads' CPU. No goal: they are few; but a call must not cost what a start does. */
+static void an_isolated_script_costs_more_but_little(void **state)
+{
+    double from = process_us();
+    for (int i = 0; i < 200; i++) check_output(&bench, "-- carillon: isolated\nout(1)", "1\n");
+    double start = (process_us() - from) / 200;
+    from = process_us();
+    check_output(&bench, "-- carillon: isolated\nlocal get = freeswitch.getGlobalVariable for i = 1, 20000 do get('x') end out(1)", "1\n");
+    double call = (process_us() - from) / 20000;
+    print_message("an isolated script's start, run and end cost %.0f us of CPU, a call of the API %.1f us\n", start, call);
+    assert_true(call < start);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_suspended_script_is_small),
         cmocka_unit_test(a_start_is_cheap),
         cmocka_unit_test(a_switch_is_cheap),
+        cmocka_unit_test(an_isolated_script_costs_more_but_little),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -193,13 +193,13 @@ api.commands.carillon_rows = { name = "carillon_rows", syntax = "", help = "", r
   local listing = listings[what]
   if not listing then return "" end
   local _, rows = listing()
-  return fs.remote.pack(rows)
+  return fs.pack.pack(rows)
 end }
 local everywhere = { channels = true, calls = true, bridged_calls = true, detailed_calls = true, detailed_bridged_calls = true, tasks = true }
 
 local function rows_everywhere(what, rows)
   for _, text in ipairs(fs.remote.gather("carillon_rows " .. what)) do
-    for _, row in ipairs(fs.remote.unpack(text) or {}) do rows[#rows + 1] = row end
+    for _, row in ipairs(fs.pack.unpack(text) or {}) do rows[#rows + 1] = row end
   end
   for i = 1, #rows do rows[i].at = i end
   table.sort(rows, function(a, b)

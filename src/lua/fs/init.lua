@@ -6,7 +6,7 @@ core.fs, core.layer = core.fs or {}, {}
 
 local order = {
   -- the standard library as scripts get it (core.base), waiting, starting scripts
-  "stdlib", "stdlib_coroutine", "stdlib_string", "stdlib_table", "stdlib_debug", "stdlib_io", "stdlib_load", "stdlib_script", "compat",
+  "stdlib", "stdlib_coroutine", "stdlib_string", "stdlib_table", "stdlib_debug", "stdlib_io", "stdlib_load", "stdlib_script", "compat", "pack",
   -- text, classes, events
   "util", "class", "event_types", "event_headers", "event_forms", "event", "variables",
   -- calls
@@ -24,6 +24,8 @@ local order = {
   "remote",
   -- the table `freeswitch` takes every class made so far
   "freeswitch",
+  -- scripts on threads of their own, which get all of it by stubs
+  "isolated_rule", "isolated",
 }
 for i = 1, #order do core.load(order[i]) end
 

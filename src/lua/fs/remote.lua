@@ -14,73 +14,19 @@ local fs = core.fs
 local api, bridge, callback, channel, headers, session, util, wait =
   fs.api, fs.bridge, fs.callback, fs.channel, fs.headers, fs.session, fs.util, fs.wait
 
-local concat, error, find, format, ipairs, match, pairs, pcall, rawget, remove, select, setmetatable, sub, tonumber, tostring, type, unpack =
-  table.concat, error, string.find, string.format, ipairs, string.match, pairs, pcall, rawget, table.remove, select, setmetatable, string.sub, tonumber, tostring, type, unpack
+local error, find, format, ipairs, match, pairs, pcall, rawget, remove, select, setmetatable, sub, tonumber, tostring, type, unpack =
+  error, string.find, string.format, ipairs, string.match, pairs, pcall, rawget, table.remove, select, setmetatable, string.sub, tonumber, tostring, type, unpack
 
 local remote = {}
 fs.remote = remote
+
+local pack, unpack_text = fs.pack.pack, fs.pack.unpack
 
 local WORKER_0 = 3 -- its process number: bus/limits.h
 local EPIPE = -32
 
 local here = core.worker()
 local workers = core.workers and core.workers() or 1
-
--- --- values as text ---
-
-local function put(v, out, seen)
-  local t = type(v)
-  if t == "string" then
-    out[#out + 1] = format("s%d:", #v)
-    out[#out + 1] = v
-  elseif t == "number" then out[#out + 1] = format("d%.17g;", v)
-  elseif t == "boolean" then out[#out + 1] = v and "t" or "f"
-  elseif t == "table" then
-    if seen[v] then
-      out[#out + 1] = format("r%d;", seen[v])
-      return
-    end
-    seen.count = seen.count + 1
-    seen[v] = seen.count
-    out[#out + 1] = "{"
-    for k, x in pairs(v) do
-      put(k, out, seen)
-      put(x, out, seen)
-    end
-    out[#out + 1] = "}"
-  else out[#out + 1] = "n" end -- functions and objects stay where they are
-end
-function remote.pack(v)
-  local out = {}
-  put(v, out, { count = 0 })
-  return concat(out)
-end
-
-local function get(text, at, seen)
-  local c = sub(text, at, at)
-  if c == "s" then
-    local _, colon, n = find(text, "^(%d+):", at + 1)
-    return sub(text, colon + 1, colon + tonumber(n)), colon + tonumber(n) + 1
-  elseif c == "d" or c == "r" then
-    local _, last, n = find(text, "^([^;]*);", at + 1)
-    if c == "r" then return seen[tonumber(n)], last + 1 end
-    return tonumber(n), last + 1
-  elseif c == "{" then
-    local v = {}
-    seen[#seen + 1] = v
-    at = at + 1
-    while sub(text, at, at) ~= "}" do
-      local k, x
-      k, at = get(text, at, seen)
-      x, at = get(text, at, seen)
-      v[k] = x
-    end
-    return v, at + 1
-  end
-  if c == "t" then return true, at + 1 elseif c == "f" then return false, at + 1 end
-  return nil, at + 1
-end
-function remote.unpack(text) return text and (get(text, 1, {})) or nil end
 
 -- --- asking ---
 
@@ -108,7 +54,7 @@ local handles = setmetatable({}, { __mode = "v" }) -- handle → the Session's s
 
 -- What the owner must know of the Session at each request.
 local function wishes(st)
-  return remote.pack({ input = st.cb_function ~= nil, hook = st.hook_function and (st.hook_serial or 0) or nil, tts = st.tts_name, voice = st.voice_name,
+  return pack({ input = st.cb_function ~= nil, hook = st.hook_function and (st.hook_serial or 0) or nil, tts = st.tts_name, voice = st.voice_name,
     hup = st.hup or false })
 end
 
@@ -191,19 +137,19 @@ end
 -- One method from its first request to its end.
 local function converse(st, name, ...)
   local far = st.far
-  local list = { { "handle", far.handle }, { "method", name }, { "state", wishes(st) }, { "args", remote.pack({ n = select("#", ...), ... }) } }
+  local list = { { "handle", far.handle }, { "method", name }, { "state", wishes(st) }, { "args", pack({ n = select("#", ...), ... }) } }
   while true do
     local reply, status = ask(far.process, "CALL_METHOD", list)
     if not reply then return lost(st, name, status) end
     if reply.lost then return lost(st, name, EPIPE) end
     if reply.error then error(reply.error, 0) end
     if not reply.ask then
-      local results = remote.unpack(reply.results) or { n = 0 }
+      local results = unpack_text(reply.results) or { n = 0 }
       return unpack(results, 1, results.n)
     end
-    local value = answer(handles[reply.of] or st, reply.ask, remote.unpack(reply.data) or {})
+    local value = answer(handles[reply.of] or st, reply.ask, unpack_text(reply.data) or {})
     if st.far ~= far then return over[name] end -- the callback let the call go
-    list = { { "handle", far.handle }, { "method", ":answer" }, { "state", wishes(st) }, { "args", remote.pack({ n = 1, value }) } }
+    list = { { "handle", far.handle }, { "method", ":answer" }, { "state", wishes(st) }, { "args", pack({ n = 1, value }) } }
   end
 end
 
@@ -294,7 +240,7 @@ local agents = {} -- "process:handle" → agent
 local function reply(job, list) core.wake(job.fiber, job.token, list) end
 
 local function wished(a, text)
-  local w = remote.unpack(text)
+  local w = unpack_text(text)
   if not w then return end
   local st = a.st
   st.cb_function = w.input and "remote" or nil
@@ -320,7 +266,7 @@ local function serve(a, job)
   job, a.current = a.current, nil -- the answer to a question has become the one that waits
   if not job then return end
   if results[1] then
-    reply(job, { { "results", remote.pack({ n = results.n - 1, unpack(results, 2, results.n) }) } })
+    reply(job, { { "results", pack({ n = results.n - 1, unpack(results, 2, results.n) }) } })
   else
     reply(job, { { "error", tostring(results[2]) } })
   end
@@ -339,7 +285,7 @@ function remote.ask_back(st, what, ...)
   local job = via.current
   if via.released or not job then return nil end
   via.current = nil
-  reply(job, { { "ask", what }, { "of", a.handle }, { "data", remote.pack({ ... }) } })
+  reply(job, { { "ask", what }, { "of", a.handle }, { "data", pack({ ... }) } })
   while not via.released do
     local next_job = take(via)
     if not next_job then wait.once(nil)
@@ -456,7 +402,7 @@ function layer.call_method(from, p)
     a = agent(from, p.handle)
   end
   local op = wait.op()
-  a.queue[#a.queue + 1] = { method = method, state = p.state, args = remote.unpack(p.args) or { n = 0 }, fiber = core.self(), token = op.token }
+  a.queue[#a.queue + 1] = { method = method, state = p.state, args = unpack_text(p.args) or { n = 0 }, fiber = core.self(), token = op.token }
   core.wake(a.fiber, 0, true)
   return wait.finish(op)
 end

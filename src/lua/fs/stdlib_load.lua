@@ -29,8 +29,9 @@ end
 function base.loadfile(name, mode, env)
   if name == nil then return nil, "cannot read standard input" end
   local f, why = core.chunk_file(name)
-  if f and env ~= nil then setfenv(f, env) end
-  return f, why
+  if not f then return nil, why end
+  if env ~= nil then setfenv(f, env) end
+  return f
 end
 
 function base.dofile(name)
@@ -60,13 +61,15 @@ local function path_first()
   return concat(all, ";")
 end
 
--- Likewise module-directory for C modules, which are found but not loaded.
+-- Likewise module-directory for C modules, which isolated scripts load.
 local function cpath_first()
   local all = {}
   for i, one in ipairs(core.fs.module_directories or {}) do all[i] = find(one, "?", 1, true) and one or one .. "/?.so" end
   all[#all + 1] = cpath_default
   return concat(all, ";")
 end
+
+function core.package_paths() return path_first(), cpath_first() end
 
 local function search(name, path, separator)
   name = gsub(name, "%.", separator or "/")
@@ -82,6 +85,8 @@ local function search(name, path, separator)
   end
   return nil, concat(tried)
 end
+
+core.package_search = search
 
 local own -- the running script's package table
 
@@ -100,14 +105,14 @@ local function loader_lua(name)
   return f, file
 end
 
-local refused = "error loading module '%s' from file '%s':\n\ta C module would be shared by all scripts of the worker, and could hold them all up: not loaded"
+local refused = "error loading module '%s' from file '%s':\n\ta C module would be shared by all scripts of the worker, and could hold them all up; %s"
 
 local function loader_c(name)
   local cpath = own().cpath
   if type(cpath) ~= "string" then error("'package.cpath' must be a string", 0) end
   local file, tried = search(name, cpath)
   if not file then return tried end
-  error(format(refused, name, file), 0)
+  error(format(refused, name, file, core.fs.isolated.learn()), 0)
 end
 
 local function fill(p)
@@ -129,7 +134,7 @@ local function fill(p)
     mt.__index = globals
     setmetatable(m, mt)
   end
-  function p.loadlib() return nil, "C libraries cannot be loaded into the scripts' shared state", "absent" end
+  function p.loadlib() return nil, "C libraries cannot be loaded into the scripts' shared state; " .. core.fs.isolated.learn(), "absent" end
   function p.searchpath(name, path, separator, replacement)
     local file, tried = search(separator and (gsub(name, "%" .. separator, replacement or "/")) or name, path)
     return file, tried
@@ -165,7 +170,7 @@ end
 function base.require(name)
   if type(name) == "number" then name = tostring(name) end
   if type(name) ~= "string" then error("bad argument #1 to 'require' (string expected, got " .. (name == nil and "no value" or type(name)) .. ")", 2) end
-  if name == "ffi" then error("module 'ffi' is not available: it would reach into the scripts' shared state", 2) end
+  if name == "ffi" then error("module 'ffi' would reach into the scripts' shared state; " .. core.fs.isolated.learn(), 2) end
   local p = own()
   local loaded = p.loaded
   local value = loaded[name]

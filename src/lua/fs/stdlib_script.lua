@@ -33,6 +33,7 @@ function core.script(request)
   local token = not request.detached and me and core.token() or nil
   local chunk, why = chunk_of(request)
   if not chunk then return refused(request, why, token) end
+  local alone = core.fs.isolated.wanted(request, why == true) -- `why`: it was compiled just now
   local argv = request.argv or (request.file and { [0] = request.file }) or nil
   local fiber, globals = core.script_new(request.file or request.name or "line", uuid_of(request))
   if core.layer.new_globals then core.layer.new_globals(globals) end
@@ -41,6 +42,7 @@ function core.script(request)
     for name, value in pairs(request.globals) do globals[name] = value end
   end
   if request.session ~= nil and core.layer.script_session then core.layer.script_session(request.session, globals) end
+  if alone then chunk = core.fs.isolated.main(request, globals) end
   if argv then
     core.script_start(fiber, chunk, token, unpack(argv))
   else
