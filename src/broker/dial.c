@@ -141,7 +141,7 @@ static int row_begin(struct call *call)
 static int take_slot(struct call *call, uint32_t worker)
 {
     if (worker == UINT32_MAX && worker_least(call->broker, &worker) < 0) return -EAGAIN;
-    if (worker >= call->broker->worker_count || !call->broker->workers[worker].ready) return -EAGAIN;
+    if (worker >= call->broker->worker_count || !worker_takes(call->broker, worker)) return -EAGAIN;
     return slot_lease(call->broker, call, worker);
 }
 

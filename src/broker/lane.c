@@ -164,12 +164,6 @@ void lane_process_changed(void *context, uint32_t process, bool alive)
     if (broker->workers[process - BUS_WORKER_0].ready) worker_lost(broker, process - BUS_WORKER_0);
 }
 
-static void worker_load(struct broker *broker, uint32_t worker, struct kv_view pairs)
-{
-    broker->workers[worker].load = (uint32_t)kv_get_int(pairs, "load", 0);
-    broker->workers[worker].refuses = kv_get_int(pairs, "refuse", 0) != 0;
-}
-
 /* --- global variables ----------------------------------------------------------------------------------------------- */
 
 static void global_set(struct broker *broker, const struct post_message *message)
@@ -206,7 +200,6 @@ void lane_message(void *context, const struct post_message *message)
     else if (message->kind == MSG_TABLE) table_request(broker, message);
     else if (message->kind == MSG_GLOBAL_SET) global_set(broker, message);
     else if (message->kind == MSG_WORKER_READY && from_worker) worker_ready(broker, message->from - BUS_WORKER_0);
-    else if (message->kind == MSG_WORKER_LOAD && from_worker) worker_load(broker, message->from - BUS_WORKER_0, message->pairs);
     else {
         struct call *call = call_meant(broker, message);
         if (call) take_call_message(call, message);

@@ -137,11 +137,16 @@ void slot_free(struct broker *broker, struct call *call, bool rest)
     counter_set(broker->counters[COUNTER_calls_active], slots->busy);
 }
 
+bool worker_takes(struct broker *broker, uint32_t worker)
+{
+    return broker->workers[worker].ready && !counter_read(broker->segment, BUS_WORKER_0 + worker, COUNTER_media_over_budget);
+}
+
 uint32_t slots_room(struct broker *broker)
 {
     uint32_t room = 0;
     for (uint32_t w = 0; w < broker->worker_count; w++) {
-        if (!broker->workers[w].ready || broker->workers[w].refuses) continue;
+        if (!worker_takes(broker, w)) continue;
         wake_rested(&broker->slots, &broker->slots.workers[w]);
         room += broker->slots.workers[w].rested.count;
     }
@@ -152,7 +157,7 @@ int worker_least(struct broker *broker, uint32_t *worker)
 {
     uint32_t least = UINT32_MAX;
     for (uint32_t w = 0; w < broker->worker_count; w++) {
-        if (!broker->workers[w].ready || broker->workers[w].refuses) continue;
+        if (!worker_takes(broker, w)) continue;
         if (broker->slots.workers[w].busy >= least) continue;
         least = broker->slots.workers[w].busy;
         *worker = w;

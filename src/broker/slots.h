@@ -39,7 +39,9 @@ int slot_lease(struct broker *broker, struct call *call, uint32_t worker);
 /* Back to the free ones; `rest` = packets may still come. */
 void slot_free(struct broker *broker, struct call *call, bool rest);
 uint32_t slots_room(struct broker *broker);
-/* The worker that serves and has the fewest calls; -EAGAIN if none serves. */
+/* Whether it serves and has room in its media budget (COUNTER_media_over_budget). */
+bool worker_takes(struct broker *broker, uint32_t worker);
+/* The worker that takes calls and has the fewest; -EAGAIN if none does. */
 int worker_least(struct broker *broker, uint32_t *worker);
 
 /* Mirrors the call as it is now into its slot: state, tags, CSeqs, routes, times. */

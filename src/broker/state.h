@@ -165,8 +165,7 @@ struct call_ticket {
 
 struct worker_state {
     uint32_t epoch;
-    bool ready, refuses;
-    uint32_t load;
+    bool ready;
 };
 
 #define LIMIT_BUCKETS 1024u

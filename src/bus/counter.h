@@ -33,6 +33,13 @@ struct segment;
     X(slices_skipped, "") \
     X(lateness_max_us, "since start") \
     X(media_busy_us, "CPU time of the media thread") \
+    X(media_receive_us, "of its time: packets that came") \
+    X(media_read_us, "of its time: jitter buffers and decoding") \
+    X(media_mix_us, "of its time: rooms") \
+    X(media_write_us, "of its time: what is sent, encoded and packed") \
+    X(media_taps_us, "of its time: recordings and detectors") \
+    X(media_send_us, "of its time: the system calls that send") \
+    X(media_over_budget, "1 = takes no new calls: media.budget_percent is spent") \
     X(record_frames_lost, "the disk was too slow") \
     X(ring_stale, "records of an old generation") \
     X(ring_full, "") \

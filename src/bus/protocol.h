@@ -45,8 +45,6 @@ enum message_kind {
     MSG_CALL_SCRIPT_DONE = 10,
     /* Note at each worker's start: worker's slots are bound. slots, media_ok = 1. */
     MSG_WORKER_READY = 11,
-    /* Note: load=0..100, refuse=0|1: the worker's media budget is spent. */
-    MSG_WORKER_LOAD = 12,
 
     /* --- broker → worker ------------------------------------------------------------------------------------- */
 

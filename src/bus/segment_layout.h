@@ -16,7 +16,7 @@
 #include "bus/segment.h"
 
 #define SEGMENT_MAGIC 0x6e6f6c6c69726143ull /* "Carillon" */
-#define SEGMENT_ABI   2u                    /* grows with every change of any struct in the segment */
+#define SEGMENT_ABI   3u                    /* grows with every change of any struct in the segment */
 #define SEGMENT_ALIGN 4096u
 #define LINE          64u
 

@@ -196,6 +196,7 @@ const struct schema_row schema_rows[] = {
     { "media.port_last", SCHEMA_INT, "32767", 1025, 65535, NULL, NULL, .help = "Last port (RTCP of the last pair), odd." },
     { "media.rtp_timeout_s", SCHEMA_INT, "300", 0, 86400, NULL, NULL, .help = "An answered call that hears nothing for this long is hung up with MEDIA_TIMEOUT; 0 = never." },
     { "media.rtp_hold_timeout_s", SCHEMA_INT, "1800", 0, 86400, NULL, NULL, .help = "The same for a call on hold; 0 = never. A call's own: the variables `rtp_timeout_sec`, `rtp_hold_timeout_sec` (or `media_timeout`, `media_hold_timeout` in ms)." },
+    { "media.budget_percent", SCHEMA_INT, "85", 1, 100, NULL, NULL, .help = "A worker whose media thread needs more than this of its core takes no new calls until it needs clearly less; those in progress go on." },
     { "media.realtime", SCHEMA_BOOL, "true", 0, 0, NULL, NULL, .help = "Media threads raise themselves to SCHED_FIFO where they may (CAP_SYS_NICE, RLIMIT_RTPRIO)." },
 
     { "trunks", SCHEMA_MAP, NULL, 0, 10000, NULL, NULL, .help = "Carriers to call through, and to be called from; FreeSWITCH calls these gateways." },

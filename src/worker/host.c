@@ -170,6 +170,7 @@ static int media_start(struct host *host)
         .cpu = -1, /* the supervisor pinned this process */
         .realtime = config_bool(host->config, "media.realtime", true),
         .rtp_timeout_ms = (uint32_t)config_int(host->config, "media.rtp_timeout_s", 0) * 1000,
+        .budget_percent = (uint32_t)config_int(host->config, "media.budget_percent", 85),
         .rtp_hold_timeout_ms = (uint32_t)config_int(host->config, "media.rtp_hold_timeout_s", 0) * 1000,
     };
     int error = media_port_start(&host->media, &params, host->loop, host_media_event, host);

@@ -264,6 +264,10 @@ struct command {
     uint32_t a, b;
 };
 
+/* --- where the time goes (media_budget.c) ------------------------------------------------------------------------- */
+
+enum stage { STAGE_RECEIVE, STAGE_READ, STAGE_MIX, STAGE_WRITE, STAGE_TAPS, STAGE_SEND, STAGES };
+
 /* --- the thread --------------------------------------------------------------------------------------------------- */
 
 struct sent {
@@ -304,7 +308,10 @@ struct media {
 
     int64_t now_ns;       /* the one clock read per turn */
     int64_t slice_number; /* the next one due: monotonic time / 2 ms */
-    int64_t busy_at_ns;
+    int64_t busy_at_ns, stage_at_ns, window_at_ns;
+    uint64_t stage_ns[STAGES], window_busy_us;
+    uint32_t budget_percent; /* of a core */
+    bool over_budget;
     uint64_t lateness_max_us;
     bool ticking;
     bool record_waits; /* the ring's first record: its slot is being written */
@@ -442,6 +449,10 @@ void room_leave(struct media *m, struct leg *leg);
 void room_play(struct media *m, uint32_t number, struct play *play);
 void room_mix(struct media *m, struct room *room);
 void room_free_empty(struct media *m, struct room *room);
+/* media_budget.c */
+void stage_begin(struct media *m);                 /* the time from here on … */
+void stage_end(struct media *m, enum stage stage); /* … to here is this stage's; the next one begins */
+void budget_count(struct media *m);
 /* media_operation.c */
 void operation_add(struct media *m, struct operation *operation);
 struct operation *operation_find(struct media *m, uint64_t number);

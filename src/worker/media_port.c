@@ -324,9 +324,11 @@ static int port_prepare(struct media_port *port, const struct media_params *para
     m->up = segment_ring_up(params->segment, params->worker);
     m->rtp_timeout_ms = params->rtp_timeout_ms;
     m->rtp_hold_timeout_ms = params->rtp_hold_timeout_ms;
+    m->budget_percent = params->budget_percent ? params->budget_percent : 100;
     m->cpu = params->cpu;
     m->realtime = params->realtime;
     for (int i = 0; i < COUNTER_COUNT; i++) m->count[i] = counter_at(params->segment, m->process, (enum counter)i);
+    counter_set(m->count[COUNTER_media_over_budget], 0); /* whatever a predecessor had come to */
     media_identity(m);
     int result = media_allocate(m);
     if (!result) result = media_sockets_open(m, params);

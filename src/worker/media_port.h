@@ -40,6 +40,7 @@ struct media_params {
     bool realtime;               /* raise itself to SCHED_FIFO where allowed */
     uint32_t rtp_timeout_ms;     /* of a leg that has no own; 0 = never */
     uint32_t rtp_hold_timeout_ms;
+    uint32_t budget_percent;     /* of a core, beyond which no new calls are taken (COUNTER_media_over_budget); 0 = 100 */
 };
 
 /* Binds all slots' sockets and starts the thread. On failure -errno and one clear line in the log (a refused io_uring names the sysctl

@@ -49,14 +49,20 @@ static void leg_taps(struct media *m, struct leg *leg)
 static void slice_run(struct media *m, uint8_t slice)
 {
     struct leg **legs = m->slice_legs[slice];
+    stage_begin(m);
     for (uint32_t i = 0; i < m->slice_count[slice]; i++)
         if (legs[i]->hears || legs[i]->key.active) leg_read(m, legs[i]);
+    stage_end(m, STAGE_READ);
     if (m->rooms) slice_rooms(m, slice);
+    stage_end(m, STAGE_MIX);
     for (uint32_t i = 0; i < m->slice_count[slice]; i++) leg_write(m, legs[i]);
+    stage_end(m, STAGE_WRITE);
     for (uint32_t i = 0; i < m->slice_count[slice]; i++)
         if (legs[i]->records || legs[i]->detectors) leg_taps(m, legs[i]);
+    stage_end(m, STAGE_TAPS);
     COUNT(m, slices_run, 1);
     uring_flush(m);
+    stage_end(m, STAGE_SEND);
 }
 
 static void slice_skip(struct media *m, uint8_t slice)
@@ -76,15 +82,6 @@ static void slices_due(struct media *m)
         m->slice_number++;
         m->now_ns = clock_mono_ns();
     }
-}
-
-static void busy_count(struct media *m)
-{
-    if (m->now_ns - m->busy_at_ns < 100 * NS_PER_MS) return;
-    struct timespec cpu;
-    m->busy_at_ns = m->now_ns;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
-    counter_set(m->count[COUNTER_media_busy_us], (uint64_t)cpu.tv_sec * 1000000u + (uint64_t)cpu.tv_nsec / 1000u);
 }
 
 static void take_all(struct media *m)
@@ -116,13 +113,14 @@ static void turn(struct media *m)
         uring_wait(m, m->slice_number * SLICE_NS);
     else
         wait_idle(m);
-    m->now_ns = clock_mono_ns();
+    m->now_ns = m->stage_at_ns = clock_mono_ns();
     uring_reap(m);
+    stage_end(m, STAGE_RECEIVE);
     take_all(m);
     if (ticking) slices_due(m);
     uring_flush(m);
     events_flush(m);
-    busy_count(m);
+    budget_count(m);
 }
 
 static void started(struct media *m, int result)
