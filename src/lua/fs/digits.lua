@@ -45,27 +45,27 @@ end
 
 local function listed(terminators, digit) return terminators and terminators ~= "" and find(terminators, digit, 1, true) ~= nil end
 
--- Collects up to o.max keys behind o.buffer. first_ms, inter_ms, abs_ms: 0 = none.
--- Gives the keys, the terminator or nil, and how it ended: success timeout hangup break.
+-- A time as C takes it: below zero is as good as for ever.
+local function unsigned(ms) return ms and ms < 0 and ms + 2 ^ 32 or ms or 0 end
+
+-- Collects up to o.max keys behind o.buffer. first_ms, inter_ms, abs_ms: 0 = none. uuid_break does not end it.
+-- Gives the keys, the terminator or nil, and how it ended: success timeout hangup.
 function digits.collect(ch, o)
-  local buffer, terminator = o.buffer or "", nil
-  local max = math.min(o.max, BUFFER_MAX)
+  local buffer = o.buffer or ""
+  local max = o.max < 0 and BUFFER_MAX or math.min(o.max, BUFFER_MAX)
+  if #buffer >= max then return buffer, nil, "full" end
   for i = 1, #buffer do
     if listed(o.terminators, sub(buffer, i, i)) then return sub(buffer, 1, i - 1), sub(buffer, i, i), "success" end
   end
-  if max <= 0 then return buffer, nil, "success" end
-  if #buffer >= max then return buffer, nil, "success" end
-  local first, inter = o.first_ms or 0, o.inter_ms or 0
+  local first, inter, total = unsigned(o.first_ms), unsigned(o.inter_ms), unsigned(o.abs_ms)
   if first > 0 and inter <= 0 then inter = first elseif first <= 0 and inter > 0 then first = inter end
-  local stop_at = (o.abs_ms or 0) > 0 and core.now() + o.abs_ms or nil
+  local stop_at = total > 0 and core.now() + total or nil
   local wait_ms = first
   while true do
     local deadline = wait_ms > 0 and core.now() + wait_ms or nil
     if stop_at and (not deadline or stop_at < deadline) then deadline = stop_at end
-    local how, digit = wait.serve(ch, { deadline = deadline, on_digit = function() return true end })
-    if how ~= "stop" then
-      return buffer, nil, how == "timeout" and "timeout" or how
-    end
+    local how, digit = wait.serve(ch, { deadline = deadline, on_digit = function() return true end, keep_breaks = true })
+    if how ~= "stop" then return buffer, nil, how end
     if listed(o.terminators, digit) then return buffer, digit, "success" end
     buffer = buffer .. digit
     if #buffer >= max then return buffer, nil, "success" end
@@ -73,36 +73,42 @@ function digits.collect(ch, o)
   end
 end
 
--- Prompt and keys. o: min max prompt timeout_ms terminators digit_timeout_ms var. Gives keys and status:
--- success timeout too_small restart break hangup notfound.
-function digits.read(ch, o)
-  local terminators = o.terminators or ""
-  local required = sub(terminators, 1, 1) == "="
-  if required then terminators = sub(terminators, 2) end
-  local min, max = o.min, o.max
-  if max < min then
-    util.warn(ch, "Max digits %d is less than Min %d, forcing Max to %d", max, min, min)
-    max = min
-  end
-  local buffer, status = "", "success"
+-- Prompt and keys as o.min, o.max and the terminators want them: keys, status, and the terminator.
+local function prompt_and_collect(ch, o, terminators)
+  local buffer = ""
   if util.some(o.prompt) and string.lower(o.prompt) ~= "silence" then
     local how, value = fs.play.file(ch, o.prompt, { on_digit = function() return true end })
     if how == "stop" then buffer = value
     elseif how ~= "success" and how ~= "break" then return "", how end
   end
   if not ch:up() then return buffer, "hangup" end
-  local digit_timeout = (o.digit_timeout_ms or 0) > 0 and o.digit_timeout_ms or o.timeout_ms
-  local terminator
-  if max == 1 and #buffer == 1 and listed(terminators, buffer) then
-    terminator, buffer = buffer, ""
-  elseif #buffer < max then
-    buffer, terminator, status = digits.collect(ch, { buffer = buffer, max = max, terminators = terminators,
-      first_ms = #buffer > 0 and digit_timeout or o.timeout_ms, inter_ms = digit_timeout })
+  if #buffer >= o.max then return buffer, "success" end
+  local digit_timeout = (o.digit_timeout_ms or 0) ~= 0 and o.digit_timeout_ms or o.timeout_ms
+  local keys, terminator, how = digits.collect(ch, { buffer = buffer, max = o.max, terminators = terminators,
+    first_ms = #buffer > 0 and digit_timeout or o.timeout_ms, inter_ms = digit_timeout })
+  return keys, how, terminator
+end
+
+local results = { success = "success", timeout = "timeout" }
+local unplayed = { notfound = true, nomedia = true, failed = true }
+
+-- Prompt and keys. o: min max prompt timeout_ms terminators digit_timeout_ms var. Gives keys and status:
+-- success timeout too_small restart hangup notfound.
+function digits.read(ch, o)
+  local terminators = o.terminators or ""
+  local required = sub(terminators, 1, 1) == "="
+  if o.max < o.min then
+    util.warn(ch, "Max digits %d is less than Min %d, forcing Max to %d", o.max, o.min, o.min)
+    o.max = o.min
   end
+  ch:set("read_result", nil)
+  if util.some(o.var) then ch:set(o.var, nil) end
+  local buffer, status, terminator = prompt_and_collect(ch, o, terminators)
+  if unplayed[status] then return buffer, status end
   if terminator then
     ch:set("read_terminator_used", terminator)
     local at = find(terminators, terminator, 1, true)
-    local mark = at and at > 1 and sub(terminators, at - 1, at - 1)
+    local mark = at > 1 and sub(terminators, at - 1, at - 1)
     if mark == "+" or mark == "x" then
       buffer = buffer .. terminator
       if mark == "x" then status = "restart" end
@@ -110,41 +116,41 @@ function digits.read(ch, o)
   elseif required then
     status = "too_small"
   end
-  if min > 0 and #buffer < min then status = "too_small" end
-  if o.var and o.var ~= "" then ch:set(o.var, buffer ~= "" and buffer or nil) end
-  ch:set("read_result", status == "success" and "success" or status == "timeout" and "timeout" or "failure")
+  if o.min > 0 and #buffer < o.min then status = "too_small" end
+  ch:set("read_result", results[status] or "failure")
+  -- A single key that ended the prompt was never held against the terminators.
+  if status ~= "restart" and o.max == 1 and #buffer == 1 and listed(terminators, buffer) then buffer = "" end
+  if util.some(o.var) and buffer ~= "" then ch:set(o.var, buffer) end
   return buffer, status
+end
+
+local function transfer_away(ch, target)
+  local words = util.separate(target, " ")
+  util.warn(ch, "PAGD failure! Transfer to: %s / %s / %s", words[1] or "", words[2] or "", words[3] or "")
+  fs.transfer.transfer(ch, words[1], words[2], words[3])
 end
 
 -- Asks up to o.tries times until the keys match o.regex. o: as read, tries, invalid, regex, transfer_on_failure.
 function digits.play_and_get(ch, o)
-  if util.some(o.var) then ch:set(o.var, nil) end
-  local last = ""
-  local tries = o.tries
+  local var, regex = util.some(o.var), util.some(o.regex)
+  if var and regex then ch:set(var .. "_invalid", nil) end
+  local tries = o.tries < 0 and math.huge or o.tries
   while tries > 0 and not wait.gone(ch) do
     local keys, status = digits.read(ch, o)
-    last = keys
+    if status == "restart" then return keys end
     if status == "timeout" and #keys >= o.min then status = "success" end
-    if status == "restart" or status == "notfound" then break end
-    if status == "success" then
-      if keys == "" then
-        if o.min <= 0 then return "" end
-      elseif not util.some(o.regex) or core.regex(o.regex, keys) then
-        return keys
-      elseif util.some(o.var) then
-        ch:set(o.var .. "_invalid", keys)
-        ch:set(o.var, nil)
+    if o.min == 0 and keys == "" and ch:get("read_terminator_used") then return "" end
+    if status == "success" and keys ~= "" then
+      if not regex or core.regex(regex, keys) then return keys end
+      if var then
+        ch:set(var, nil)
+        ch:set(var .. "_invalid", keys)
       end
     end
     if wait.gone(ch) then break end
-    if util.some(o.invalid) and string.lower(o.invalid) ~= "silence" then fs.play.file(ch, o.invalid, {}) end
+    if util.some(o.invalid) then fs.play.file(ch, o.invalid, {}) end
     tries = tries - 1
   end
-  if not ch:up() then return last end
-  if util.some(o.transfer_on_failure) and not wait.gone(ch) then
-    local words = util.separate(o.transfer_on_failure, " ")
-    util.warn(ch, "PAGD failure! Transfer to: %s", o.transfer_on_failure)
-    fs.transfer.transfer(ch, words[1], words[2], words[3])
-  end
+  if util.some(o.transfer_on_failure) and not wait.gone(ch) then transfer_away(ch, o.transfer_on_failure) end
   return ""
 end

@@ -231,7 +231,7 @@ function remote.bridge(a, b)
 end
 
 -- IVRMenu:execute on a remote handle: the menu is a table, and goes there.
-function remote.menu(st, menu) converse(st, ":menu", menu) end
+function remote.menu(st, menu, name) converse(st, ":menu", menu, name) end
 
 -- --- the owner's side: agents ---
 
@@ -363,7 +363,7 @@ owned[":bridge"] = function(st, other)
   b.via = nil
   if not ok then error(problem, 0) end
 end
-owned[":menu"] = function(st, menu) fs.ivr.run(st, menu) end
+owned[":menu"] = function(st, menu, name) fs.ivr.run(st, menu, name) end
 function owned.sendEvent(st, e) if st.ch then st.ch:data().sent_event = e end end
 function owned.setEventData(st)
   local e = { list = {} }

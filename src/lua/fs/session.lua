@@ -324,7 +324,7 @@ end)
 
 class.overload(C, "setInputCallback", "Session_setInputCallback", { "s", "ss" }, function(st, name, arg)
   if not live(st) then return end
-  st.cb_function, st.cb_arg = util.some(name), arg
+  st.cb_function, st.cb_arg = name, arg
 end)
 class.method(C, "unsetInputCallback", "LUA::Session::unsetInputCallback", "", 0, 0, function(st)
   if not live(st) then return end

@@ -8,7 +8,8 @@ local pcall, error = pcall, error
 local blocking, method, VOID = session.blocking, session.method, session.VOID
 
 blocking("sleep", "ii", 1, 2, -1, 0, function(st, ch, ms)
-  if wait.gone(ch) then return 1 end
+  if ms == 0 or wait.gone(ch) then return 1 end
+  if not ch:media_ready() then return wait.pause(ch, math.max(ms, 0)) == "break" and 0 or 1 end -- nobody listens yet
   local how = wait.serve(ch, { st = st, deadline = core.now() + math.max(ms, 0), apply = callback.stops })
   return how == "timeout" and 1 or 0
 end)
