@@ -226,3 +226,15 @@ command("is_lan_addr", "<ip>", "See if an ip is a lan addr", function(address)
   for i = 1, #lan do if sub(address, 1, #lan[i]) == lan[i] then return "true" end end
   return "false"
 end)
+
+command("say_string", "<module_name>[.<ext>] <lang>[.<ext>] <say_type> <say_method> [<say_gender>] <text>", "what `say` would play", function(text, context)
+  local w = util.separate(text, " ", 6)
+  if #w ~= 5 and #w ~= 6 then return "-ERR Usage: " .. api.commands.say_string.syntax .. "\n" end
+  local module_suffix, lang, lang_suffix = match(w[1], "%.(.*)$"), match(w[2], "^([^.]*)%.?(.*)$")
+  local said, strip = w[#w], false
+  if sub(said, 1, 1) == "~" then said, strip = sub(said, 2), true end
+  if module_suffix then lang = w[2] end
+  local string = fs.say.string(context.channel, said, lang, w[3], w[4], #w == 6 and w[5] or nil, module_suffix or util.some(lang_suffix) or "wav")
+  if not string then return "-ERR Usage: " .. api.commands.say_string.syntax .. "\n" end
+  return strip and sub(string, 15) or string
+end)

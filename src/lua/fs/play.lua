@@ -84,6 +84,10 @@ end
 local function one(ch, file, o, params, braces)
   local source = play.resolve(ch, file)
   if not source then
+    if o.missing then
+      local how, value = o.missing(file)
+      if how then return how, value end
+    end
     util.err(ch, "cannot open %s: no such file", file)
     return "notfound"
   end
@@ -97,7 +101,7 @@ local function one(ch, file, o, params, braces)
     return "notfound"
   end
   local path, whole = braces .. source, not o.speech and not o.list -- FreeSWITCH's text-to-speech has no such events
-  if whole then tell(ch, "PLAYBACK_START", path, params) end
+  if whole then tell(ch, "PLAYBACK_START", path, params) elseif o.list then o.list.begin() end
   local outer = data.player
   local current = { op = op, file = file }
   data.player, data.playing = current, op.token
@@ -136,7 +140,7 @@ local function one(ch, file, o, params, braces)
     ch:stop(op.token)
     x = wait.finish(op, ch:up() and 1000 or 50)
   end
-  if whole then results(ch, x) elseif o.list then o.list(x) end
+  if whole then results(ch, x) elseif o.list then o.list.add(x) end
   local status = how
   if how == "done" then
     local reason = value and value.reason or "finished"
@@ -156,31 +160,29 @@ end
 
 local each
 
--- All of a file_string as one file; success if anything could be opened.
+-- All of a file_string as one file, which is there as soon as one of its pieces is.
 local function sequence(ch, file, list, o, params)
   local sum, opened, status, value = { samples = 0, ms = 0 }, false, "notfound", nil
-  local piece = setmetatable({ list = function(x)
+  local pieces = {}
+  function pieces.begin()
+    if not opened and not o.speech then tell(ch, "PLAYBACK_START", file, params) end
+    opened = true
+  end
+  function pieces.add(x)
     if not x or x == true or not x.samples then return end
     local rate = x.rate and x.rate > 0 and x.rate or 8000
     sum.samples, sum.ms, sum.rate = sum.samples + x.samples, sum.ms + (x.ms and x.ms > 0 and x.ms or floor(x.samples * 1000 / rate)), rate
-  end }, { __index = o })
-  if not o.speech then tell(ch, "PLAYBACK_START", file, params) end
+  end
+  local options = setmetatable({ list = pieces }, { __index = o })
   for i = 1, #list do
     local how, v = "notfound", nil
-    if list[i] ~= "" then how, v = each(ch, list[i], piece) end
-    if how == "success" then
-      opened = true
-    elseif how ~= "notfound" then
-      opened, status, value = true, how, v
-      break
-    end
-    if wait.gone(ch) then
-      status = "hangup"
-      break
-    end
+    if list[i] ~= "" then how, v = each(ch, list[i], options) end
+    if how == "success" then status = "success"
+    elseif how ~= "notfound" then status, value = how, v end
+    if wait.gone(ch) then status = "hangup" end
+    if status ~= "success" and status ~= "notfound" then break end
   end
-  if opened and status == "notfound" then status = "success" end
-  if not o.speech then
+  if opened and not o.speech then
     results(ch, sum)
     tell(ch, "PLAYBACK_STOP", file, params, ending(status, o))
   end
@@ -228,7 +230,7 @@ local function limit_s(ch)
 end
 
 -- Plays what a name means. o: st (callback), on_digit(digit) → true to stop, start (sample), loop, words = false: callback
--- answers only stop. Ends with success notfound break hangup timeout, or stop and the value (digit or answer).
+-- answers only stop, missing(file): plays what takes the place of a file that is not there. Ends with success notfound break hangup timeout, or stop and the value (digit or answer).
 function play.file(ch, file, o)
   if not ch:up() or wait.gone(ch) then return "hangup" end
   if not channel.media(ch) then return "nomedia" end

@@ -1,18 +1,13 @@
 -- say.lua: speaking in recorded words: say modules, phrase macros from the XML, and the doors to text-to-speech.
 local core = ...
 local fs = core.fs
-local util, variables, wait, play, speech = fs.util, fs.variables, fs.wait, fs.play, fs.speech
+local util, variables, wait, channel, play, speech = fs.util, fs.variables, fs.wait, fs.channel, fs.play, fs.speech
 
-local find, format, gsub, lower, match, sub, tonumber = string.find, string.format, string.gsub, string.lower, string.match, string.sub, tonumber
+local find, gsub, ipairs, lower, match, setmetatable, tonumber = string.find, string.gsub, ipairs, string.lower, string.match, setmetatable, tonumber
 
-local say = { modules = {} } -- by language: f(text, type, method, gender) → list of files, or nil and what is wrong
+-- By language: f(text, type, method, gender, time zone) → list of names without suffix and what is wrong with it, or nil and why.
+local say = { modules = {} }
 fs.say = say
-
-local types = { number = 1, items = 1, persons = 1, messages = 1, currency = 1, time_measurement = 1, current_date = 1, current_time = 1,
-  current_date_time = 1, telephone_number = 1, telephone_extension = 1, url = 1, ip_address = 1, email_address = 1, ["e-mail_address"] = 1,
-  postal_address = 1, account_number = 1, name_spelled = 1, name_phonetic = 1, short_date_time = 1 }
-local methods = { ["n/a"] = 1, pronounced = 1, iterated = 1, counted = 1, pronounced_year = 1 }
-say.types, say.methods = types, methods
 
 -- Runs f with sound_prefix set, unless the call enforces its own.
 local function with_prefix(ch, prefix, f)
@@ -24,53 +19,55 @@ local function with_prefix(ch, prefix, f)
   return how, value
 end
 
--- A sound file of a say module or a macro. One that is not installed is spoken: a fresh install has no sounds, and no caller should hear
--- silence for them.
-local function sound(ch, file, o)
-  local plain = not find(file, "://", 1, true) and not find(file, "^%a+:") and not find(file, "^[{%[]")
-  if plain and not play.resolve(ch, file) then
-    local words = speech.words(file)
+-- A sound that is not installed is spoken: a fresh install has no sounds, and no caller should hear silence for them.
+local function missing(ch, o)
+  return function(file)
+    local words = not find(file, "^/") and speech.words(file)
     local engine, voice = speech.voice(ch)
     if words then return say.speak(ch, engine, voice, words, o) end
   end
-  return play.file(ch, file, o)
 end
 
--- Files one after the other; what can be neither played nor spoken is passed over.
-local function files(ch, list, o)
-  local status = "success"
-  for i = 1, #list do
-    local how, value = sound(ch, list[i], o)
-    if how ~= "success" and how ~= "notfound" then return how, value end
-    if wait.gone(ch) then return "hangup" end
-  end
-  return status
+-- A sound of a say module or a macro.
+local function sound(ch, file, o)
+  return play.file(ch, file, setmetatable({ missing = missing(ch, o) }, { __index = o }))
+end
+
+-- The names as one file_string, which FreeSWITCH plays as one file; its first name always gets a suffix.
+local function file_string(list, suffix)
+  local out = {}
+  for i = 1, #list do out[i] = i > 1 and find(list[i], "://", 1, true) and list[i] or list[i] .. "." .. suffix end
+  return #out > 0 and "file_string://" .. table.concat(out, "!") or ""
+end
+
+-- The say module of a language as the XML has it, where it has the language.
+local function module_of(ch, name)
+  local bare, lang = match(name, "^([^:]*):?(.*)$")
+  if bare == "" then bare = "en" end
+  lang = util.some(lang) or ch and (variables.get(ch, "language") or variables.get(ch, "default_language")) or bare
+  local language = fs.xmlconf.language(lang)
+  local module = language and (language.attr["say-module"] or language.attr.module) or language and lang or bare
+  return say.modules[lower(module)], language, module
 end
 
 function say.say(ch, text, module, kind, how, gender, o)
-  kind, how = lower(kind), lower(how)
-  local language = fs.xmlconf.language(module)
-  local f = say.modules[lower(language and language.attr["say-module"] or module)]
+  local f, language, name = module_of(ch, module)
   if not f then
-    util.err(ch, "Invalid SAY Interface [%s]!\n", module)
-    return "notfound"
+    util.err(ch, "Invalid SAY Interface [%s]!\n", name)
+    return "failed"
   end
-  if not types[kind] then kind = "number" end
-  local list, problem = f(text, kind, methods[how] and how or "n/a", gender and lower(gender) or "")
-  if not list then
-    util.err(ch, "%s\n", problem)
-    return "notfound"
-  end
-  return with_prefix(ch, language and util.some(language.attr["sound-prefix"] or language.attr["sound-path"]), function() return files(ch, list, o) end)
+  local list, problem = f(text, lower(kind), lower(how), lower(gender or ""), ch:get("timezone"))
+  if problem then util.err(ch, "%s\n", problem) end
+  local file = list and file_string(list, "wav")
+  if not util.some(file) then return "failed" end
+  return with_prefix(ch, language and util.some(language.attr["sound-prefix"] or language.attr["sound-path"]), function() return sound(ch, file, o) end)
 end
 
--- The files of a text, joined for `say_string`; nil if the module cannot.
-function say.string(module, text, kind, how, gender, suffix)
-  local f = say.modules[lower(module)]
-  local list = f and f(text, lower(kind), lower(how), gender and lower(gender) or "")
-  if not list then return nil end
-  for i = 1, #list do list[i] = gsub(list[i], "%.wav$", "." .. (suffix or "wav")) end
-  return "file_string://" .. table.concat(list, "!")
+-- The same as text, for the command say_string; nil if nothing can say it.
+function say.string(ch, text, module, kind, how, gender, suffix)
+  local f = module_of(ch, module)
+  local list = f and f(text, lower(kind), lower(how), lower(gender or ""), ch and ch:get("timezone"))
+  return list and file_string(list, suffix)
 end
 
 -- --- phrase macros ---
@@ -82,77 +79,89 @@ function say.substitute(text, captures)
   return (gsub(text, "%$(%d+)", function(n) return captures[tonumber(n)] or "" end))
 end
 
-local function action(ch, a, module, o)
-  local attr = a.attr
-  local data = attr.data or ""
-  local what = attr["function"] or ""
-  if what == "play-file" then return sound(ch, data, o) end
-  if what == "break" then return "enough" end
-  if what == "say" then return say.say(ch, data, attr.module or module, attr.type or "", attr.method or "", attr.gender, o) end
-  if what == "speak-text" then return say.text(ch, data, util.names(), o) end
-  if what == "sleep" then
-    local how = wait.serve(ch, { deadline = core.now() + util.int(data), st = o.st, on_digit = o.on_digit, apply = fs.callback.stops })
-    return how == "timeout" and "success" or how
-  end
-  if what == "execute" then
+local macro_actions = {
+  ["play-file"] = function(ch, data, _, m) return sound(ch, data, m.o) end,
+  ["break"] = function() return "enough" end,
+  say = function(ch, data, attr, m) return say.say(ch, data, m.module, attr.type or "", attr.method or "", attr.gender, m.o) end,
+  ["speak-text"] = function(ch, data, attr, m)
+    local params = util.names()
+    params:set("tts_engine", attr["tts-engine"] or m.language["tts-engine"])
+    params:set("tts_voice", attr["tts-voice"] or m.language["tts-voice"])
+    return say.text(ch, data, params, m.o)
+  end,
+  phrase = function(ch, data, attr, m) return say.phrase(ch, attr.phrase or "", data, m.lang, m.o) end,
+  sleep = function(ch, data, _, m)
+    local how, value = wait.serve(ch, { deadline = core.now() + util.int(data), st = m.o.st, on_digit = m.o.on_digit, apply = fs.callback.stops })
+    if how == "timeout" then return "success" end
+    return how, value
+  end,
+  execute = function(ch, data)
     local app, arguments = match(data, "^%s*([^%s%(]+)%s*%(?(.-)%)?%s*$")
-    if app then fs.apps.execute(ch, app, arguments) end
-    return "success"
+    if app and fs.apps.find(app) then
+      fs.apps.execute(ch, app, arguments)
+      return "success"
+    end
+    util.err(ch, "Invalid Application %s\n", app or "")
+    return "failed"
+  end,
+}
+
+-- The actions of one branch with its data made concrete, a pause behind each; what is not a success ends them.
+local function branch_run(ch, branch, captures, m)
+  for _, a in ipairs(branch) do
+    if a.tag == "action" then
+      local data = a.attr.data or ""
+      if captures then data = say.substitute(data, captures) end
+      local f = macro_actions[lower(a.attr["function"] or "")]
+      local status, value = "success", nil
+      if f then status, value = f(ch, variables.expand(ch, data), a.attr, m) end
+      if status == "hangup" or wait.gone(ch) then return "hangup" end
+      if m.pause > 0 then wait.pause(ch, m.pause) end
+      if status ~= "success" then return status, value end
+    end
   end
-  util.err(ch, "phrase action '%s' is unknown", what)
   return "success"
 end
 
--- A copy of an action with its data made concrete.
-local function concrete(ch, node, captures)
-  local attr = {}
-  for k, v in pairs(node.attr) do attr[k] = v end
-  if attr.data then attr.data = variables.expand(ch, say.substitute(attr.data, captures)) end
-  return { attr = attr }
+-- The inputs of a macro, each with its match or nomatch.
+local function macro_run(ch, macro, data, m)
+  local matches = 0
+  for _, input in ipairs(macro) do
+    if input.tag == "input" then
+      local pattern = input.attr.pattern or ".*"
+      local captures = core.regex(pattern, variables.expand(ch, input.attr.field or data))
+      local wanted, found = captures and "match" or "nomatch", nil
+      if not find(pattern, "(", 1, true) then captures = nil end
+      for _, branch in ipairs(input) do
+        if not found and branch.tag == wanted then found = branch end
+      end
+      if found then
+        matches = matches + 1
+        local status, value = branch_run(ch, found, captures, m)
+        if status == "enough" then return "success" end
+        if status ~= "success" then return status, value end
+        if util.truth(input.attr.break_on_match) then break end
+      end
+    end
+  end
+  if matches == 0 then util.warn(ch, "Macro [%s]: '%s' did not match any patterns\n", m.name, data) end
+  return "success"
 end
 
 -- Plays a macro ("name" or "name@group") with data. Ends as play.file does.
 function say.phrase(ch, name, data, lang, o)
-  local language_name = util.some(lang) or variables.get(ch, "default_language") or "en"
-  local macro, language = fs.xmlconf.macro(language_name, name)
+  lang = util.some(lang) or variables.get(ch, "default_language") or "en"
+  local macro, language = fs.xmlconf.macro(lang, name)
   if not macro then
     util.err(ch, "Can't find macro %s.\n", name)
-    return "notfound"
+    return "failed"
   end
-  data = variables.expand(ch, data or "")
-  local module = language.attr["say-module"] or language_name
-  local pause = util.int(macro.attr.pause or tostring(PHRASE_PAUSE_MS))
-  local played, status, value = false, "success", nil
-  local prefix = util.some(macro.attr["sound-prefix"] or language.attr["sound-prefix"] or language.attr["sound-path"])
-  return with_prefix(ch, prefix, function()
-    for _, input in ipairs(macro) do
-      if input.tag == "input" then
-        local captures = core.regex(input.attr.pattern or ".*", data)
-        local wanted = captures and "match" or "nomatch"
-        captures = captures or {}
-        for _, branch in ipairs(input) do
-          if branch.tag == wanted then
-            for _, a in ipairs(branch) do
-              if a.tag == "action" then
-                played = true
-                status, value = action(ch, concrete(ch, a, captures), module, o)
-                if status == "enough" then return "success" end
-                if status ~= "success" and status ~= "notfound" then return status, value end
-                if wait.gone(ch) then return "hangup" end
-                if pause > 0 then
-                  local how, v = wait.serve(ch, { deadline = core.now() + pause, st = o.st, on_digit = o.on_digit, apply = fs.callback.stops })
-                  if how ~= "timeout" then return how, v end
-                end
-              end
-            end
-          end
-        end
-        if wanted == "match" and input.attr.break_on_match and util.truth(input.attr.break_on_match) then break end
-      end
-    end
-    if not played then util.err(ch, "Macro [%s]: '%s' did not match any patterns\n", name, data) end
-    return played and "success" or "notfound", value
-  end)
+  if not channel.media(ch) then return "nomedia" end
+  local attr = language.attr
+  local pause = util.int(macro.attr.pause or PHRASE_PAUSE_MS)
+  local m = { name = name, lang = lang, language = attr, module = attr["say-module"] or lang, o = o, pause = pause >= 0 and pause or PHRASE_PAUSE_MS }
+  return with_prefix(ch, util.some(macro.attr["sound-prefix"] or attr["sound-prefix"] or attr["sound-path"]),
+    function() return macro_run(ch, macro, data or "", m) end)
 end
 
 -- --- text-to-speech ---
@@ -165,9 +174,7 @@ function say.speak(ch, engine, voice, text, o)
     return "failed"
   end
   if not find(text, "%w") then return "success" end -- nothing to say
-  local options = { speech = true }
-  for k, v in pairs(o) do options[k] = v end
-  return play.file(ch, source, options)
+  return play.file(ch, source, setmetatable({ speech = true }, { __index = o }))
 end
 
 -- "say:text", "say:engine:voice:text": with the call's engine and voice where the text names none, else our own.

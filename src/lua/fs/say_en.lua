@@ -1,192 +1,216 @@
--- say_en.lua: English: which files say a number, a time, a sum of money, a telephone number.
+-- say_en.lua: English: which files say a number, a time, a sum of money, a telephone number; to the letter as mod_say_en.
+--
+-- Each function gets `say` = { list of names without suffix, method, kind, zone = the call's time zone } and the text; false and what is
+-- wrong if it cannot be said.
 local core = ...
 local fs = core.fs
+local util = fs.util
 
 local byte, find, floor, format, gmatch, gsub, lower, match, sub, tonumber =
   string.byte, string.find, math.floor, string.format, string.gmatch, string.gsub, string.lower, string.match, string.sub, tonumber
 
-local function add(list, ...)
-  for i = 1, select("#", ...) do list[#list + 1] = (select(i, ...)) .. ".wav" end
+local PARSE_ERROR = "Parse Error!"
+
+local function add(say, name) say[#say + 1] = name end
+
+-- --- numbers ---
+
+local function group(say, counted, n, what)
+  local a, b, c = floor(n / 100), floor(n / 10) % 10, n % 10
+  if a > 0 then
+    add(say, "digits/" .. a)
+    add(say, "digits/hundred")
+  end
+  if b > 1 then
+    add(say, (c == 0 and counted and "digits/h-" or "digits/") .. b .. "0")
+  elseif b == 1 then
+    add(say, "digits/1" .. c)
+    c = 0
+  end
+  if c > 0 then add(say, (counted and "digits/h-" or "digits/") .. c) end
+  if what and n > 0 then add(say, what) end
 end
 
--- Below a thousand. counted: the last word is an ordinal ("h-3").
-local function below_thousand(list, n, counted)
-  local hundreds, rest = floor(n / 100), n % 100
-  if hundreds > 0 then add(list, "digits/" .. hundreds, counted and rest == 0 and "digits/h-hundred" or "digits/hundred") end
-  if rest == 0 then return end
-  local h = counted and "digits/h-" or "digits/"
-  if rest <= 20 then add(list, h .. rest)
+local function pronounce(say, n, counted)
+  if n == 0 then return add(say, "digits/0") end
+  group(say, false, floor(n / 1000000), "digits/million")
+  group(say, false, floor(n / 1000) % 1000, "digits/thousand")
+  group(say, counted, n % 1000)
+end
+
+local function year(say, n)
+  local century, rest = floor(n / 100), n % 100
+  if n == 0 or rest == 0 or century % 10 == 0 then return pronounce(say, n) end
+  pronounce(say, century)
+  pronounce(say, rest)
+end
+
+local function count(say, text)
+  if not find(text, "^[%d,]*$") then return false, PARSE_ERROR end
+  local digits = gsub(text, ",", "")
+  if say.method == "iterated" then
+    for c in gmatch(digits, ".") do add(say, "digits/" .. c) end
+    return true
+  end
+  if #digits > 9 then return false, PARSE_ERROR end
+  local n = tonumber(digits) or 0
+  if say.method == "pronounced_year" then year(say, n)
+  elseif n == 0 or say.method == "pronounced" or say.method == "counted" then pronounce(say, n, say.method == "counted") end
+  return true
+end
+
+local function money(say, text)
+  if #text > 15 then return false, PARSE_ERROR end
+  local dollars, cents = match(gsub(text, "[^%d.+-]", ""), "^([^.]*)%.?(.*)$")
+  local sign = sub(dollars, 1, 1)
+  if sign == "-" then add(say, "currency/negative") end
+  if sign == "-" or sign == "+" then dollars = sub(dollars, 2) end
+  count(say, dollars)
+  add(say, util.int(dollars) == 1 and "currency/dollar" or "currency/dollars")
+  if find(text, ".", 1, true) then
+    cents = sub(cents, 1, 2)
+    add(say, "currency/and")
+    count(say, cents)
+    add(say, util.int(cents) == 1 and "currency/cent" or "currency/cents")
+  end
+  return true
+end
+
+-- --- times ---
+
+local function unit(say, n, name)
+  if n == 0 then add(say, "digits/0") else pronounce(say, n) end
+  add(say, "time/" .. name .. (n == 1 and "" or "s"))
+end
+
+local function duration(say, text)
+  local hours, minutes, seconds = 0, 0, 0
+  if find(text, ":", 1, true) then
+    local front, last = match(text, "^(.*):([^:]*)$")
+    local h, m = match(front, "^([^:]*):(.*)$")
+    hours, minutes, seconds = util.int(h or "0"), util.int(m or front), util.int(last)
   else
-    local tens, ones = floor(rest / 10) * 10, rest % 10
-    if ones == 0 then add(list, h .. tens) else add(list, "digits/" .. tens, h .. ones) end
+    seconds = util.int(text)
+    if seconds <= 0 then seconds = floor(core.utc_us() / 1000000) end
+    hours, minutes, seconds = floor(seconds / 3600), floor(seconds / 60) % 60, seconds % 60
+  end
+  unit(say, hours, "hour")
+  unit(say, minutes, "minute")
+  unit(say, seconds, "second")
+  return true
+end
+
+-- The parts of a second since 1970 in the call's zone: a name, or an offset in seconds.
+local function parts(epoch, zone)
+  local offset = util.int(zone)
+  local text
+  if offset ~= 0 then text = core.strftime("%Y %m %d %H %M %w %j", epoch + offset, "UTC")
+  else text = core.strftime("%Y %m %d %H %M %w %j", epoch, util.some(zone)) end
+  local t = {}
+  for word in gmatch(text, "%d+") do t[#t + 1] = tonumber(word) end
+  return { year = t[1], month = t[2] - 1, day = t[3], hour = t[4], minute = t[5], weekday = t[6], yearday = t[7] }
+end
+
+-- What is said of a date: dow month day year, or today, yesterday.
+local function date_of(kind, t, now)
+  if kind == "current_time" then return {} end
+  local all = { dow = true, month = true, day = true, year = true }
+  if kind ~= "short_date_time" then return all end
+  local later = t.month > now.month or t.month == now.month and t.day > now.day
+  if t.year ~= now.year or later then return all end
+  if t.yearday == now.yearday then return { today = true } end
+  if t.yearday == now.yearday - 1 then return { yesterday = true } end
+  if t.yearday >= now.yearday - 5 then return { dow = true } end
+  return { dow = true, month = true, day = true }
+end
+
+local function military(say, t)
+  local hour = t.hour == 0 and t.minute == 0 and 24 or t.hour
+  if hour < 10 then add(say, "digits/0") end
+  pronounce(say, hour)
+  if t.minute == 0 then
+    add(say, "digits/hundred")
+  else
+    if t.minute < 10 then add(say, "digits/0") end
+    pronounce(say, t.minute)
+  end
+  add(say, "time/hours")
+end
+
+local function clock(say, t)
+  pronounce(say, t.hour % 12 == 0 and 12 or t.hour % 12)
+  if t.minute == 0 then
+    add(say, "time/oclock")
+  else
+    if t.minute < 10 then add(say, "time/oh") end
+    pronounce(say, t.minute)
+  end
+  add(say, t.hour >= 12 and "time/p-m" or "time/a-m")
+end
+
+-- "2026-11-25 10:30:00" in local time, or seconds since 1970; 0 for anything else.
+local function epoch_of(text)
+  local y, mo, d, h, mi, s = match(text, "^%s*(%d+)%-(%d+)%-(%d+)%s*(%d*):?(%d*):?(%d*)$")
+  if y and find(text, ":", 1, true) then
+    return os.time({ year = tonumber(y), month = tonumber(mo), day = tonumber(d), hour = tonumber(h) or 0, min = tonumber(mi) or 0, sec = tonumber(s) or 0 })
+  end
+  return util.int(text)
+end
+
+local function when(say, text)
+  local now, epoch = floor(core.utc_us() / 1000000), epoch_of(text)
+  local t = parts(epoch > 0 and epoch or now, say.zone)
+  local date = date_of(say.kind, t, parts(now, say.zone))
+  if date.today then add(say, "time/today") end
+  if date.yesterday then add(say, "time/yesterday") end
+  if date.dow then add(say, "time/day-" .. t.weekday) end
+  if date.month then add(say, "time/mon-" .. t.month) end
+  if date.day then pronounce(say, t.day, true) end
+  if date.year then year(say, t.year) end
+  if say.kind == "current_date" then return true end
+  if date.today or date.yesterday or date.dow then add(say, "time/at") end
+  if say.method == "iterated" then military(say, t) else clock(say, t) end
+  return true
+end
+
+-- --- other things ---
+
+local function address(say, text)
+  local a, b, c, d = match(text, "^([^.]*)%.([^.]*)%.([^.]*)%.(.*)$")
+  if not a then return false end
+  for i, part in ipairs({ a, b, c, d }) do
+    if i > 1 then add(say, "digits/dot") end
+    local n = util.int(part)
+    local ok, problem = count(say, format("%d", n < 0 and n + 2 ^ 32 or n))
+    if not ok then return false, problem end
+  end
+  return true
+end
+
+local function telephone(say, text)
+  local pause = false
+  for c in gmatch(lower(text), ".") do
+    local sound = find(c, "%d") and "digits/" .. c or find(c, "[%l+]") and "ascii/" .. byte(c)
+    if sound or not pause then add(say, sound or "silence_stream://100") end
+    pause = not sound
+  end
+  return true
+end
+
+local function spell(folder)
+  return function(say, text)
+    for c in gmatch(lower(text), ".") do add(say, find(c, "%d") and "digits/" .. c or folder .. byte(c)) end
+    return true
   end
 end
 
-local function number(list, n, counted)
-  if n < 0 then
-    add(list, "currency/negative")
-    n = -n
-  end
-  if n == 0 then return add(list, "digits/0") end
-  local millions, thousands, rest = floor(n / 1000000), floor(n / 1000) % 1000, n % 1000
-  if millions > 0 then
-    below_thousand(list, millions % 1000, false)
-    add(list, "digits/million")
-  end
-  if thousands > 0 then
-    below_thousand(list, thousands, false)
-    add(list, "digits/thousand")
-  end
-  below_thousand(list, rest, counted)
-end
+local kinds = { number = count, items = count, persons = count, messages = count, currency = money, time_measurement = duration,
+  current_date = when, current_time = when, current_date_time = when, short_date_time = when, ip_address = address,
+  telephone_number = telephone, name_spelled = spell("ascii/"), name_phonetic = spell("phonetic-ascii/") }
 
-local function iterate(list, text)
-  for c in gmatch(text, ".") do
-    if find(c, "%d") then add(list, "digits/" .. c)
-    elseif c == "." then add(list, "digits/dot")
-    elseif c == "*" then add(list, "digits/star")
-    elseif c == "#" then add(list, "digits/pound") end
-  end
+fs.say.modules.en = function(text, kind, method, _, zone)
+  if not kinds[kind] then return nil, "Unknown Say type" end
+  local say = { kind = kind, method = method, zone = zone }
+  local ok, problem = kinds[kind](say, text)
+  return say, not ok and problem or nil
 end
-
-local function spell(list, text, folder)
-  for c in gmatch(lower(text), ".") do add(list, format("%s/%d", folder, byte(c))) end
-end
-
-local function general(text, kind, method)
-  local list = {}
-  local plain = gsub(text, "[,%s]", "")
-  if method == "iterated" then
-    iterate(list, plain)
-    return list
-  end
-  local sign, whole, fraction = match(plain, "^([+-]?)(%d+)%.?(%d*)$")
-  if not whole then return nil, "Parse Error!" end
-  if #whole > 9 then
-    iterate(list, plain)
-    return list
-  end
-  if sign == "-" then add(list, "currency/negative") end
-  if method == "pronounced_year" then
-    local year = tonumber(whole)
-    if year >= 1000 and year < 10000 and floor(year / 100) % 10 ~= 0 then
-      number(list, floor(year / 100))
-      if year % 100 == 0 then add(list, "digits/hundred") else
-        if year % 100 < 10 then add(list, "digits/0") end
-        number(list, year % 100)
-      end
-      return list
-    end
-  end
-  number(list, tonumber(whole), method == "counted")
-  if fraction ~= "" then
-    add(list, "digits/dot")
-    iterate(list, fraction)
-  end
-  return list
-end
-
-local function money(text)
-  local list = {}
-  local sign, dollars, cents = match(gsub(text, "[,$%s]", ""), "^([+-]?)(%d+)%.?(%d*)$")
-  if not dollars then return nil, "Parse Error!" end
-  if sign == "-" then add(list, "currency/negative") end
-  number(list, tonumber(dollars))
-  add(list, tonumber(dollars) == 1 and "currency/dollar" or "currency/dollars")
-  cents = tonumber(sub(cents .. "00", 1, 2))
-  add(list, "currency/and")
-  number(list, cents)
-  add(list, cents == 1 and "currency/cent" or "currency/cents")
-  return list
-end
-
-local function duration(text)
-  local list = {}
-  local h, m, s = match(text, "^(%d+):(%d+):(%d+)$")
-  if not h then
-    m, s = match(text, "^(%d+):(%d+)$")
-    h = 0
-  end
-  if not m then
-    local total = tonumber(match(text, "^%d+$"))
-    if not total then return nil, "Parse Error!" end
-    h, m, s = floor(total / 3600), floor(total / 60) % 60, total % 60
-  end
-  local any = false
-  for _, part in ipairs({ { tonumber(h), "hour" }, { tonumber(m), "minute" }, { tonumber(s), "second" } }) do
-    if part[1] > 0 then
-      any = true
-      number(list, part[1])
-      add(list, "time/" .. part[2] .. (part[1] == 1 and "" or "s"))
-    end
-  end
-  if not any then add(list, "digits/0", "time/seconds") end
-  return list
-end
-
-local function when(text, kind)
-  local list = {}
-  local epoch = tonumber(match(text, "^%d+$")) or floor(core.utc_us() / 1000000)
-  local function part(f) return tonumber(core.strftime(f, epoch)) end
-  local date, clock = kind ~= "current_time", kind ~= "current_date"
-  if kind == "short_date_time" then
-    local days = floor(core.utc_us() / 1000000 / 86400) - floor(epoch / 86400)
-    if days == 0 then
-      add(list, "time/today")
-      date = false
-    elseif days == 1 then
-      add(list, "time/yesterday")
-      date = false
-    end
-  end
-  if date then
-    add(list, "time/day-" .. part("%w"), "time/mon-" .. part("%m") - 1)
-    number(list, part("%d"), true)
-    if kind ~= "short_date_time" then
-      for _, f in ipairs(general(tostring(part("%Y")), "number", "pronounced_year")) do list[#list + 1] = f end
-    end
-  end
-  if clock then
-    if kind == "short_date_time" then add(list, "time/at") end
-    local hour, minute = part("%H"), part("%M")
-    local h = hour % 12
-    number(list, h == 0 and 12 or h)
-    if minute > 9 then number(list, minute) elseif minute > 0 then
-      add(list, "time/oh")
-      number(list, minute)
-    else add(list, "time/oclock") end
-    add(list, hour >= 12 and "time/p-m" or "time/a-m")
-  end
-  return list
-end
-
-local function address(text)
-  local list = {}
-  local parts = fs.util.split(text, ".")
-  for i = 1, #parts do
-    local n = tonumber(match(parts[i], "^%d+$"))
-    if not n then
-      spell(list, text, "ascii")
-      return list
-    end
-    number(list, n)
-    if i < #parts then add(list, "digits/dot") end
-  end
-  return list
-end
-
-local kinds = { number = general, items = general, persons = general, messages = general, currency = money, time_measurement = duration,
-  current_date = when, current_time = when, current_date_time = when, short_date_time = when, ip_address = address }
-for _, kind in ipairs({ "telephone_number", "telephone_extension", "account_number" }) do
-  kinds[kind] = function(text) local list = {} iterate(list, text) return list end
-end
-for _, kind in ipairs({ "name_spelled", "url", "email_address", "e-mail_address", "postal_address" }) do
-  kinds[kind] = function(text) local list = {} spell(list, text, "ascii") return list end
-end
-function kinds.name_phonetic(text)
-  local list = {}
-  spell(list, text, "phonetic-ascii")
-  return list
-end
-
-fs.say.modules.en = function(text, kind, method, gender) return kinds[kind](text, kind, method, gender) end

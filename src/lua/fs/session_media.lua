@@ -102,7 +102,7 @@ end)
 -- --- speech ---
 
 blocking("say", "SSSSS", 4, 5, VOID, nil, function(st, ch, text, module, kind, how, gender)
-  if not util.some(text) or not util.some(module) or not util.some(kind) or not util.some(how) then
+  if not text or not module or not kind or not how then
     util.err(ch, "Error! invalid args.\n")
     return
   end
@@ -110,7 +110,8 @@ blocking("say", "SSSSS", 4, 5, VOID, nil, function(st, ch, text, module, kind, h
   fs.say.say(ch, text, module, kind, how, gender, { st = st, words = false })
 end)
 blocking("sayPhrase", "SSS", 1, 3, VOID, nil, function(st, ch, name, data, lang)
-  if wait.gone(ch) or not util.some(name) then return end
+  if not name then return util.err(ch, "Error! invalid args.\n") end
+  if wait.gone(ch) then return end
   fs.say.phrase(ch, name, data or "", lang, { st = st, words = false })
 end)
 blocking("speak", "s", 1, 1, -1, 1, function(st, ch, text)
