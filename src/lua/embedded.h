@@ -10,7 +10,7 @@ struct embedded_lua {
     size_t length;
 };
 
-extern const struct embedded_lua embedded_lua[]; /* ends with a NULL name */
+extern const struct embedded_lua embedded_lua[];              /* ends with a NULL name */
 const struct embedded_lua *embedded_source(const char *name); /* NULL if there is none */
 
 #endif

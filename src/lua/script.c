@@ -82,8 +82,7 @@ void script_report(struct fiber *fiber, const char *uuid)
 {
     lua_State *L = fiber->L, *main = fiber->engine->L;
     char *trace;
-    if (fiber->kill_reason && strcmp(fiber->kill_reason, ENGINE_STOPPED) == 0)
-        return; /* nobody's error */
+    if (fiber->kill_reason && strcmp(fiber->kill_reason, ENGINE_STOPPED) == 0) return; /* nobody's error */
     luaL_checkstack(L, 4, "report");
     error_text(L);
     const char *message = lua_tostring(L, -1);
@@ -236,8 +235,7 @@ void script_over(struct fiber *fiber, int status)
     struct script *script = fiber->script;
     struct fiber *before = engine->running;
     if (status) error_placed(fiber->L, status);
-    if (status && engine->in_pass)
-        script_report(fiber, script->uuid);
+    if (status && engine->in_pass) script_report(fiber, script->uuid);
     engine->running = fiber;
     basetypes_switch(engine, NULL);
     ends_run(engine, script);
@@ -349,18 +347,10 @@ static int lua_memory(lua_State *L)
 void script_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        { "script_data", lua_script_data },
-        { "on_end", lua_on_end },
-        { "off_end", lua_off_end },
-        { "end_slot", lua_end_slot },
-        { "on_end_at", lua_on_end_at },
-        { "script_new", lua_script_new },
-        { "script_start", lua_script_start },
-        { "script_uuid", lua_script_uuid },
-        { "script_failed", lua_script_failed },
-        { "script_name", lua_script_name },
-        { "memory", lua_memory },
-        { NULL, NULL },
+        { "script_data", lua_script_data },   { "on_end", lua_on_end },           { "off_end", lua_off_end },
+        { "end_slot", lua_end_slot },         { "on_end_at", lua_on_end_at },     { "script_new", lua_script_new },
+        { "script_start", lua_script_start }, { "script_uuid", lua_script_uuid }, { "script_failed", lua_script_failed },
+        { "script_name", lua_script_name },   { "memory", lua_memory },           { NULL, NULL },
     };
     luaL_setfuncs(L, functions, 0);
 }

@@ -51,9 +51,14 @@ void channel_end_told(struct channel *channel)
     kv_free(&pairs);
 }
 
+/* If this thread itself was late, what the media thread said in time still lies there. */
 static void hold_fired(struct loop_timer *timer)
 {
-    channel_end_told(timer->context);
+    struct channel *channel = timer->context;
+    channel_ref(channel);
+    media_events_take(channel->host->media);
+    channel_end_told(channel);
+    channel_unref(channel);
 }
 
 static void end_hold(struct channel *channel, struct kv_view pairs)

@@ -29,6 +29,7 @@ void channel_leg_set(struct channel *channel, uint32_t leg, uint32_t generation)
     }
     channel->leg = (struct media_leg){ .number = leg, .generation = generation };
     host->by_leg[leg] = channel;
+    early_keys_take(channel);
     channel_media_timeouts(channel);
 }
 
@@ -299,6 +300,8 @@ static void operation_hit(struct channel *channel, const struct media_event *eve
 void host_media_event(void *context, const struct media_event *event)
 {
     struct channel *channel = event_channel(context, event);
+    if (!channel && event->kind == MEDIA_DIGIT)
+        early_key_keep(context, event);
     if (!channel)
         return;
     switch (event->kind) {

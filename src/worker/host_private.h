@@ -27,6 +27,18 @@ struct subscription {
     struct subscription *next;
 };
 
+/* early_keys.c */
+#define EARLY_KEYS_MAX 256
+struct early_key {
+    struct media_leg leg;
+    char digit;
+    uint32_t duration;
+};
+struct early_keys {
+    struct early_key keys[EARLY_KEYS_MAX];
+    uint32_t count;
+};
+
 struct host {
     const struct config_node *config;
     struct segment *segment;
@@ -41,6 +53,7 @@ struct host {
     struct channel *first, *last; /* all channels in order of creation */
     struct channel **by_leg;      /* leg number → channel */
     size_t legs;
+    struct early_keys early_keys;
     size_t channels;
 
     struct names globals;
@@ -130,6 +143,9 @@ void channel_leg_clear(struct channel *channel);
 void channel_sip_slot(struct channel *channel, struct kv_view pairs);
 void channel_sip_media_variables(struct channel *channel, struct kv_view pairs);
 void channel_sip_headers(struct channel *channel, struct kv_view pairs, const char *prefix);
+/* early_keys.c: pressed before this thread heard of the call */
+void early_key_keep(struct host *host, const struct media_event *event);
+void early_keys_take(struct channel *channel);
 /* channel_end.c */
 void channel_end(struct channel *channel, struct kv_view pairs); /* the broker said that it is over */
 void channel_end_told(struct channel *channel);                  /* the media thread has told all of it */

@@ -202,8 +202,17 @@ static void operations_end(struct media *m, struct leg *leg, enum media_reason r
     leg_end_one(m, end);
 }
 
+/* A key that was down when the call ended was pressed. */
+static void key_end(struct media *m, struct leg *leg)
+{
+    struct rtp_key key;
+    if (leg->key.active && leg->codec && rtp_event_idle(&leg->key, leg->codec->clock_rate, INT64_MAX, &key))
+        leg_digit(m, leg, key.digit, key.duration, false);
+}
+
 void leg_off(struct media *m, struct leg *leg, enum media_reason reason)
 {
+    key_end(m, leg);
     leg_unlink(m, leg);
     operations_end(m, leg, reason);
     slice_remove(m, leg);

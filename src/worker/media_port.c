@@ -224,14 +224,19 @@ bool media_totals(struct media_port *port, struct media_leg leg, struct slot_tot
 
 /* --- events ------------------------------------------------------------------------------------------------------- */
 
+void media_events_take(struct media_port *port)
+{
+    struct media_event event;
+    while (spsc_pop(&port->media.events, &event)) port->event(port->context, &event);
+}
+
 static void events_ready(struct loop_watch *watch, uint32_t ready)
 {
     struct media_port *port = watch->context;
-    struct media_event event;
     uint64_t count;
     (void)!read(port->media.event_fd, &count, sizeof count);
     atomic_store(&port->media.event_signal, 0); /* before looking: what comes from here on signals again */
-    while (spsc_pop(&port->media.events, &event)) port->event(port->context, &event);
+    media_events_take(port);
 }
 
 /* --- life --------------------------------------------------------------------------------------------------------- */

@@ -124,5 +124,7 @@ struct media_event {
 /* Per-leg figures at any time (rtp_audio_* variables): a copy made by the media thread once a second and at the end. */
 struct slot_totals;
 bool media_totals(struct media_port *port, struct media_leg leg, struct slot_totals *out);
+/* Hands on what the media thread has said so far, without waiting for the loop to see it. */
+void media_events_take(struct media_port *port);
 
 #endif
