@@ -33,10 +33,16 @@ static void texts_take(struct call *call, const struct slot_call *from)
     COPY(call->target, from->target);
     COPY(call->route, from->route);
     COPY(call->via, from->via);
-    call->local_cseq = call->invite_cseq = from->local_cseq;
+    call->local_cseq = from->local_cseq;
+    call->invite_cseq = from->invite_cseq;
     call->remote_cseq = from->remote_cseq;
     call->sdp_session = from->sdp_session;
     call->sdp_version = from->sdp_version;
+    call->session.expires_s = from->session_expires_s;
+    call->session.min_s = from->session_min_se_s;
+    call->session.refresher = (enum session_refresher)from->session_refresher;
+    call->session.update = from->session_update;
+    call->request_direction = from->held ? "sendonly" : NULL;
 }
 
 static void script_take(struct call *call, const struct slot_call *from)
@@ -136,7 +142,7 @@ static void cancel_again(struct call *call)
 {
     char cseq[24];
     if (!call->leg || !*call->branch) return;
-    snprintf(cseq, sizeof cseq, "%u CANCEL", call->local_cseq);
+    snprintf(cseq, sizeof cseq, "%u CANCEL", call->invite_cseq);
     nta_outgoing_t *cancel = nta_outgoing_tcreate(call->leg, NULL, NULL, call->trunk ? URL_STRING_MAKE(call->trunk->route) : NULL, SIP_METHOD_CANCEL,
                                                   URL_STRING_MAKE(call->target), NTATAG_BRANCH_KEY(call->branch), SIPTAG_CSEQ_STR(cseq),
                                                   TPTAG_IDENT(call->listener->name), TAG_END());
@@ -178,6 +184,7 @@ static void live_on(struct call *call)
 {
     int64_t lived_ns = (clock_utc_us() - call->at.answer) * 1000, whole_ns = (int64_t)call->max_s * NS_PER_S;
     call->state = CALL_TALKING;
+    session_resume(call);
     loop_timer_set(call->broker->loop, &call->timer, clock_mono_ns() + (lived_ns < whole_ns ? whole_ns - lived_ns : 0));
     slot_mirror(call);
 }

@@ -12,13 +12,24 @@
 #include <string.h>
 #include <strings.h>
 
-static bool read_answer(struct call *call, const sip_t *sip)
+/* What a response agrees to: its own SDP, or what an earlier one of the same dialog said. */
+static bool answer_read(struct call *call, const sip_t *sip, struct slot_media *media)
 {
     size_t length;
-    struct slot_media media;
+    struct early_dialog *dialog = early_dialog_of(call, sip);
     const char *sdp = dialog_sdp(sip, &length);
-    if (!sdp || sdp_answer_read(sdp, length, &call->codecs, &media) < 0) return false;
-    media.nat = call->trunk && call->trunk->nat;
+    if (sdp && sdp_answer_read(sdp, length, &call->codecs, media) < 0) return false;
+    if (!sdp && (!dialog || !dialog->agreed)) return false;
+    if (!sdp) *media = dialog->media;
+    media->nat = call->trunk && call->trunk->nat;
+    if (dialog) dialog->media = *media, dialog->agreed = true;
+    return true;
+}
+
+static bool answer_take(struct call *call, const sip_t *sip)
+{
+    struct slot_media media;
+    if (!answer_read(call, sip, &media)) return false;
     call->media = media;
     call->media_agreed = true;
     return true;
@@ -26,9 +37,16 @@ static bool read_answer(struct call *call, const sip_t *sip)
 
 /* --- 1xx ------------------------------------------------------------------------------------------------------------ */
 
+/* The first dialog that has early media is heard; of the others only what they agree to is kept. */
 static void early_media(struct call *call, int status, const sip_t *sip)
 {
-    if (call->early_told || !read_answer(call, sip)) return;
+    struct slot_media media;
+    bool agreed = answer_read(call, sip, &media);
+    call->agreed_reliably |= agreed && sip->sip_rseq;
+    if (!agreed || call->early_told) return;
+    call->media = media;
+    call->media_agreed = true;
+    if (call->early == DIAL_EARLY_IGNORE) return;
     call->early_told = true;
     media_run(call);
     lane_tell_early(call, status, sip);
@@ -45,16 +63,18 @@ static void ringing(struct call *call, int status)
 void invite_progress(struct call *call, int status, const sip_t *sip)
 {
     size_t length;
-    if (status <= 100) return;
+    if (status <= 100 || !reliable_take(call, sip)) return;
     if (call->state == CALL_INVITING) {
         call->state = CALL_RINGING;
         call->at.ring = clock_utc_us();
         loop_timer_clear(call->broker->loop, &call->second);
     }
     bool has_sdp = dialog_sdp(sip, &length) != NULL;
-    if (has_sdp) call->media_seen = true; /* they may send already: the slot's port rests afterwards */
-    if (has_sdp && call->early != DIAL_EARLY_IGNORE) early_media(call, status, sip);
-    else ringing(call, status);
+    if (has_sdp) {
+        call->media_seen = true; /* they may send already: the slot's port rests afterwards */
+        early_media(call, status, sip);
+    }
+    if (!has_sdp || call->early == DIAL_EARLY_IGNORE) ringing(call, status);
 }
 
 /* --- 2xx ------------------------------------------------------------------------------------------------------------ */
@@ -69,6 +89,7 @@ void invite_answered(struct call *call, const sip_t *sip)
 {
     struct broker *broker = call->broker;
     dialog_establish(call, sip);
+    session_answered(call, sip);
     call->sip_status = sip->sip_status->st_status;
     call->answered = true;
     call->state = CALL_TALKING;
@@ -81,13 +102,13 @@ void invite_answered(struct call *call, const sip_t *sip)
     charge_begin(call);
     loop_timer_clear(broker->loop, &call->second);
     loop_timer_set(broker->loop, &call->timer, clock_mono_ns() + (int64_t)call->max_s * NS_PER_S);
-    /* A 200 without SDP confirms what an earlier 183 said. */
-    if (!read_answer(call, sip) && !call->media_agreed) {
+    if (!answer_take(call, sip)) {
         log_info(call->channel_text, "answered with no codec of ours");
         slot_mirror(call);
         call_hangup(call, CAUSE_INCOMPATIBLE_DESTINATION, 0, NULL);
         return;
     }
+    early_dialogs_free(call);
     lane_tell_answered(call, sip);
     media_run(call);
     if (call->watched && call->watch.answered) call->watch.answered(call->watch.context, call);

@@ -152,6 +152,9 @@ static void call_free(struct call *call)
     if (call->offer) nta_incoming_destroy(call->offer);
     if (call->reoffer) nta_incoming_destroy(call->reoffer);
     if (call->leg) nta_leg_destroy(call->leg);
+    loop_timer_clear(broker->loop, &call->glare);
+    session_stop(call);
+    early_dialogs_free(call);
     index_remove(call);
     if (call->home) su_home_unref(call->home);
     free(call->headers);
@@ -254,6 +257,8 @@ void call_end(struct call *call, int cause, bool by_them, const sip_t *sip)
     log_debug(call->channel_text, "ended: %s by %s, SIP %d", cause_name(cause), by_them ? "them" : "us", call->sip_status);
     call->state = CALL_ENDING;
     loop_timer_clear(call->broker->loop, &call->second);
+    loop_timer_clear(call->broker->loop, &call->glare);
+    session_stop(call);
     loop_timer_set(call->broker->loop, &call->timer, clock_mono_ns() + CALL_RELEASE_WAIT_NS);
     lane_tell_end(call, sip);
     call_media_stop(call);

@@ -105,8 +105,6 @@ static int offer_take(struct call *call, const struct trunk *trunk, const sip_t 
     return 0;
 }
 
-static int inbound_ack_cancel(struct call *call, nta_incoming_t *irq, const sip_t *sip);
-
 static int leg_make(struct call *call, msg_t *msg, sip_t *sip)
 {
     nta_agent_t *nta = call->broker->agent.nta;
@@ -159,18 +157,42 @@ static void call_take(struct broker *broker, const struct source_found *found, m
     call->at.claimed = call->at.invite = clock_utc_us();
     snprintf(call->caller_number, sizeof call->caller_number, "%s", sip->sip_from->a_url->url_user ? sip->sip_from->a_url->url_user : "");
     texts_take(call, sip);
+    call->reliable = reliable_wanted(call, sip);
     int refused = offer_take(call, found->trunk, sip);
+    struct session_headers session;
+    if (!refused) refused = session_asked(call, sip, &session);
+    session_stop(call); /* it begins with the answer */
     if (leg_make(call, msg, sip) < 0) {
         call_drop(call);
         return;
     }
     if (refused) {
-        nta_incoming_treply(call->offer, refused, sip_phrase_of(refused), TAG_END());
+        nta_incoming_treply(call->offer, refused, sip_phrase_of(refused), TAG_IF(refused == 422, SIPTAG_MIN_SE_STR(session.min)), TAG_END());
         call_drop(call);
         return;
     }
     loop_timer_set(broker->loop, &call->timer, clock_mono_ns() + (int64_t)180 * NS_PER_S);
     offer_to_worker(broker, call, found, sip);
+}
+
+/* What they require that we cannot do: 420 says which (RFC 3261 §8.2.2.3). True = answered. */
+static bool extension_refused(struct broker *broker, msg_t *msg, const sip_t *sip)
+{
+    static const char ours[] = "timer, 100rel";
+    su_home_t home[1] = { SU_HOME_INIT(home) };
+    su_home_init(home);
+    sip_unsupported_t *lacking = sip_has_unsupported(home, sip_supported_make(home, ours), sip->sip_require);
+    if (lacking)
+        nta_msg_treply(broker->agent.nta, msg, SIP_420_BAD_EXTENSION, SIPTAG_UNSUPPORTED(lacking), SIPTAG_SUPPORTED_STR(ours),
+                       SIPTAG_USER_AGENT(broker->agent.user_agent), TAG_END());
+    su_home_deinit(home);
+    return lacking != NULL;
+}
+
+/* A loop of transfers and bridges ends here: what comes in with nothing left is not passed on (RFC 3261 §16.3). */
+static bool hops_used_up(const sip_t *sip)
+{
+    return sip->sip_max_forwards && sip->sip_max_forwards->mf_count == 0;
 }
 
 static void inbound_invite(struct broker *broker, const struct source_found *found, msg_t *msg, sip_t *sip)
@@ -181,6 +203,10 @@ static void inbound_invite(struct broker *broker, const struct source_found *fou
         reply(broker, msg, SIP_403_FORBIDDEN, NULL);
     } else if (!sizes_fit(sip)) {
         reply(broker, msg, SIP_400_BAD_REQUEST, NULL);
+    } else if (hops_used_up(sip)) {
+        reply(broker, msg, SIP_483_TOO_MANY_HOPS, NULL);
+    } else if (extension_refused(broker, msg, sip)) {
+        return;
     } else if (broker->terminating || segment_draining(broker->segment) || !cap_free(&broker->cap)) {
         reply(broker, msg, SIP_503_SERVICE_UNAVAILABLE, "10");
     } else {
@@ -233,112 +259,5 @@ int inbound_message(struct broker *broker, nta_agent_t *nta, msg_t *msg, sip_t *
         return 0;
     }
     inbound_request(broker, &found, msg, sip);
-    return 0;
-}
-
-/* --- the worker's wishes -------------------------------------------------------------------------------------------- */
-
-static bool sdp_write(struct call *call, char *sdp, size_t size)
-{
-    struct sdp_local local = { .session = call->sdp_session, .version = call->sdp_version, .direction = "sendrecv" };
-    media_local(call, &local.address, &local.port);
-    int n = call->offerless ? sdp_offer_write(sdp, size, &local, &call->codecs) : sdp_answer_write(sdp, size, &local, &call->media, &call->streams);
-    return n > 0;
-}
-
-static void provisional(struct call *call, int status, const char *phrase, const char *sdp, const char *headers)
-{
-    struct agent *agent = &call->broker->agent;
-    if (!call->at.ring) call->at.ring = clock_utc_us();
-    nta_incoming_treply(call->offer, status, phrase, SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_USER_AGENT(agent->user_agent),
-                        TAG_IF(headers, SIPTAG_HEADER_STR(headers)), TAG_IF(sdp, SIPTAG_CONTENT_TYPE(agent->sdp_type)), TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)),
-                        TAG_END());
-}
-
-void inbound_ring(struct call *call, const char *headers)
-{
-    if (call->state == CALL_OFFERED && call->offer) provisional(call, SIP_180_RINGING, NULL, headers);
-}
-
-void inbound_early(struct call *call, const char *headers)
-{
-    char sdp[SDP_TEXT_MAX];
-    if (call->state != CALL_OFFERED || !call->offer) return;
-    /* Without their SDP there is nobody to send to yet: a plain 183 keeps the call's progress. */
-    if (call->offerless || !sdp_write(call, sdp, sizeof sdp)) return provisional(call, SIP_183_SESSION_PROGRESS, NULL, headers);
-    media_run(call);
-    provisional(call, SIP_183_SESSION_PROGRESS, sdp, headers);
-}
-
-void inbound_answer(struct call *call, const char *headers)
-{
-    char sdp[SDP_TEXT_MAX];
-    struct agent *agent = &call->broker->agent;
-    if (call->state != CALL_OFFERED || !call->offer) return;
-    if (!sdp_write(call, sdp, sizeof sdp)) return call_hangup(call, CAUSE_INCOMPATIBLE_DESTINATION, 488, NULL);
-    call->state = CALL_ANSWERING;
-    call->answered = true;
-    call->at.answer = clock_utc_us();
-    call->sip_status = 200;
-    loop_timer_set(call->broker->loop, &call->timer, clock_mono_ns() + (int64_t)call->max_s * NS_PER_S);
-    if (call->media_agreed) media_run(call);
-    else slot_mirror(call);
-    nta_incoming_treply(call->offer, SIP_200_OK, SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_USER_AGENT(agent->user_agent),
-                        SIPTAG_ALLOW(agent->allow), TAG_IF(headers, SIPTAG_HEADER_STR(headers)), SIPTAG_CONTENT_TYPE(agent->sdp_type),
-                        SIPTAG_PAYLOAD_STR(sdp), TAG_END());
-}
-
-/* --- ACK, CANCEL, or neither ---------------------------------------------------------------------------------------- */
-
-static void offer_done(struct call *call)
-{
-    nta_incoming_destroy(call->offer);
-    call->offer = NULL;
-}
-
-/* The answer to the offer in our 200. */
-static bool take_late_answer(struct call *call, const sip_t *sip)
-{
-    size_t length;
-    const char *sdp = dialog_sdp(sip, &length);
-    if (!call->offerless) return true;
-    if (!sdp || sdp_answer_read(sdp, length, &call->codecs, &call->media) < 0) return false;
-    call->media.nat = call->trunk && call->trunk->nat;
-    call->media_agreed = true;
-    media_run(call);
-    lane_tell_media_changed(call);
-    return true;
-}
-
-static void acknowledged(struct call *call, const sip_t *sip)
-{
-    offer_done(call);
-    if (call->bye_due) {
-        bye_send(call, call->cause);
-        call_check_over(call);
-        return;
-    }
-    if (call_is_ended(call)) return call_check_over(call);
-    call->state = CALL_TALKING;
-    if (!take_late_answer(call, sip)) call_hangup(call, CAUSE_INCOMPATIBLE_DESTINATION, 0, NULL);
-}
-
-static int inbound_ack_cancel(struct call *call, nta_incoming_t *irq, const sip_t *sip)
-{
-    if (call->offer != irq) return 0;
-    if (sip && sip->sip_request && sip->sip_request->rq_method == sip_method_ack) {
-        acknowledged(call, sip);
-    } else if (sip && sip->sip_request) { /* CANCEL, whose Reason says why the caller gave up, not how the call ended */
-        call->sip_status = 487;
-        nta_incoming_treply(irq, SIP_487_REQUEST_CANCELLED, TAG_END());
-        offer_done(call);
-        call_end(call, CAUSE_ORIGINATOR_CANCEL, true, sip);
-    } else { /* no ACK within 32 s */
-        offer_done(call);
-        call->bye_due = false;
-        if (call_is_ended(call)) bye_send(call, call->cause);
-        else call_hangup(call, CAUSE_RECOVERY_ON_TIMER_EXPIRE, 0, NULL);
-        call_check_over(call);
-    }
     return 0;
 }

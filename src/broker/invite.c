@@ -89,14 +89,19 @@ static nta_outgoing_t *transaction(struct call *call, const char *sdp)
     struct agent *agent = &call->broker->agent;
     struct trunk *trunk = call->trunk;
     sip_header_t *credentials = auth_headers(call, "INVITE", call->target);
+    struct session_headers session;
     struct buf identity = BUF_INIT;
+    enum reliable reliable = trunk ? trunk->reliable : RELIABLE_OFF;
+    session_offer_write(call, &session);
     identity_headers_write(call, &identity);
     nta_outgoing_t *invite = nta_outgoing_tcreate(call->leg, invite_response, call, trunk ? URL_STRING_MAKE(trunk->route) : NULL, SIP_METHOD_INVITE,
                                 URL_STRING_MAKE(call->target), NTATAG_BRANCH_KEY(call->branch), TPTAG_IDENT(call->listener->name),
                                 SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_USER_AGENT(agent->user_agent), SIPTAG_ALLOW(agent->allow),
                                 TAG_IF(credentials, SIPTAG_HEADER(credentials)), TAG_IF(trunk && trunk->headers, SIPTAG_HEADER_STR(trunk ? trunk->headers : NULL)),
                                 TAG_IF(call->headers, SIPTAG_HEADER_STR(call->headers)), TAG_IF(trunk && *trunk->proxy, SIPTAG_ROUTE_STR(trunk ? trunk->proxy : NULL)),
-                                TAG_IF(identity.length, SIPTAG_HEADER_STR(buf_text(&identity))),
+                                SIPTAG_SUPPORTED_STR(reliable ? "timer, 100rel" : "timer"), TAG_IF(reliable == RELIABLE_REQUIRED, SIPTAG_REQUIRE_STR("100rel")),
+                                TAG_IF(*session.expires, SIPTAG_SESSION_EXPIRES_STR(session.expires)),
+                                TAG_IF(*session.min, SIPTAG_MIN_SE_STR(session.min)), TAG_IF(identity.length, SIPTAG_HEADER_STR(buf_text(&identity))),
                                 SIPTAG_CONTENT_TYPE(agent->sdp_type), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     buf_free(&identity);
     return invite;
@@ -140,7 +145,9 @@ static void trunk_leave(struct call *call)
     if (call->leg) nta_leg_destroy(call->leg);
     call->leg = NULL;
     if (call->credentials) call->credentials = NULL; /* their memory is the home's */
-    call->challenged = false;
+    call->challenged = call->agreed_reliably = false;
+    early_dialogs_free(call);
+    call->session = (struct session_timer){ 0 };
     call->trunk->cap.active--;
 }
 

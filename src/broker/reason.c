@@ -13,6 +13,7 @@ const char *sip_phrase_of(int status)
     case 404: return "Not Found";
     case 408: return "Request Timeout";
     case 410: return "Gone";
+    case 422: return "Session Interval Too Small";
     case 480: return "Temporarily Unavailable";
     case 483: return "Too Many Hops";
     case 484: return "Address Incomplete";

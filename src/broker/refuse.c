@@ -16,6 +16,13 @@ static bool try_credentials(struct call *call, int status, const sip_t *sip)
     return true;
 }
 
+static bool try_longer_session(struct call *call, int status, const sip_t *sip)
+{
+    if (status != 422 || !session_too_brief(call, sip)) return false;
+    invite_queue(call);
+    return true;
+}
+
 static void heed_retry_after(struct call *call, int status, const sip_t *sip)
 {
     if (status == 503 && call->trunk && sip && sip->sip_retry_after) trunk_pause(call->trunk, (uint32_t)sip->sip_retry_after->af_delta);
@@ -39,7 +46,7 @@ void invite_refused(struct call *call, int status, const sip_t *sip)
         return;
     }
     heed_retry_after(call, status, sip);
-    if (try_credentials(call, status, sip) || try_another(call, status)) return;
+    if (try_credentials(call, status, sip) || try_longer_session(call, status, sip) || try_another(call, status)) return;
     call->sip_status = status;
     if (sip && sip->sip_status) snprintf(call->sip_phrase, sizeof call->sip_phrase, "%.60s", sip->sip_status->st_phrase ? sip->sip_status->st_phrase : "");
     headers_reason(sip, &cause);

@@ -43,7 +43,7 @@ int call_request(struct call *call, nta_leg_t *leg, nta_incoming_t *irq, const s
     case sip_method_invite: return reinvite_take(call, irq, sip);
     case sip_method_info: return info_take(call, sip);
     case sip_method_options: return 200;
-    case sip_method_update: return dialog_update(call, irq, sip);
+    case sip_method_update: return dialog_offer(call, irq, sip);
     case sip_method_notify: return refer_notified(call, sip);
     case sip_method_message: return 200;
     case sip_method_refer: return 603; /* a far end does not dial at our cost */

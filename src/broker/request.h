@@ -11,11 +11,14 @@ int call_request(struct call *call, nta_leg_t *leg, nta_incoming_t *irq, const s
 void info_send(struct call *call, const char *content_type, const char *body);
 
 /* reinvite.c */
-/* UPDATE: with SDP it is answered like a re-INVITE, without it is 200. */
-int dialog_update(struct call *call, nta_incoming_t *irq, const sip_t *sip);
+/* UPDATE or PRACK: with SDP it is answered like a re-INVITE, without it is 200. */
+int dialog_offer(struct call *call, nta_incoming_t *irq, const sip_t *sip);
 int reinvite_take(struct call *call, nta_incoming_t *irq, const sip_t *sip);
 /* Our re-INVITE: "hold", "unhold" or "codec". Ticket answered with sip_status. 0 or -errno (then nothing is answered). */
 int reinvite_send(struct call *call, const char *action, const char *codecs, uint64_t ticket);
+
+/* Our refresh of the session: UPDATE, or a re-INVITE that changes nothing. -EBUSY while another request is under way. */
+int refresh_send(struct call *call, bool update);
 
 /* refer.c */
 int refer_send(struct call *call, const char *to, uint64_t ticket);

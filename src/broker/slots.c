@@ -185,8 +185,14 @@ static void mirror_dialog(struct slot_call *to, const struct call *call)
     COPY(to->route, call->route);
     to->local_cseq = call->local_cseq;
     to->remote_cseq = call->remote_cseq;
+    to->invite_cseq = call->invite_cseq;
     to->sdp_session = call->sdp_session;
     to->sdp_version = call->sdp_version;
+    to->session_expires_s = call->session.expires_s;
+    to->session_min_se_s = call->session.min_s;
+    to->session_refresher = (uint8_t)call->session.refresher;
+    to->session_update = call->session.update;
+    to->held = call->request_direction && !strcmp(call->request_direction, "sendonly");
     if (call->listener) {
         COPY(to->contact, call->listener->contact_text[call->transport]);
         snprintf(to->transport, sizeof to->transport, "%s %.50s", transport_name(call->transport), call->listener->name);

@@ -4,6 +4,8 @@
 
 #include "broker/agent.h"
 #include "broker/permit.h"
+#include "broker/reliable.h"
+#include "broker/session_timer.h"
 #include "broker/slots.h"
 #include "broker/sofia.h"
 #include "broker/trunk.h"
@@ -56,7 +58,15 @@ struct call {
     nta_outgoing_t *bye;
     nta_outgoing_t *request;           /* our re-INVITE or REFER: one at a time */
     uint64_t request_ticket;           /* who asked for it; 0 = answered */
-    const char *request_direction;     /* of a re-INVITE: what its offer said */
+    const char *request_direction;     /* what our last offer in mid-call said; NULL = there was none */
+    bool request_offers;               /* it has an SDP: others of theirs get 491 meanwhile */
+    struct loop_timer glare;           /* after a 491 */
+    unsigned glares;
+    struct session_timer session;
+    struct early_dialogs early_dialogs;
+    bool offered_reliably;             /* inbound: our SDP went out with one of them */
+    bool reliable;                     /* our provisional responses want PRACK */
+    bool agreed_reliably;              /* offer and answer are through before the 200 (RFC 3262 §5) */
     nta_incoming_t *offer;             /* their INVITE until it is answered and acknowledged */
     nta_incoming_t *reoffer;           /* their re-INVITE, while it waits for its ACK */
     struct listener *listener;

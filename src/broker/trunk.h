@@ -11,6 +11,7 @@
 #include "broker/caps.h"
 #include "broker/identity.h"
 #include "broker/listener.h"
+#include "broker/reliable.h"
 #include "broker/rates.h"
 #include "broker/sdp.h"
 #include "broker/trunk_watch.h"
@@ -47,6 +48,8 @@ struct trunk {
     enum dial_early early;
     bool nat;
     uint32_t ring_timeout_ms;
+    uint32_t session_timer_s;            /* 0 = we ask for none */
+    enum reliable reliable;
     char inbound_script[256], inbound_context[BUS_NAME_MAX];
     char failover_names[TRUNK_FAILOVERS_MAX][BUS_NAME_MAX];
     struct trunk *failover[TRUNK_FAILOVERS_MAX];

@@ -83,6 +83,9 @@ static void rules_read(struct trunk *trunk, const struct config_node *node)
     snprintf(trunk->add, sizeof trunk->add, "%s", config_str(node, "prefix.add", ""));
     snprintf(trunk->inbound_script, sizeof trunk->inbound_script, "%s", config_str(node, "inbound.script", ""));
     snprintf(trunk->inbound_context, sizeof trunk->inbound_context, "%s", config_str(node, "inbound.context", ""));
+    trunk->session_timer_s = (uint32_t)config_int(node, "session_timer_s", 0);
+    if (trunk->session_timer_s && trunk->session_timer_s < SESSION_MIN_S) trunk->session_timer_s = SESSION_MIN_S;
+    trunk->reliable = reliable_parse(config_str(node, "reliable", "off"));
     trunk->early = early_of(config_str(node, "early", "ignore"));
     trunk->nat = config_bool(node, "nat", false);
     trunk->ring_timeout_ms = (uint32_t)config_int(node, "ring_timeout_s", 60) * 1000;

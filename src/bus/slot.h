@@ -53,6 +53,7 @@ struct slot_call {
     char local_tag[BUS_TAG_MAX], remote_tag[BUS_TAG_MAX];
     uint32_t local_cseq;            /* stored before the request leaves */
     uint32_t remote_cseq;
+    uint32_t invite_cseq;           /* of our INVITE, which PRACKs may have left behind: CANCEL says it */
     char branch[BUS_TAG_MAX];       /* of the INVITE, so that it can be cancelled */
     char local_uri[BUS_URI_MAX], remote_uri[BUS_URI_MAX]; /* From/To of the dialog, seen from us */
     char target[BUS_URI_MAX];       /* remote Contact; the request URI before there is one */
@@ -62,6 +63,8 @@ struct slot_call {
     uint64_t sdp_session, sdp_version;
     uint32_t session_expires_s, session_min_se_s;
     uint8_t session_refresher;      /* 0 none, 1 we, 2 they */
+    uint8_t session_update;         /* they take UPDATE */
+    uint8_t held;                   /* our last offer was sendonly: a refresh must say the same */
     char trunk[BUS_NAME_MAX];
     char campaign[BUS_NAME_MAX];
     int64_t lead;                   /* ledger's lead id, 0 = none */

@@ -238,6 +238,8 @@ const struct schema_row schema_rows[] = {
     { "trunks.*.failover", SCHEMA_LIST, NULL, 0, 10, NULL, NULL, .help = "Trunks tried next on 5xx, timeout and 503, in order." },
     { "trunks.*.failover.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_name, .help = "A trunk's name." },
     { "trunks.*.early", SCHEMA_TEXT, "ignore", 0, 0, "ignore|listen|answer", NULL, .help = "What early media (183) is for calls that do not say." },
+    { "trunks.*.session_timer_s", SCHEMA_INT, "0", 0, 86400, NULL, NULL, .help = "Session timer (RFC 4028) to ask for, at least 90 s; 0 = none, but the carrier's is heeded." },
+    { "trunks.*.reliable", SCHEMA_TEXT, "off", 0, 0, "off|supported|required", NULL, .help = "Provisional responses with PRACK (RFC 3262): offered, or insisted on. A caller that insists gets them anyway." },
     { "trunks.*.nat", SCHEMA_BOOL, "false", 0, 0, NULL, NULL, .help = "RTP may come from another address than the SDP's." },
     { "trunks.*.inbound", SCHEMA_TABLE, .optional_table = true, .help = "What its inbound calls run; without this they are refused." },
     { "trunks.*.inbound.script", SCHEMA_TEXT, NULL, 1, 1000, NULL, NULL, .help = "A script, looked up in `scripts.dir`." },

@@ -46,6 +46,7 @@ class Far:
         """A response to the request `text`; sdp=True: the usual answer."""
         if sdp is True:
             sdp = self._sdp(body(text))
+        sdp = sdp or ""
         lines = ["SIP/2.0 " + status]
         lines += ["%s: %s" % (name, header(text, name)) for name in ("Via", "From", "To", "Call-ID", "CSeq")]
         if ";tag" not in lines[3]:
@@ -101,9 +102,29 @@ class Far:
         lines += list(headers) + (["Content-Type: application/sdp"] if sdp else []) + ["Content-Length: %d" % len(sdp)]
         self._send("\r\n".join(lines) + "\r\n\r\n" + sdp, peer)
 
+    def invite(self, to, number="100", call_id="in-1@far", cseq=1, headers=(), sdp=True, method="INVITE", target=None, to_tag="", forwards=70):
+        """A call of ours to ("127.0.0.1", port); in its dialog, too, with target and to_tag from a response."""
+        sdp = self._sdp("") if sdp is True else sdp or ""
+        host = "%s:%d" % to
+        lines = ["%s %s SIP/2.0" % (method, target or "sip:%s@%s" % (number, host)), "Via: SIP/2.0/UDP %s;branch=z9hG4bK%s%d%s;rport" % (self.where, method, cseq, call_id.split("@")[0]),
+                 "From: <sip:4711@%s>;tag=caller" % self.where, "To: <sip:%s@%s>%s" % (number, host, to_tag and ";tag=" + to_tag), "Call-ID: " + call_id,
+                 "CSeq: %d %s" % (cseq, method), "Max-Forwards: %d" % forwards, "Contact: <sip:4711@%s>" % self.where]
+        lines += list(headers) + (["Content-Type: application/sdp"] if sdp else []) + ["Content-Length: %d" % len(sdp)]
+        self._send("\r\n".join(lines) + "\r\n\r\n" + sdp, to)
+
     def responses(self, cseq):
         """What came in answer to "7 UPDATE", newest last."""
         return [text for _, text in self.came if text.startswith("SIP/2.0 ") and header(text, "CSeq") == cseq]
+
+    def wait_response(self, status, cseq, seconds=5.0):
+        """The first response "183" to "1 INVITE"."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            for text in self.responses(cseq):
+                if text.startswith("SIP/2.0 %s" % status):
+                    return text
+            time.sleep(0.02)
+        raise AssertionError("no %s to %s; came: %s" % (status, cseq, [text.split("\r\n")[0] for _, text in self.came]))
 
     def all(self, method):
         return [text for _, text in self.came if text.startswith(method + " ")]
