@@ -11,6 +11,7 @@
 #include "broker/call.h"
 #include "broker/lane.h"
 #include "broker/media.h"
+#include "broker/reload.h"
 #include "broker/state.h"
 #include "broker/tables.h"
 #include "broker/tap.h"
@@ -121,7 +122,9 @@ static int bus_start(struct broker *broker, struct buf *error)
     post_inherit_notes(broker->post); /* about calls that we adopt */
     post_watch(broker->post, lane_process_changed, broker);
     post_source_add(broker->post, media_poll, broker);
-    return process_signals_watch(&broker->signals, broker->loop, terminate, broker);
+    err = process_signals_watch(&broker->signals, broker->loop, terminate, broker);
+    if (err == 0) process_reload_watch(&broker->signals, broker->args, broker_reload);
+    return err;
 }
 
 static int campaigns_open(struct broker *broker, struct buf *error)

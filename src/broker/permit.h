@@ -86,6 +86,8 @@ void permit_note(const struct permit_rules *rules, const struct permit_verdict *
 /* Reads the rules and opens the lists; reads the day's calls from the ledger. One clear line in `error`. */
 int permit_open(struct broker *broker, struct buf *error);
 void permit_close(struct broker *broker);
+/* Rules and lists as broker->config says now; what was counted stays. -ENOMEM: all is as it was. */
+int permit_reload(struct broker *broker);
 
 /* The reading of a number as above: 0, or -EINVAL if it is none (no digits, too long, other characters). */
 int number_normalise(const struct permit_rules *rules, const char *number, char *e164, size_t size, bool *as_given);

@@ -28,22 +28,42 @@ static int list_read(const struct config_node *list, void **items, size_t each, 
 
 #define LIST_READ(path, list, count) list_read(config_get(broker->config, path), (void **)&(list), sizeof *(list), &(count))
 
-static int rules_read(struct broker *broker)
+/* The lists of a new set of rules; those of the old one are the caller's. */
+static int rule_lists_read(const struct broker *broker, struct permit_rules *rules)
 {
-    struct permit_rules *rules = &broker->permit;
-    const struct config_node *config = broker->config;
     int err = LIST_READ("numbers.countries", rules->countries, rules->country_count);
     if (err == 0) err = LIST_READ("numbers.emergency", rules->emergency, rules->emergency_count);
     if (err == 0) err = LIST_READ("numbers.own", rules->own, rules->own_count);
     if (err == 0) err = LIST_READ("sip.uri_hosts", rules->uri_hosts, rules->uri_host_count);
-    snprintf(rules->default_country, sizeof rules->default_country, "%s", config_str(config, "numbers.default_country", ""));
-    rules->max_call_s = (uint32_t)config_int(config, "limits.max_call_s", 3600);
-    rules->max_price = config_num(config, "limits.max_price", 0);
-    rules->has_window = window_of_config(config_get(config, "numbers.window"), &rules->window);
-    broker->spend.limit = config_num(config, "limits.spend_per_day", 0);
-    rules->spend = &broker->spend;
-    broker->cap.max = (uint32_t)config_int(config, "limits.concurrent", 3000);
     return err;
+}
+
+static void rule_lists_free(struct permit_rules *rules)
+{
+    free(rules->countries);
+    free(rules->emergency);
+    free(rules->own);
+    free(rules->uri_hosts);
+}
+
+static int rules_read(struct broker *broker)
+{
+    struct permit_rules rules = broker->permit, *old = &broker->permit;
+    const struct config_node *config = broker->config;
+    rules.countries = NULL, rules.emergency = rules.own = NULL, rules.uri_hosts = NULL;
+    int err = rule_lists_read(broker, &rules);
+    if (err < 0) return rule_lists_free(&rules), err;
+    rule_lists_free(old);
+    snprintf(rules.default_country, sizeof rules.default_country, "%s", config_str(config, "numbers.default_country", ""));
+    rules.max_call_s = (uint32_t)config_int(config, "limits.max_call_s", 3600);
+    rules.max_price = config_num(config, "limits.max_price", 0);
+    rules.has_window = window_of_config(config_get(config, "numbers.window"), &rules.window);
+    rules.spend = &broker->spend;
+    *old = rules;
+    broker->spend.limit = config_num(config, "limits.spend_per_day", 0);
+    broker->spend.tripped = false; /* an alarm for the new limit */
+    broker->cap.max = (uint32_t)config_int(config, "limits.concurrent", 3000);
+    return 0;
 }
 
 /* --- the day so far --------------------------------------------------------------------------------------------------- */
@@ -179,8 +199,12 @@ void permit_close(struct broker *broker)
     do_not_call_close(rules->do_not_call);
     if (broker->permit_jobs) jobs_free(broker->permit_jobs);
     number_history_free(rules->history);
-    free(rules->countries);
-    free(rules->emergency);
-    free(rules->own);
-    free(rules->uri_hosts);
+    rule_lists_free(rules);
+}
+
+int permit_reload(struct broker *broker)
+{
+    int err = rules_read(broker);
+    if (err == 0) do_not_call_files_set(broker->permit.do_not_call, config_get(broker->config, "numbers.do_not_call"));
+    return err;
 }

@@ -81,6 +81,8 @@ int trunks_load(struct broker *broker, struct buf *error);
 int trunks_watch(struct broker *broker);
 void trunks_goodbye(struct broker *broker);
 void trunks_free(struct broker *broker);
+/* What may change while it carries calls: caps, codecs, identity, headers, prefix. From trunks.NAME of a checked configuration. */
+void trunk_rules_take(struct trunk *trunk, const struct config_node *node);
 struct trunk *trunk_named(const struct trunks *trunks, const char *name, size_t length);
 /* Enabled, not paused, and reachable as far as we know. */
 bool trunk_usable(const struct trunk *trunk, int64_t now_ns);

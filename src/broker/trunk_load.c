@@ -106,6 +106,16 @@ static void lists_read(struct trunk *trunk, const struct config_node *node)
     sources_of_host(trunk);
 }
 
+void trunk_rules_take(struct trunk *trunk, const struct config_node *node)
+{
+    free(trunk->headers);
+    rules_read(trunk, node);
+    codecs_read(trunk, config_get(node, "codecs"));
+    sdp_crypto_parse(&trunk->codecs.crypto, config_str(node, "srtp", "off"));
+    headers_read(trunk, config_get(node, "headers"));
+    log_notice(NULL, "trunk %s: cps %g, concurrent %u, and what else its configuration says", trunk->name, trunk->pace.cps, trunk->cap.max);
+}
+
 static int rates_read(struct trunk *trunk, const struct config_node *node, struct buf *error)
 {
     const char *path = config_str(node, "rates", NULL);

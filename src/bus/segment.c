@@ -317,3 +317,17 @@ void segment_draining_set(struct segment *segment, bool draining)
 {
     __atomic_store_n(&segment->header->draining, draining, __ATOMIC_RELEASE);
 }
+
+void segment_reload_answer(struct segment *segment, const char *text)
+{
+    struct segment_header *header = segment->header;
+    snprintf(header->reload_text, sizeof header->reload_text, "%s", text);
+    __atomic_store_n(&header->reloads, header->reloads + 1, __ATOMIC_RELEASE);
+}
+
+uint32_t segment_reload_look(const struct segment *segment, char out[SEGMENT_RELOAD_TEXT])
+{
+    uint32_t count = __atomic_load_n(&segment->header->reloads, __ATOMIC_ACQUIRE);
+    snprintf(out, SEGMENT_RELOAD_TEXT, "%.*s", (int)sizeof segment->header->reload_text, segment->header->reload_text);
+    return count;
+}

@@ -53,6 +53,11 @@ const char *segment_name(const struct segment *segment);
 uint64_t segment_boot_id(const struct segment *segment);
 int64_t segment_started_utc_us(const struct segment *segment);
 
+/* The supervisor's answer to `carillon reload`, for whoever asked: "+OK …" or "-ERR …". Returns how many there have been. */
+#define SEGMENT_RELOAD_TEXT 4000
+void segment_reload_answer(struct segment *segment, const char *text);
+uint32_t segment_reload_look(const struct segment *segment, char out[SEGMENT_RELOAD_TEXT]);
+
 /* The parts. */
 struct slot *segment_slot(struct segment *segment, uint32_t slot);
 struct ring *segment_ring_down(struct segment *segment, uint32_t worker); /* broker → media thread */

@@ -3,7 +3,7 @@
  *   header | process table | counters | slots | rings | lanes | event logs | directory
  *
  * All numbers of fixed width, all references offsets from the start of the mapping. Who writes what:
- *   header          the supervisor, once (but `draining` and `wanted`)
+ *   header          the supervisor, once (but `draining`, `wanted` and the answer to a reload)
  *   proc_entry      its own process; the supervisor's PROC_DEAD after it was reaped
  *   counters        their process
  *   directory       the broker */
@@ -40,6 +40,8 @@ struct segment_header {
     uint32_t slot_bytes, proc_bytes, counter_stride, directory_buckets;
     uint64_t part[PART_COUNT]; /* offsets */
     char name[40];
+    alignas(LINE) uint32_t reloads; /* how many answers there were; the text is whole when it grows */
+    char reload_text[SEGMENT_RELOAD_TEXT];
     alignas(LINE) uint64_t wanted[2]; /* OR of all processes' wishes: event_wanted */
 };
 

@@ -39,6 +39,11 @@ int campaigns_start(struct campaigns **out, const struct campaigns_params *param
     return 0;
 }
 
+void campaigns_config_set(struct campaigns *campaigns, const struct config *config)
+{
+    campaigns->params.config = config;
+}
+
 void campaigns_free(struct campaigns *campaigns)
 {
     for (struct campaign *c = campaigns->first, *next; c; c = next) {

@@ -48,6 +48,8 @@ struct campaign_adopted {
 };
 void campaigns_adopt(struct campaigns *campaigns, const struct campaign_adopted *adopted, struct call *call, struct dial_watch *watch);
 
+/* Campaigns that are loaded from now on are held against this one; it lives as long as the process. */
+void campaigns_config_set(struct campaigns *campaigns, const struct config *config);
 /* Calls in progress of all campaigns: a draining engine waits for 0. */
 uint32_t campaigns_busy(const struct campaigns *campaigns);
 /* No new calls from now on (drain); the campaigns stay `running` in the database, and go on with the next engine. */

@@ -37,7 +37,8 @@ struct do_not_call {
     struct number_set *files, *everyone;
     struct campaign_list *campaigns;
     struct change *changes;
-    bool reading, again, closed;
+    const struct config_node *wanted_files; /* set while the old ones were being read */
+    bool reading, again, stale, closed;
     uint32_t jobs; /* of the ledger, under way; the struct lives until 0 */
     char problem[300];
 };
@@ -84,6 +85,8 @@ static int change_apply(struct do_not_call *list, const struct change *change)
     number_set_remove(set, change->number);
     return 0;
 }
+
+static void files_name(struct do_not_call *list, const struct config_node *files);
 
 /* --- reading again ------------------------------------------------------------------------------------------------------- */
 
@@ -160,6 +163,16 @@ static void free_when_idle(struct do_not_call *list)
     number_set_free(list->everyone);
     campaign_lists_free(list->campaigns);
     free(list);
+}
+
+static void files_take(struct do_not_call *list)
+{
+    files_name(list, list->wanted_files);
+    list->stale = false;
+    if (list->file_count == 0) {
+        number_set_free(list->files);
+        list->files = NULL;
+    }
 }
 
 static void reading_done(struct job *job)
@@ -290,18 +303,39 @@ int do_not_call_remove(struct do_not_call *list, const char *number, const char 
 
 /* --- open, close, describe ----------------------------------------------------------------------------------------------- */
 
-static int files_name(struct do_not_call *list, struct buf *error)
+static void files_name(struct do_not_call *list, const struct config_node *files)
 {
-    const struct config_node *files = list->params.files;
-    for (size_t i = 0; i < config_count(files) && i < DO_NOT_CALL_FILES_MAX; i++) {
-        const char *path = config_text(config_child(files, i));
-        if (access(path, R_OK) < 0) {
-            int e = -errno;
-            return buf_printf(error, "numbers.do_not_call: %s: %s", path, strerror(-e)), e;
-        }
-        list->file[list->file_count++] = (struct list_file) { .path = strdup(path), .size = -1 };
+    for (size_t i = 0; i < list->file_count; i++) free(list->file[i].path);
+    list->file_count = 0;
+    for (size_t i = 0; i < config_count(files) && i < DO_NOT_CALL_FILES_MAX; i++)
+        list->file[list->file_count++] = (struct list_file) { .path = strdup(config_text(config_child(files, i))), .size = -1 };
+}
+
+static int files_try(const struct do_not_call *list, struct buf *error)
+{
+    for (size_t i = 0; i < list->file_count; i++) {
+        if (access(list->file[i].path, R_OK) == 0) continue;
+        int e = -errno;
+        return buf_printf(error, "numbers.do_not_call: %s: %s", list->file[i].path, strerror(-e)), e;
     }
     return 0;
+}
+
+static bool files_are(const struct do_not_call *list, const struct config_node *files)
+{
+    bool same = config_count(files) == list->file_count;
+    for (size_t i = 0; i < list->file_count && same; i++) same = strcmp(list->file[i].path, config_text(config_child(files, i))) == 0;
+    return same;
+}
+
+void do_not_call_files_set(struct do_not_call *list, const struct config_node *files)
+{
+    if (!files_are(list, files)) {
+        list->stale = list->reading; /* what is being read now is of the old files, and holds their paths */
+        list->wanted_files = files;
+        if (!list->reading) files_take(list);
+    }
+    do_not_call_reload(list);
 }
 
 int do_not_call_open(struct do_not_call **out, const struct do_not_call_params *params, struct buf *error)
@@ -311,7 +345,8 @@ int do_not_call_open(struct do_not_call **out, const struct do_not_call_params *
     list->params = *params;
     list->table = (struct list_table) { -1, -1 };
     list->look = (struct loop_timer) { .fire = look, .context = list };
-    int e = files_name(list, error);
+    files_name(list, params->files);
+    int e = files_try(list, error);
     if (e) {
         do_not_call_close(list);
         return e;

@@ -39,6 +39,8 @@ bool do_not_call_has(const struct do_not_call *list, const char *e164, const cha
 int do_not_call_add(struct do_not_call *list, const char *number, const char *campaign, const char *reason);
 /* Takes the row out of the table; -EEXIST if a file has the number, too (it stays there). */
 int do_not_call_remove(struct do_not_call *list, const char *number, const char *campaign);
+/* Other files from now on; until they are read the old ones hold. */
+void do_not_call_files_set(struct do_not_call *list, const struct config_node *files);
 /* Looks at files and table now rather than in a few seconds. */
 void do_not_call_reload(struct do_not_call *list);
 /* A line: how many numbers, from where, and what is wrong. */

@@ -56,6 +56,8 @@ static int control_open(struct control *control)
     proc_enter(control->segment, BUS_CONTROL);
     rc = process_signals_watch(&control->signals, control->loop, terminate, control);
     if (rc == 0)
+        process_reload_watch(&control->signals, control->args, NULL);
+    if (rc == 0)
         rc = post_new(&control->post, control->segment, BUS_CONTROL, control->loop, message_in, control);
     if (rc == 0)
         rc = socket_open(control);

@@ -22,6 +22,17 @@ const struct config_node *config_root(const struct config *config);
 /* The checked tree as a Lua table text with all defaults filled in (what the supervisor hands to its children). */
 int config_dump(const struct config *config, struct buf *out);
 
+/* A new configuration beside the one that runs. `wanted` keeps its changes of keys that are live in the schema; everything else in it becomes what runs, so
+ * that a process that is started again fits to the others. `out` names both kinds by full path, comma-separated. 0 or -ENOMEM. */
+struct config_changes {
+    struct buf live, fixed;
+    unsigned live_count, fixed_count;
+};
+int config_settle(const struct config *running, struct config *wanted, struct config_changes *out);
+void config_changes_free(struct config_changes *changes);
+/* Two tables or values of checked trees say the same; both may be NULL. */
+bool config_same(const struct config_node *a, const struct config_node *b);
+
 /* `path` as "sip.listen.1.port", relative to node; NULL if absent. */
 const struct config_node *config_get(const struct config_node *node, const char *path);
 const char *config_str(const struct config_node *node, const char *path, const char *otherwise);

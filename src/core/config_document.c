@@ -55,10 +55,11 @@ int config_document(struct buf *out)
                   "- `include(FILE)`: the table that another such file returns; the path is relative to the including file.\n\n"
                   "Relative paths start from the folder of the main file. In the keys below `*` stands for a name of your choice, or for the places of a list.\n"
                   "There are bounds: 4 MB per file, 64 files, includes nested 8 deep, 64 MB of memory, 20 million instructions.\n\n"
+                  "`carillon reload` reads the file again; the keys that are marked with • then take effect while the engine runs, the others wait for a restart.\n\n"
                   "| key | type | default | allowed | |\n|---|---|---|---|---|\n");
     for (size_t i = 0; i < schema_row_count; i++) {
         const struct schema_row *row = &schema_rows[i];
-        buf_printf(out, "| `%s` | %s | ", row->path, type_word(row));
+        buf_printf(out, "| `%s`%s | %s | ", row->path, row->live ? " •" : "", type_word(row));
         if (row->required)
             buf_puts(out, "**required**");
         else if (row->otherwise != NULL && row->otherwise[0] != 0)

@@ -5,6 +5,7 @@
  *   config_lines.c   finds the line of each key in the source, since Lua values carry none
  *   config_schema.c  the one table: every key, type, range, default and line of help; docs/configuration.md
  *   config_check.c   holds raw nodes against the table, fills in defaults, and checks what spans several keys
+ *   config_live.c    two checked trees: what differs, and what may change while the engine runs
  *   config.c         the tree, its readers, its dump */
 #ifndef CORE_CONFIG_TREE_H
 #define CORE_CONFIG_TREE_H
@@ -78,6 +79,7 @@ struct schema_row {
     schema_form *form;
     bool required;
     bool optional_table;   /* a table that is absent unless written */
+    bool live;             /* `carillon reload` changes it while the engine runs */
     const char *help;
 };
 extern const struct schema_row schema_rows[];

@@ -76,6 +76,11 @@ int log_levels_set(const char *text)
     return 0;
 }
 
+void log_mask_numbers_set(bool mask)
+{
+    atomic_store(&log_state.mask_numbers, mask);
+}
+
 bool log_wanted(const char *room, enum log_level level)
 {
     const struct log_levels *levels = atomic_load_explicit(&log_state.levels, memory_order_acquire);
@@ -220,7 +225,9 @@ void log_line(const char *room, enum log_level level, const char *uuid, const ch
     n = vsnprintf(text + begin, size, format, args);
     va_end(args);
     if (n < 0) return;
-    begin += tame(text + begin, (size_t)n < size ? (size_t)n : size - 1, size);
+    size = tame(text + begin, (size_t)n < size ? (size_t)n : size - 1, size);
+    if (atomic_load_explicit(&log_state.mask_numbers, memory_order_relaxed)) log_mask(text + begin, size);
+    begin += size;
     text[begin++] = '\n';
     line_out(utc_us, text, begin);
 }

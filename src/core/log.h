@@ -27,6 +27,8 @@ void log_close(void);
 void log_reopen(void);
 /* Changes the levels at run time; 0 or -EINVAL. */
 int log_levels_set(const char *levels);
+/* Telephone numbers in lines show their first three and last two digits only. */
+void log_mask_numbers_set(bool mask);
 bool log_wanted(const char *room, enum log_level level);
 /* Parses a level name of any case ("err", "warning", "7"); -EINVAL if it is none. */
 int log_level_parse(const char *name);

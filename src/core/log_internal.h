@@ -62,6 +62,7 @@ struct log_state {
     int bell; /* eventfd of the writer */
     _Atomic int running, closing, reopen;
     _Atomic int sleeping;
+    _Atomic bool mask_numbers;
     _Atomic(struct log_ring *) rings;
     _Atomic(struct log_levels *) levels;
     pthread_t writer;
@@ -73,6 +74,8 @@ struct log_state {
 extern struct log_state log_state;
 
 int log_file_open(const char *path);
+/* log_mask.c: in place. */
+void log_mask(char *text, size_t length);
 void *log_writer_main(void *unused);
 /* Writes out all that is queued; the caller holds `draining`. True if there was something. */
 bool log_drain(void);

@@ -2,6 +2,7 @@
 #include "core/process.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -13,6 +14,32 @@ void process_signals_set(sigset_t *set)
     sigemptyset(set);
     sigaddset(set, SIGTERM);
     sigaddset(set, SIGHUP);
+    sigaddset(set, SIGUSR1);
+}
+
+void process_log_set(const struct config *config)
+{
+    log_levels_set(config_str(config_root(config), "log.level", "info"));
+    log_mask_numbers_set(config_bool(config_root(config), "log.mask_numbers", false));
+}
+
+/* The old tree stays: its texts are referred to from many places. A few hundred kilobytes for each reload. */
+static void reload(struct process_signals *signals)
+{
+    char path[64];
+    struct config *config;
+    struct buf errors = BUF_INIT;
+    if (signals->config_fd < 0)
+        return;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", signals->config_fd);
+    if (config_load(&config, path, &errors) < 0) {
+        log_err(NULL, "the new configuration cannot be read; nothing changes here: %s", buf_text(&errors));
+    } else {
+        process_log_set(config);
+        if (signals->reload != NULL)
+            signals->reload(signals->context, config);
+    }
+    buf_free(&errors);
 }
 
 static void signals_ready(struct loop_watch *watch, uint32_t events)
@@ -23,6 +50,8 @@ static void signals_ready(struct loop_watch *watch, uint32_t events)
         if (info.ssi_signo == SIGHUP) {
             log_reopen();
             log_info(NULL, "log file opened again");
+        } else if (info.ssi_signo == SIGUSR1) {
+            reload(signals);
         } else if (info.ssi_signo == SIGTERM && !signals->terminated) {
             signals->terminated = true;
             signals->terminate(signals->context);
@@ -39,10 +68,16 @@ int process_signals_watch(struct process_signals *signals, struct loop *loop, vo
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
         return -errno;
-    *signals = (struct process_signals){ .terminate = terminate, .context = context };
+    *signals = (struct process_signals){ .terminate = terminate, .context = context, .config_fd = -1 };
     signals->watch = (struct loop_watch){ .fd = fd, .ready = signals_ready, .context = signals };
     int rc = loop_watch_add(loop, &signals->watch, EPOLLIN);
     if (rc < 0)
         close(fd);
     return rc;
+}
+
+void process_reload_watch(struct process_signals *signals, const struct process_args *args, void (*reload_call)(void *context, const struct config *config))
+{
+    signals->config_fd = args->config_fd;
+    signals->reload = reload_call;
 }

@@ -26,6 +26,7 @@ struct process_args {
     uint32_t process;            /* enum bus_process; BUS_WORKER_0 + i for worker i */
     const char *config_path;     /* the user's file, for messages; relative paths in it are absolute already */
     const struct config *config; /* loaded and checked, with all defaults; lives as long as the process */
+    int config_fd;               /* where it came from, and where a new one stands after `carillon reload` */
     /* Only for the broker's first start, NULL otherwise: the segment of an engine that died whole. Map it read-only, send BYE
      * or CANCEL to each dialog in it, mark those attempts interrupted, then segment_remove(old_segment). */
     const char *old_segment;
@@ -35,16 +36,23 @@ struct process_args {
  * has logged why: before the engine is ready it ends the whole start instead of being tried again. */
 #define PROCESS_EXIT_CONFIG 78
 
-/* SIGTERM and SIGHUP on a loop: HUP reopens the log; TERM calls `terminate` once (end calls with BYE, flush, leave: the
- * supervisor is gone or waits for a few seconds only). */
+/* A child's signals on its loop. HUP reopens the log. USR1: the supervisor put a new configuration into config_fd; the log takes its levels,
+ * and `reload`, if set, takes the rest of what is live (the schema says what). TERM calls `terminate` once (end calls with BYE, flush,
+ * leave: the supervisor is gone or waits for a few seconds only). */
 struct process_signals {
     struct loop_watch watch;
     void (*terminate)(void *context);
+    void (*reload)(void *context, const struct config *config); /* `config` lives as long as the process */
     void *context;
+    int config_fd; /* -1 = none: USR1 does nothing */
     bool terminated;
 };
 /* 0 or -errno. */
 int process_signals_watch(struct process_signals *signals, struct loop *loop, void (*terminate)(void *context), void *context);
+/* From then on USR1 reads that descriptor; `reload` may be NULL. */
+void process_reload_watch(struct process_signals *signals, const struct process_args *args, void (*reload)(void *context, const struct config *config));
+/* Log levels and masking, as the configuration says. */
+void process_log_set(const struct config *config);
 /* The signals that role.c blocks before any thread exists and that process_signals_watch reads. A role starting other
  * programs unblocks them in the child. */
 void process_signals_set(sigset_t *set);

@@ -31,6 +31,7 @@ int command_cli(int argc, char **argv);
 int command_trace(int argc, char **argv);
 int command_trunk(int argc, char **argv);
 int command_dnc(int argc, char **argv);
+int command_reload(int argc, char **argv);
 int command_role(int argc, char **argv);
 
 /* --- options.c --------------------------------------------------------------------------------------------- */

@@ -12,6 +12,7 @@ static const struct command commands[] = {
     { "stop", command_stop, "ends it: lets calls finish, or --now" },
     { "status", command_status, "processes, calls, counters of an engine, running or not" },
     { "top", command_top, "the same, live" },
+    { "reload", command_reload, "the running engine takes over what may change live in its configuration" },
     { "check", command_check, "checks a configuration" },
     { "api", command_api, "runs an API command in the engine: `carillon api status`" },
     { "cli", command_cli, "a terminal on the engine, like fs_cli" },

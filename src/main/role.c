@@ -42,6 +42,7 @@ static int role_run(const char *role, struct process_args *args, const char *con
         return PROCESS_EXIT_CONFIG;
     }
     args->config = config;
+    args->config_fd = atoi(config_fd);
     if (args->process >= BUS_WORKER_0)
         snprintf(process_name, sizeof process_name, "worker-%u", args->process - BUS_WORKER_0);
     else
@@ -53,6 +54,7 @@ static int role_run(const char *role, struct process_args *args, const char *con
         config_free(config);
         return PROCESS_EXIT_CONFIG;
     }
+    process_log_set(config);
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
         if (strcmp(roles[i].name, role) == 0)
             rc = roles[i].main(args);

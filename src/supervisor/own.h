@@ -3,6 +3,7 @@
  *   supervisor.c  start, signals, the end
  *   child.c       one child: spawn, death, back-off
  *   watch.c       the tick: heartbeats, readiness, draining
+ *   reload.c      a new configuration while it runs
  *   pin.c         which core a process runs on
  *   notify.c      words to systemd
  *   old.c         the segment of an engine that died */
@@ -49,7 +50,7 @@ struct child {
 enum phase { PHASE_STARTING, PHASE_RUNNING, PHASE_DRAINING, PHASE_STOPPING_BROKER, PHASE_STOPPING_ALL, PHASE_ENDED };
 
 struct supervisor {
-    const struct config *config;
+    const struct config *config; /* that runs: a reload puts a new one here; the old ones stay, they are small */
     const char *config_path;
     struct segment *segment;
     struct loop *loop;
@@ -74,6 +75,11 @@ int child_spawn(struct child *child);                    /* 0 or -errno */
 void child_died(struct child *child, int wait_status);   /* after it was reaped */
 /* "signal 11 (Segmentation fault)", "exit code 1": into out. */
 char *child_why(int wait_status, char *out, size_t size);
+
+/* reload.c: reads the file again, takes over what is live, tells the children and whoever asked. */
+void supervisor_reload(struct supervisor *s);
+/* The configuration as children read it, into config_fd (made if it is -1). 0 or -errno. */
+int config_hand_over(struct supervisor *s);
 
 /* watch.c */
 void watch_tick(struct supervisor *s);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -98,6 +97,9 @@ static void signals_ready(struct loop_watch *watch, uint32_t events)
                 if (s->children[i].pid > 0)
                     kill(s->children[i].pid, SIGHUP);
             break;
+        case SIGUSR1:
+            supervisor_reload(s);
+            break;
         default:
             break;
         }
@@ -120,6 +122,7 @@ static int signals_open(struct supervisor *s)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGUSR1);
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
@@ -156,26 +159,6 @@ static void descriptors_raise(const struct supervisor *s, uint32_t slots_each)
     if (limit.rlim_cur < wanted)
         log_warning(NULL, "a process may open %llu files only, %llu are wanted for %u slots a worker: raise it (ulimit -n, LimitNOFILE=) or lower `slots`",
                     (unsigned long long)limit.rlim_cur, (unsigned long long)wanted, slots_each);
-}
-
-/* What children read: whatever happens to the file meanwhile, a child that is started again sees the same configuration. */
-static int config_hand_over(struct supervisor *s)
-{
-    struct buf text = BUF_INIT;
-    int fd = memfd_create("carillon-config", 0);
-    int rc = fd < 0 ? -errno : config_dump(s->config, &text);
-    for (size_t at = 0; rc == 0 && at < text.length;) {
-        ssize_t n = write(fd, text.data + at, text.length - at);
-        if (n < 0)
-            rc = -errno;
-        else
-            at += (size_t)n;
-    }
-    buf_free(&text);
-    if (rc < 0 && fd >= 0)
-        close(fd);
-    s->config_fd = rc < 0 ? -1 : fd;
-    return rc;
 }
 
 static int segment_make(struct supervisor *s)
@@ -222,6 +205,7 @@ static int run(struct supervisor *s)
         fprintf(stderr, "carillon: cannot open the log %s: %s\n", config_str(root, "log.file", "-"), strerror(-rc));
         return rc;
     }
+    log_mask_numbers_set(config_bool(root, "log.mask_numbers", false));
     if ((rc = folders_make(root)) < 0 || (rc = loop_new(&s->loop)) < 0 || (rc = signals_open(s)) < 0)
         return rc;
     if ((rc = segment_make(s)) < 0)

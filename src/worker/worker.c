@@ -77,6 +77,8 @@ static int worker_start(struct worker *worker, const struct process_args *args)
     if (result == 0)
         result = process_signals_watch(&worker->signals, worker->loop, terminate, worker);
     if (result == 0)
+        process_reload_watch(&worker->signals, args, NULL);
+    if (result == 0)
         result = host_new(&worker->host, config_root(args->config), worker->segment, args->process, worker->loop);
     return result;
 }

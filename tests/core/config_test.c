@@ -239,6 +239,45 @@ static void the_document_is_up_to_date(void **state)
     buf_free(&text);
 }
 
+static struct config_changes settle(const char *running, const char *wanted, struct config **now, struct config **next)
+{
+    struct config_changes changes;
+    *now = load(running);
+    *next = load(wanted);
+    assert_int_equal(config_settle(*now, *next, &changes), 0);
+    return changes;
+}
+
+static void what_is_live_is_taken_over_and_the_rest_stays_as_it_runs(void **state)
+{
+    struct config *now, *next;
+    struct config_changes changes = settle("return { " REST "trunks = { a = { address = 'h1', cps = 5, headers = { ['X-A'] = '1' } }, b = { address = 'h2' } }, slots = 100,"
+                                           " limits = { concurrent = 50 }, log = { level = 'info' } }",
+                                           "return { " REST "trunks = { a = { address = 'h9', cps = 7, headers = { ['X-B'] = '2' } }, c = { address = 'h3' } }, slots = 200,"
+                                           " limits = { concurrent = 60 }, log = { level = 'debug' } }",
+                                           &now, &next);
+    const struct config_node *root = config_root(next);
+    assert_string_equal(buf_text(&changes.live), "limits.concurrent, log.level, trunks.a.cps, trunks.a.headers.X-A, trunks.a.headers.X-B");
+    assert_string_equal(buf_text(&changes.fixed), "slots, trunks.a.address, trunks.b, trunks.c");
+    assert_int_equal(config_int(root, "slots", 0), 100);
+    assert_int_equal(config_int(root, "limits.concurrent", 0), 60);
+    assert_string_equal(config_str(root, "trunks.a.address", ""), "h1");
+    assert_int_equal(config_int(root, "trunks.a.cps", 0), 7);
+    assert_string_equal(config_str(root, "trunks.a.headers.X-B", ""), "2");
+    assert_null(config_get(root, "trunks.a.headers.X-A"));
+    assert_string_equal(config_str(root, "trunks.b.address", ""), "h2");
+    assert_null(config_get(root, "trunks.c"));
+    config_changes_free(&changes);
+    /* What was settled says the same as itself. */
+    assert_int_equal(config_settle(next, next, &changes), 0);
+    assert_int_equal(changes.live_count + changes.fixed_count, 0);
+    assert_true(config_same(root, root));
+    assert_false(config_same(root, config_root(now)));
+    config_changes_free(&changes);
+    config_free(now);
+    config_free(next);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +294,7 @@ int main(void)
         cmocka_unit_test(included_files_have_their_own_lines),
         cmocka_unit_test(a_dump_loads_to_the_same_tree),
         cmocka_unit_test(passwords_are_not_repeated),
+        cmocka_unit_test(what_is_live_is_taken_over_and_the_rest_stays_as_it_runs),
         cmocka_unit_test(the_document_is_up_to_date),
     };
     if (mkdtemp(folder) == NULL)

@@ -160,6 +160,21 @@ static void a_failed_check_leaves_its_line_and_those_before_it(void **state)
     buf_free(&b);
 }
 
+static void only_telephone_numbers_are_masked(void **state)
+{
+    struct buf b;
+    assert_int_equal(log_open("t", path, "info"), 0);
+    log_mask_numbers_set(true);
+    log_line("t", LOG_INFO, "0192f3aa-1234-7000-8000-123456789012", "f.c", 1,
+             "call to +15552000001 (49301234567) from 1001: 0192f3aa-1234567-7000 at 1790000000.1234567, took 123456 ms, ended 5550100.");
+    log_mask_numbers_set(false);
+    log_close();
+    b = whole_file();
+    assert_non_null(strstr(buf_text(&b), "0192f3aa-1234-7000-8000-123456789012 call to +155******01 (493******67) from 1001: 0192f3aa-1234567-7000 at "
+                                         "1790000000.1234567, took 123456 ms, ended 555**00.\n"));
+    buf_free(&b);
+}
+
 #define WITH_FILE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -171,6 +186,7 @@ int main(void)
         WITH_FILE(text_from_outside_cannot_forge_a_line),
         WITH_FILE(lines_of_ended_threads_are_all_written),
         WITH_FILE(after_a_reopen_lines_go_to_the_new_file),
+        WITH_FILE(only_telephone_numbers_are_masked),
         WITH_FILE(a_failed_check_leaves_its_line_and_those_before_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
