@@ -69,7 +69,7 @@ function apps.execute(ch, name, data, options)
     end
     if not util.truth(ch:get("disable_app_log")) then
       call.app_log = call.app_log or {}
-      if #call.app_log < 200 then call.app_log[#call.app_log + 1] = { app.name, data or "" } end
+      if #call.app_log < 200 then call.app_log[#call.app_log + 1] = { app.name, data or "", core.utc_us() } end
     end
     ch:set("current_application", app.name)
     ch:set("current_application_data", data)

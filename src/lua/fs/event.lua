@@ -133,12 +133,14 @@ class.overloaded_new(C, { "S", "SS" }, function(name, subclass)
   return class.object(C, event.make(upper, subclass, "switch_cpp.cpp"))
 end)
 
+C.get.mine = function(e) return e.borrowed and 0 or 1 end
+C.get.serialized_string = function(e) return e.serialized end
+
 class.method(C, "serialize", "Event::serialize", "S", 0, 1, function(e, form)
   if e.absent then return "" end
   form = form and lower(form)
-  if form == "xml" then return event.xml(e) end
-  if form == "json" then return event.json(e) end
-  return event.text(e)
+  e.serialized = form == "xml" and event.xml(e) or form == "json" and event.json(e) or event.text(e)
+  return e.serialized
 end)
 class.method(C, "setPriority", "Event::setPriority", "p", 0, 1, function(e)
   if e.absent then return false end

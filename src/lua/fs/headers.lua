@@ -115,33 +115,44 @@ function headers.add(e, ch)
   end
 end
 
--- variable_* for each variable; bare: under their own names too (what hooks get).
+-- variable_* for each variable, those of scopes first; bare: under their own names too (what hooks get).
 function headers.variables(e, ch, bare)
   local list, all = e.list, ch:variables()
   local scopes = ch:data().scopes
-  for i = 1, #all do list[#list + 1] = { "variable_" .. all[i][1], all[i][2] } end
   if scopes then
-    for i = 1, #scopes do scopes[i]:each(function(n, v) list[#list + 1] = { "scope_variable_" .. n, v } end) end
+    for i = #scopes, 1, -1 do
+      scopes[i]:each(function(n, v)
+        if not event.get(e, "scope_variable_" .. n) then list[#list + 1] = { "scope_variable_" .. n, v } end
+      end)
+    end
   end
+  for i = 1, #all do list[#list + 1] = { "variable_" .. all[i][1], all[i][2] } end
   if bare then
     for i = 1, #all do list[#list + 1] = { all[i][1], all[i][2] } end
   end
 end
 
--- These carry the variables too.
-local full = { CHANNEL_CREATE = 1, CHANNEL_ORIGINATE = 1, CHANNEL_UUID = 1, CHANNEL_ANSWER = 1, CHANNEL_PARK = 1, CHANNEL_UNPARK = 1,
-  CHANNEL_BRIDGE = 1, CHANNEL_UNBRIDGE = 1, CHANNEL_PROGRESS = 1, CHANNEL_PROGRESS_MEDIA = 1, CHANNEL_HANGUP = 1,
-  CHANNEL_HANGUP_COMPLETE = 1, CHANNEL_DESTROY = 1, CHANNEL_EXECUTE = 1, CHANNEL_EXECUTE_COMPLETE = 1, CHANNEL_DATA = 1,
-  REQUEST_PARAMS = 1, CALL_DETAIL = 1, CALL_UPDATE = 1, SESSION_HEARTBEAT = 1, RECORD_START = 1, RECORD_STOP = 1, PLAYBACK_START = 1,
-  PLAYBACK_STOP = 1, DETECTED_SPEECH = 1, DETECTED_TONE = 1, CHANNEL_APPLICATION = 1,
-  ["avmd::start"] = 1, ["avmd::beep"] = 1, ["avmd::stop"] = 1, ["amd::result"] = 1 }
+-- The types that carry the variables too.
+local full = {}
+for name in string.gmatch([[CHANNEL_CREATE CHANNEL_ORIGINATE CHANNEL_UUID CHANNEL_ANSWER CHANNEL_PARK CHANNEL_UNPARK CHANNEL_BRIDGE
+  CHANNEL_UNBRIDGE CHANNEL_PROGRESS CHANNEL_PROGRESS_MEDIA CHANNEL_HANGUP CHANNEL_HANGUP_COMPLETE REQUEST_PARAMS CHANNEL_DATA CHANNEL_EXECUTE
+  CHANNEL_EXECUTE_COMPLETE CHANNEL_DESTROY SESSION_HEARTBEAT API RECORD_START RECORD_STOP PLAYBACK_START PLAYBACK_STOP CALL_UPDATE
+  MEDIA_BUG_START MEDIA_BUG_STOP CHANNEL_HOLD CHANNEL_UNHOLD TEXT CUSTOM]], "%S+") do full[name] = true end
+
+-- All that an event of this type says of a channel, as a list.
+function headers.about(name, ch)
+  local e = { list = {} }
+  headers.add(e, ch)
+  if full[name] then headers.variables(e, ch) end
+  return e.list
+end
 
 -- Fires an event about a channel, if anybody wants it. more: list of {name, value}; body.
 function headers.fire(name, ch, more, subclass, body)
   if not core.event_wanted(types.number[name]) then return end
   local e = event.make(name, subclass, "switch_channel.c")
   headers.add(e, ch)
-  if full[subclass or name] then headers.variables(e, ch) end
+  if full[name] then headers.variables(e, ch) end
   if more then
     for i = 1, #more do
       if more[i][2] ~= nil then e.list[#e.list + 1] = { more[i][1], tostring(more[i][2]) } end

@@ -172,9 +172,8 @@ function mine.set_tts_params(st, name, voice) st.tts_name, st.voice_name = name,
 function mine.waitForAnswer(st) return converse(st, "waitForAnswer") end
 function mine.sendEvent(st, e) if e then converse(st, "sendEvent", { list = e.list, body = e.body }) end end
 function mine.setEventData(st, e)
-  if not e then return end
-  local list = converse(st, "setEventData")
-  for i = 1, list and #list or 0 do e.list[#e.list + 1] = list[i] end
+  local list = e and converse(st, "setEventData", e.name)
+  for i = 1, list and #list or 0 do fs.event.add(e, list[i][1], list[i][2]) end
 end
 
 -- A method of a Session whose call is elsewhere: class.lua sends it here.
@@ -365,14 +364,7 @@ owned[":bridge"] = function(st, other)
 end
 owned[":menu"] = function(st, menu, name) fs.ivr.run(st, menu, name) end
 function owned.sendEvent(st, e) if st.ch then st.ch:data().sent_event = e end end
-function owned.setEventData(st)
-  local e = { list = {} }
-  if st.ch then
-    headers.add(e, st.ch)
-    headers.variables(e, st.ch)
-  end
-  return e.list
-end
+function owned.setEventData(st, name) return st.ch and headers.about(name, st.ch) or {} end
 
 -- --- the engine's doors ---
 

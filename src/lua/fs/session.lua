@@ -8,7 +8,8 @@ local fs = core.fs
 local util, class, callback, channel, headers, variables, wait, event =
   fs.util, fs.class, fs.callback, fs.channel, fs.headers, fs.variables, fs.wait, fs.event
 
-local error, format, lower, match, setmetatable, tostring = error, string.format, string.lower, string.match, setmetatable, tostring
+local error, format, getmetatable, ipairs, lower, match, newproxy, setmetatable, tostring =
+  error, string.format, getmetatable, ipairs, string.lower, string.match, newproxy, setmetatable, tostring
 
 local session = {}
 fs.session = session
@@ -205,8 +206,16 @@ end
 
 -- --- attributes ---
 
+-- A C value that scripts can only hand on.
+local function opaque(kind)
+  local value = newproxy(true)
+  local address = match(tostring(value), "0x%x+")
+  getmetatable(value).__tostring = function() return format("<userdata of type '%s' at %s>", kind, address) end
+  return value
+end
+
 C.get.uuid = function(st) return st.uuid end
-C.get.cause = function(st) return st.cause end
+C.get.cause = function() return opaque("switch_call_cause_t *") end
 C.get.flags = function(st) return st.hup and 1 or 0 end
 C.get.allocated = function(st) return st.allocated and 1 or 0 end
 for attribute, field in pairs({ tts_name = "tts_name", voice_name = "voice_name", cb_function = "cb_function", cb_arg = "cb_arg",
@@ -332,7 +341,9 @@ class.method(C, "unsetInputCallback", "LUA::Session::unsetInputCallback", "", 0,
 end)
 class.overload(C, "setHangupHook", "Session_setHangupHook", { "s", "ss" }, function(st, name, arg)
   if not live(st) then return end
-  st.hook_function, st.hook_arg, st.hook_ran = util.some(name), arg, nil
+  -- It waits for what is still to come.
+  local over = st.ch and (not st.ch:up() or st.ch:transferring())
+  st.hook_function, st.hook_arg, st.hook_ran = util.some(name), arg, over or nil
 end)
 class.method(C, "setDTMFCallback", "CoreSession::setDTMFCallback", "vs", 2, 2, function() end)
 
@@ -348,9 +359,7 @@ method("sendEvent", "E", 1, 1, VOID, function(_, ch, e)
   if e then ch:data().sent_event = { list = e.list, body = e.body } end
 end)
 method("setEventData", "E", 1, 1, VOID, function(_, ch, e)
-  if not e then return end
-  headers.add(e, ch)
-  headers.variables(e, ch)
+  for _, header in ipairs(e and headers.about(e.name, ch) or {}) do event.add(e, header[1], header[2]) end
 end)
 method("getXMLCDR", "", 0, 0, "", function(_, ch) return fs.cdr.xml(ch) end)
 method("print", "s", 1, 1, -1, function() return 0 end)
