@@ -40,7 +40,7 @@ const rooms = [_]Room{
     .{ .name = "core", .packages = &.{"luajit"} },
     .{ .name = "bus", .uses = &.{"core"} },
     .{ .name = "store", .uses = &.{"core"}, .packages = &.{ "libpq", "sqlite3" }, .libraries = &.{"odbc"} },
-    .{ .name = "media", .uses = &.{"core"}, .packages = &.{ "opus", "libsrtp2", "spandsp", "speexdsp", "sndfile" }, .libraries = &.{ "bcg729", "flite" } },
+    .{ .name = "media", .uses = &.{"core"}, .packages = &.{ "opus", "libsrtp2", "spandsp", "speexdsp", "sndfile" }, .libraries = &.{ "bcg729", "flite", "gsm" } },
     .{ .name = "lua", .uses = &.{ "core", "bus", "store" }, .packages = &.{ "luajit", "libpcre2-8", "expat", "libcurl" } },
     .{ .name = "campaign", .uses = &.{ "core", "bus", "store" }, .packages = &.{ "luajit", "sqlite3", "libpq" } },
     .{ .name = "worker", .uses = &.{ "core", "bus", "media", "lua", "store" }, .packages = &.{ "liburing", "luajit" } },

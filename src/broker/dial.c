@@ -161,6 +161,7 @@ static void settle(struct call *call, const struct permit_verdict *verdict)
     struct sdp_crypto wish = call->codecs.crypto;
     if (trunk && !call->codecs.count) call->codecs = trunk->codecs;
     if (!call->codecs.count) sdp_codecs_parse(&call->codecs, "PCMU,PCMA");
+    call->codecs.comfort_noise = trunk && trunk->codecs.comfort_noise;
     sdp_crypto_begin(&call->codecs.crypto, &wish, trunk ? &trunk->codecs.crypto : NULL);
     if (trunk) call->listener = trunk->listener, call->transport = trunk->transport;
     if (!call->ring_timeout_ms) call->ring_timeout_ms = trunk ? trunk->ring_timeout_ms : 60000;

@@ -13,8 +13,8 @@
 #include "core/check.h"
 
 static const struct sdp_codec known_codecs[] = {
-    { "PCMU", 0, 8000, 1 }, { "PCMA", 8, 8000, 1 },  { "G722", 9, 8000, 1 },
-    { "G729", 18, 8000, 1 }, { "opus", 96, 48000, 2 }, { "L16", 97, 8000, 1 },
+    { "PCMU", 0, 8000, 1, 0 }, { "PCMA", 8, 8000, 1, 0 }, { "G722", 9, 8000, 1, 0 },
+    { "G729", 18, 8000, 1, 0 }, { "opus", 96, 48000, 2, 0 }, { "L16", 97, 8000, 1, 0 }, { "GSM", 3, 8000, 1, 0 },
 };
 
 static const struct sdp_codec *codec_known(const char *name, size_t length)
@@ -22,6 +22,20 @@ static const struct sdp_codec *codec_known(const char *name, size_t length)
     for (size_t i = 0; i < ARRAY_SIZE(known_codecs); i++)
         if (strlen(known_codecs[i].name) == length && !strncasecmp(known_codecs[i].name, name, length)) return &known_codecs[i];
     return NULL;
+}
+
+static bool is_ptime(long ms) { return ms >= 10 && ms <= 60 && ms % 10 == 0; }
+
+/* "@8000h@30i": FreeSWITCH's rate and interval behind a codec's name. */
+static uint8_t ptime_word(const char *at)
+{
+    while (*at == '@') {
+        char *end;
+        long number = strtol(at + 1, &end, 10);
+        if (*end == 'i' && is_ptime(number)) return (uint8_t)number;
+        at = end + (*end && *end != ',' && *end != '@');
+    }
+    return 0;
 }
 
 int sdp_codecs_parse(struct sdp_codecs *out, const char *names)
@@ -34,7 +48,10 @@ int sdp_codecs_parse(struct sdp_codecs *out, const char *names)
         const struct sdp_codec *codec = codec_known(at, length);
         bool twice = false;
         for (unsigned i = 0; codec && i < out->count; i++) twice |= out->list[i].payload_type == codec->payload_type;
-        if (codec && !twice && out->count < SDP_CODECS_MAX) out->list[out->count++] = *codec;
+        if (codec && !twice && out->count < SDP_CODECS_MAX) {
+            out->list[out->count] = *codec;
+            out->list[out->count++].ptime_ms = ptime_word(at + length);
+        }
         at += strcspn(at, ",");
     }
     return out->count ? 0 : -EINVAL;
@@ -80,6 +97,12 @@ static void put_events(struct text *text, unsigned payload_type)
     put(text, "a=fmtp:%u 0-16\r\n", payload_type);
 }
 
+/* What we would like to receive: FEC costs us nothing (RFC 7587 §6.1). */
+static void put_fmtp(struct text *text, unsigned payload_type, const char *name)
+{
+    if (!strcasecmp(name, "opus")) put(text, "a=fmtp:%u useinbandfec=1\r\n", payload_type);
+}
+
 static void put_crypto(struct text *text, const struct sdp_crypto *crypto)
 {
     char line[160];
@@ -94,12 +117,15 @@ int sdp_offer_write(char *out, size_t size, const struct sdp_local *local, const
     put_session(&text, local);
     put(&text, "m=audio %u %s", local->port, sdp_crypto_protocol(&codecs->crypto));
     for (unsigned i = 0; i < codecs->count; i++) put(&text, " %u", codecs->list[i].payload_type);
-    put(&text, " %u\r\n", SDP_EVENT_PT);
-    for (unsigned i = 0; i < codecs->count; i++)
+    put(&text, codecs->comfort_noise ? " %u %u\r\n" : " %u\r\n", SDP_EVENT_PT, SDP_NOISE_PT);
+    for (unsigned i = 0; i < codecs->count; i++) {
         put_rtpmap(&text, codecs->list[i].payload_type, codecs->list[i].name, codecs->list[i].clock_rate, codecs->list[i].channels);
+        put_fmtp(&text, codecs->list[i].payload_type, codecs->list[i].name);
+    }
     put_events(&text, SDP_EVENT_PT);
+    if (codecs->comfort_noise) put_rtpmap(&text, SDP_NOISE_PT, "CN", 8000, 1);
     put_crypto(&text, &codecs->crypto);
-    put(&text, "a=ptime:20\r\na=%s\r\n", local->direction);
+    put(&text, "a=ptime:%u\r\na=%s\r\n", codecs->count && codecs->list[0].ptime_ms ? codecs->list[0].ptime_ms : 20, local->direction);
     return text_end(&text);
 }
 
@@ -113,9 +139,12 @@ static void put_accepted(struct text *text, const struct sdp_local *local, const
 {
     put(text, "m=audio %u %s %u", local->port, streams->stream[streams->audio].protocol, media->receive_payload_type);
     if (media->event_payload_type) put(text, " %u", media->event_payload_type);
+    if (media->send_comfort_noise) put(text, " %u", media->comfort_noise_payload_type);
     put(text, "\r\n");
     put_rtpmap(text, media->receive_payload_type, media->codec, media->clock_rate, media->channels);
+    put_fmtp(text, media->receive_payload_type, media->codec);
     if (media->event_payload_type) put_events(text, media->event_payload_type);
+    if (media->send_comfort_noise) put_rtpmap(text, media->comfort_noise_payload_type, "CN", 8000, 1);
     if (*media->crypto_local) put(text, "a=crypto:%u %s\r\n", streams->crypto_tag, media->crypto_local);
     put(text, "a=ptime:%u\r\na=%s\r\n", media->ptime_ms, sdp_direction_of(media));
 }
@@ -157,14 +186,14 @@ static bool is_nowhere(const struct slot_media *media)
     return v4->sin_family == AF_INET && v4->sin_addr.s_addr == 0;
 }
 
-static uint8_t ptime_of(const sdp_media_t *m)
+static uint8_t ptime_of(const sdp_media_t *m, uint8_t otherwise)
 {
     for (const sdp_attribute_t *a = m->m_attributes; a; a = a->a_next) {
         if (!a->a_name || !a->a_value || strcasecmp(a->a_name, "ptime")) continue;
         int ms = atoi(a->a_value);
-        if (ms == 10 || ms == 20 || ms == 30 || ms == 40 || ms == 50 || ms == 60) return (uint8_t)ms;
+        if (is_ptime(ms)) return (uint8_t)ms;
     }
-    return 20;
+    return otherwise;
 }
 
 static bool has_attribute(const sdp_media_t *m, const char *name)
@@ -201,6 +230,8 @@ static int choose(const sdp_media_t *m, const struct sdp_codecs *codecs, struct 
     snprintf(media->codec, sizeof media->codec, "%s", codec->name);
     media->clock_rate = codec->clock_rate;
     media->channels = codec->channels;
+    media->ptime_ms = ptime_of(m, codec->ptime_ms ? codec->ptime_ms : 20);
+    media->send_comfort_noise = codecs->comfort_noise && media->comfort_noise_payload_type && codec->clock_rate == 8000;
     return 0;
 }
 
@@ -227,7 +258,6 @@ static int read_audio(const sdp_session_t *session, const sdp_media_t *m, const 
     if (err < 0) return err;
     if (!read_crypto(m, &codecs->crypto, streams == NULL, media, &tag)) return -ENOTSUP;
     if (streams) streams->crypto_tag = tag;
-    media->ptime_ms = ptime_of(m);
     media->rtcp_mux = has_attribute(m, "rtcp-mux");
     /* m_mode is the far end's view. */
     media->receive = (m->m_mode & sdp_sendonly) != 0;

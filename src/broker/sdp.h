@@ -18,19 +18,22 @@
 #define SDP_CODECS_MAX 8
 #define SDP_STREAMS_MAX 8   /* m= lines of a description that we answer */
 #define SDP_EVENT_PT 101
+#define SDP_NOISE_PT 13
 
 struct sdp_codec {
     char name[16];
     uint8_t payload_type;
     uint32_t clock_rate;
     uint16_t channels;
+    uint8_t ptime_ms; /* from "PCMU@30i"; 0 = nothing said */
 };
 struct sdp_codecs {
     struct sdp_codec list[SDP_CODECS_MAX];
     unsigned count;
     struct sdp_crypto crypto; /* and whether the audio is encrypted */
+    bool comfort_noise;       /* offered, and sent where it is agreed (RFC 3389) */
 };
-/* "PCMU,PCMA" (FreeSWITCH's "PCMU@20i" too: what follows @ is ignored). out->crypto stays as it is. -EINVAL if no known codec is in it. */
+/* "PCMU,PCMA" (FreeSWITCH's "PCMU@30i" too; of what follows @ the ptime alone counts). out->crypto and comfort_noise stay as they are. -EINVAL if no known codec is in it. */
 int sdp_codecs_parse(struct sdp_codecs *out, const char *names);
 
 /* Our side of a description. */

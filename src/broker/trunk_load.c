@@ -96,6 +96,7 @@ static void rules_read(struct trunk *trunk, const struct config_node *node)
 static void lists_read(struct trunk *trunk, const struct config_node *node)
 {
     codecs_read(trunk, config_get(node, "codecs"));
+    trunk->codecs.comfort_noise = config_bool(node, "comfort_noise", false);
     sdp_crypto_parse(&trunk->codecs.crypto, config_str(node, "srtp", "off"));
     headers_read(trunk, config_get(node, "headers"));
     const struct config_node *failover = config_get(node, "failover"), *sources = config_get(node, "sources");

@@ -29,7 +29,7 @@ struct slot_media {
     uint8_t receive_payload_type;    /* that the far end sends */
     uint8_t event_payload_type;      /* telephone-event both ways, 0 = none negotiated */
     uint8_t ptime_ms;                /* of what we send: 10..60 */
-    char codec[16];                  /* "PCMU", "PCMA", "G722", "opus", "L16", "G729" */
+    char codec[16];                  /* "PCMU", "PCMA", "G722", "opus", "L16", "G729", "GSM" */
     uint32_t clock_rate;             /* RTP clock, 8000 for G.722 */
     uint16_t channels;
     bool send, receive;              /* from sendrecv/sendonly/recvonly/inactive, seen from us */
@@ -37,6 +37,7 @@ struct slot_media {
     bool early;                      /* before the 200 */
     bool rtcp_mux;
     uint8_t comfort_noise_payload_type; /* 0 = none */
+    bool send_comfort_noise;         /* our silence is described, not sent */
     char fmtp[96];                   /* of the codec, as the far end wants it */
     char crypto_local[128], crypto_remote[128]; /* SDES "suite inline:key", "" = plain RTP */
 };

@@ -130,7 +130,7 @@ static const char *form_header(const char *text)
     return NULL;
 }
 
-#define CODECS "PCMU|PCMA|G722|opus|L16|G729"
+#define CODECS "PCMU|PCMA|G722|opus|L16|G729|GSM"
 
 const struct schema_row schema_rows[] = {
     { "name", SCHEMA_TEXT, "carillon", 0, 0, NULL, form_name, .help = "This engine's name: of its shared segment (/dev/shm/carillon-NAME), in its logs and in its ledger rows." },
@@ -213,6 +213,7 @@ const struct schema_row schema_rows[] = {
     { "trunks.*.domain", SCHEMA_TEXT, NULL, 0, 0, NULL, form_host_port, .help = "Host part of From, To and request URI where it is not `address`." },
     { "trunks.*.codecs", SCHEMA_LIST, "PCMU,PCMA", 1, 8, NULL, NULL, .live = true, .help = "Codecs offered and accepted, in order." },
     { "trunks.*.codecs.*", SCHEMA_TEXT, NULL, 0, 0, CODECS, NULL, .help = "A codec." },
+    { "trunks.*.comfort_noise", SCHEMA_BOOL, "false", 0, 0, NULL, NULL, .live = true, .help = "Comfort noise (RFC 3389) is offered, and where it is agreed our silence is not sent but described." },
     { "trunks.*.srtp", SCHEMA_TEXT, "off", 0, 0, "off|optional|mandatory", NULL, .live = true, .help = "Encrypted audio with keys in the SDP (SDES): offered and taken, or insisted on. `rtp_secure_media` of a call counts more." },
     { "trunks.*.caller_id", SCHEMA_TEXT, NULL, 0, 0, NULL, form_caller_id, .live = true, .help = "Caller's number where a call brings none." },
     { "trunks.*.caller_name", SCHEMA_TEXT, NULL, 1, 100, NULL, form_header, .live = true, .help = "Caller's name where a call brings none." },

@@ -112,7 +112,7 @@ const struct codec *codec_find(const char *name, uint32_t clock_rate)
 {
     for (size_t i = 0; i < ARRAY_SIZE(bytewise); i++)
         if (codec_is(&bytewise[i], name, clock_rate)) return &bytewise[i];
-    static const struct codec *const stateful[] = { &codec_g722, &codec_g729, &codec_opus };
+    static const struct codec *const stateful[] = { &codec_g722, &codec_g729, &codec_gsm, &codec_opus };
     for (size_t i = 0; i < ARRAY_SIZE(stateful); i++)
         if (codec_is(stateful[i], name, clock_rate)) return stateful[i];
     return NULL;
@@ -121,6 +121,7 @@ const struct codec *codec_find(const char *name, uint32_t clock_rate)
 const struct codec *codec_static(int payload_type)
 {
     if (payload_type == codec_g722.payload_type) return &codec_g722;
+    if (payload_type == codec_gsm.payload_type) return &codec_gsm;
     if (payload_type == codec_g729.payload_type) return &codec_g729;
     for (size_t i = 0; payload_type >= 0 && i < ARRAY_SIZE(bytewise); i++)
         if (bytewise[i].payload_type == payload_type) return &bytewise[i];

@@ -39,6 +39,10 @@ struct codec {
     int (*decode)(struct codec_state *state, const uint8_t *in, size_t length, int16_t *pcm, size_t samples_max);
     /* Fills in for a lost packet: `samples` of them; NULL = the caller conceals by itself. */
     int (*conceal)(struct codec_state *state, int16_t *pcm, size_t samples);
+    /* The same from the packet after it, which brings some of it along (in-band FEC); NULL = the codec has no such thing. */
+    int (*recover)(struct codec_state *state, const uint8_t *in, size_t length, int16_t *pcm, size_t samples);
+    /* The packet length that it makes instead of the wanted one (10 to 60 ms); NULL = each multiple of 10. */
+    uint8_t (*ptime)(uint8_t wanted_ms);
     uint8_t silence; /* bytewise codecs: the byte that is silence (L16: 0) */
 };
 
@@ -48,6 +52,13 @@ const struct codec *codec_find(const char *name, uint32_t clock_rate);
 const struct codec *codec_static(int payload_type);
 /* The linear codec of this process (host byte order, no packetisation): what virtual legs and decoded prompts use. */
 const struct codec *codec_linear(uint32_t rate);
+
+/* The packet length that comes nearest to the far end's wish (any value; 0 = it has none), not longer where there is one. */
+static inline uint8_t codec_ptime(const struct codec *codec, uint8_t wanted_ms)
+{
+    uint8_t ms = !wanted_ms ? CODEC_FRAME_MS : wanted_ms < 10 ? 10 : wanted_ms > 60 ? 60 : (uint8_t)(wanted_ms / 10 * 10);
+    return codec->ptime ? codec->ptime(ms) : ms;
+}
 
 static inline uint32_t codec_frame_samples(const struct codec *codec) { return codec->rate / 50; }
 

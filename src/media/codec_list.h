@@ -6,6 +6,7 @@
 
 extern const struct codec codec_g722; /* codec_g722.c */
 extern const struct codec codec_g729; /* codec_g729.c */
+extern const struct codec codec_gsm;  /* codec_gsm.c */
 extern const struct codec codec_opus; /* codec_opus.c */
 
 #endif

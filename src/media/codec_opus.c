@@ -1,6 +1,7 @@
 /* codec_opus.c: Opus (RFC 6716, RFC 7587) by libopus: 16 kHz linear audio inside, an RTP clock of 48000 always.
  *
- * A telephone call carries no more than 16 kHz; libopus resamples by itself, and stereo is mixed down on decoding. */
+ * A telephone call carries no more than 16 kHz; libopus resamples by itself, and stereo is mixed down on decoding. What the far end's
+ * fmtp asks (RFC 7587 §6.1) is done: maxaveragebitrate, maxplaybackrate, useinbandfec, usedtx, cbr. */
 #include <errno.h>
 #include <opus/opus.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@ struct opus {
     OpusDecoder *decoder;
 };
 
-#define OPUS_RATE 16000
+#define OPUS_RATE     16000
+#define LOSS_EXPECTED 10 /* percent */
 
 /* An integer parameter of the far end's fmtp (RFC 7587 §6.1), or `otherwise`. */
 static int opus_fmtp(const char *fmtp, const char *name, int otherwise)
@@ -39,9 +41,17 @@ static void opus_close(struct codec_state *state)
 static void opus_encoder_tune(OpusEncoder *encoder, const struct codec_wish *wish)
 {
     const char *fmtp = wish ? wish->fmtp : NULL;
-    int bitrate = opus_fmtp(fmtp, "maxaveragebitrate", 0);
+    int bitrate = opus_fmtp(fmtp, "maxaveragebitrate", 0), playback = opus_fmtp(fmtp, "maxplaybackrate", 48000);
     if (bitrate >= 6000 && bitrate <= 510000) opus_encoder_ctl(encoder, OPUS_SET_BITRATE(bitrate));
-    opus_encoder_ctl(encoder, OPUS_SET_INBAND_FEC(opus_fmtp(fmtp, "useinbandfec", 0)));
+    if (playback <= 8000)
+        opus_encoder_ctl(encoder, OPUS_SET_MAX_BANDWIDTH(OPUS_BANDWIDTH_NARROWBAND));
+    else if (playback <= 12000)
+        opus_encoder_ctl(encoder, OPUS_SET_MAX_BANDWIDTH(OPUS_BANDWIDTH_MEDIUMBAND));
+    if (opus_fmtp(fmtp, "cbr", 0)) opus_encoder_ctl(encoder, OPUS_SET_VBR(0));
+    if (opus_fmtp(fmtp, "useinbandfec", 0)) {
+        opus_encoder_ctl(encoder, OPUS_SET_INBAND_FEC(1));
+        opus_encoder_ctl(encoder, OPUS_SET_PACKET_LOSS_PERC(LOSS_EXPECTED)); /* without it libopus spends nothing on FEC */
+    }
     opus_encoder_ctl(encoder, OPUS_SET_DTX(opus_fmtp(fmtp, "usedtx", 0)));
     opus_encoder_ctl(encoder, OPUS_SET_COMPLEXITY(5)); /* speech: indistinguishable from 10, at 60 % of its cost */
 }
@@ -82,6 +92,14 @@ static int opus_conceal(struct codec_state *state, int16_t *pcm, size_t samples)
     return filled < 0 ? -EINVAL : filled;
 }
 
+static int opus_recover(struct codec_state *state, const uint8_t *in, size_t length, int16_t *pcm, size_t samples)
+{
+    int filled = opus_decode(((struct opus *)state)->decoder, in, (opus_int32)length, pcm, (int)samples, 1);
+    return filled < 0 ? -EBADMSG : filled;
+}
+
+static uint8_t opus_ptime(uint8_t wanted_ms) { return wanted_ms < 20 ? 10 : wanted_ms < 40 ? 20 : wanted_ms < 60 ? 40 : 60; }
+
 const struct codec codec_opus = {
     .name = "opus",
     .payload_type = -1,
@@ -92,4 +110,6 @@ const struct codec codec_opus = {
     .encode = opus_code,
     .decode = opus_uncode,
     .conceal = opus_conceal,
+    .recover = opus_recover,
+    .ptime = opus_ptime,
 };

@@ -247,3 +247,12 @@ enum jitter_result jitter_get(struct jitter *jitter, const uint8_t **payload, si
     *payload_type = entry->payload_type;
     return JITTER_PACKET;
 }
+
+bool jitter_next(const struct jitter *jitter, const uint8_t **payload, size_t *length)
+{
+    const struct entry *entry = &jitter->entries[jitter->next % JITTER_PACKETS];
+    if (!jitter->started || !entry->full || entry->sequence != jitter->next) return false;
+    *payload = jitter->bytes + (entry->sequence % JITTER_PACKETS) * jitter->packet_bytes;
+    *length = entry->length;
+    return true;
+}

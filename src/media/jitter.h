@@ -36,6 +36,9 @@ enum jitter_result {
 };
 enum jitter_result jitter_get(struct jitter *jitter, const uint8_t **payload, size_t *length, uint8_t *payload_type);
 
+/* The packet due next, if it is here; it stays. After JITTER_LOST: the one behind the gap, which may bring FEC. */
+bool jitter_next(const struct jitter *jitter, const uint8_t **payload, size_t *length);
+
 uint32_t jitter_depth_ms(const struct jitter *jitter);
 uint32_t jitter_target_ms(const struct jitter *jitter);
 const struct jitter_counts *jitter_counts(const struct jitter *jitter);

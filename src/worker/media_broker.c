@@ -78,8 +78,7 @@ static void leg_media(struct media *m, struct leg *leg, const struct slot_media 
     leg->media = *media;
     if (moved) leg_remote(leg, media);
     leg->payload_type = media->payload_type;
-    uint8_t ptime = media->ptime_ms ? media->ptime_ms : 20;
-    leg->packet_ms = ptime < 10 ? 10 : ptime > 60 ? 60 : (uint8_t)(ptime / 10 * 10);
+    leg->packet_ms = codec_ptime(codec, media->ptime_ms);
     bool sending = media->send && !leg->secure_broken && leg->remote.sin6_port && leg->remote.sin6_family;
     if (sending != leg->sending) leg->first_sent = false; /* a stream begins: its lateness is counted from its own first packet */
     leg->sending = sending;

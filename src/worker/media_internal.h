@@ -172,7 +172,8 @@ struct leg {
     const struct codec *codec;
     struct play *play;
     struct digits *digits;
-    int64_t due_ns; /* of the next packet */
+    int64_t due_ns;       /* of the next packet */
+    uint32_t quiet_ticks; /* how long our silence has been described instead of sent */
     uint64_t ticks;
     uint32_t slice_index;
     uint32_t socket_bytes;                   /* of `remote` */

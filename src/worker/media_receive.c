@@ -129,10 +129,16 @@ void leg_receive(struct media *m, struct leg *leg, const struct sockaddr_in6 *fr
 
 /* --- decoding: once per frame, for legs that somebody hears --------------------------------------------------------- */
 
-/* A lost packet: the codec's own means, or the last frame again, fading out over 60 ms. */
+/* A lost packet: what the next one brings of it, the codec's own means, or the last frame again, fading out over 60 ms. */
 static uint32_t conceal(struct leg *leg, struct leg_audio *audio, int16_t *out)
 {
     uint32_t samples = audio->packet_samples ? audio->packet_samples : codec_frame_samples(leg->codec);
+    const uint8_t *next;
+    size_t length;
+    if (leg->codec->recover && audio->decoder && jitter_next(audio->jitter, &next, &length)) {
+        int made = leg->codec->recover(audio->decoder, next, length, out, samples);
+        if (made > 0) return (uint32_t)made;
+    }
     if (leg->codec->conceal && audio->decoder) {
         int made = leg->codec->conceal(audio->decoder, out, samples);
         if (made > 0) return (uint32_t)made;

@@ -1,6 +1,8 @@
 /* media_write.c: what a leg sends in its frame. */
 #include "worker/media_internal.h"
 
+#define COMFORT_NOISE_DBOV 65 /* below overload: what FreeSWITCH says, too */
+
 /* One packet of ours: header, payload, send. */
 void leg_packet(struct media *m, struct leg *leg, uint8_t payload_type, bool marker, uint32_t timestamp, const uint8_t *payload,
                 uint32_t bytes)
@@ -210,6 +212,26 @@ static bool play_as_it_is(const struct leg *leg)
            (leg->codec->concatenates || leg->packet_ms == 20);
 }
 
+/* Where comfort noise was agreed (RFC 3389), silence is one packet with a level, each half second again; talk begins with a marker. */
+static bool silence_described(struct media *m, struct leg *leg)
+{
+    bool talks = (leg->play && play_ready(leg->play) && !leg->muted_write) || leg->bridge || leg->room || leg->listens_to ||
+                 leg->listeners || leg->echo || leg->comfort_noise;
+    if (talks || !leg->media.send_comfort_noise || !leg->sending) {
+        if (leg->quiet_ticks) leg->marker = true;
+        leg->quiet_ticks = 0;
+        return false;
+    }
+    const uint8_t level = COMFORT_NOISE_DBOV;
+    if (leg->quiet_ticks++ % 25 == 0)
+        leg_packet(m, leg, leg->media.comfort_noise_payload_type, false, leg->timestamp, &level, sizeof level);
+    leg->timestamp += codec_clock(leg->codec, codec_frame_samples(leg->codec));
+    leg->first_sent = false;
+    leg->pending_bytes = leg->pending_samples = 0;
+    if (leg->audio) memset(leg->audio->out, 0, sizeof leg->audio->out);
+    return true;
+}
+
 static void leg_housekeeping(struct media *m, struct leg *leg)
 {
     if (leg->is_virtual) return;
@@ -237,6 +259,7 @@ void leg_write(struct media *m, struct leg *leg)
         leg->first_sent = false;
         return;
     }
+    if (silence_described(m, leg)) return;
     if (!needs_gathering(leg) ? !leg->play || !play_ready(leg->play) || play_plain(leg->play) : play_as_it_is(leg)) {
         write_plain(m, leg);
         return;

@@ -49,6 +49,57 @@ static void an_offer_can_be_read_back(void **state)
     assert_true(sdp_offer_write(text, 20, &local, &both) < 0);
 }
 
+static void a_codecs_ptime_is_offered_and_used_unless_the_answer_says_another(void **state)
+{
+    char text[SDP_TEXT_MAX];
+    struct sdp_local local = { .address = "192.0.2.1", .port = 16384, .session = 7, .version = 1, .direction = "sendrecv" };
+    struct sdp_codecs codecs = { 0 };
+    struct slot_media media;
+    assert_int_equal(sdp_codecs_parse(&codecs, "PCMU@8000h@40i,PCMA@999i,G722@30i"), 0);
+    assert_int_equal(codecs.list[0].ptime_ms, 40);
+    assert_int_equal(codecs.list[1].ptime_ms, 0);
+    assert_int_equal(codecs.list[2].ptime_ms, 30);
+    assert_true(sdp_offer_write(text, sizeof text, &local, &codecs) > 0);
+    assert_non_null(strstr(text, "a=ptime:40\r\n"));
+    assert_int_equal(sdp_answer_read(HEAD "m=audio 4000 RTP/AVP 0\r\n", strlen(HEAD "m=audio 4000 RTP/AVP 0\r\n"), &codecs, &media), 0);
+    assert_int_equal(media.ptime_ms, 40);
+    assert_int_equal(sdp_answer_read(HEAD "m=audio 4000 RTP/AVP 0\r\na=ptime:10\r\n", strlen(HEAD "m=audio 4000 RTP/AVP 0\r\na=ptime:10\r\n"), &codecs, &media), 0);
+    assert_int_equal(media.ptime_ms, 10);
+}
+
+static void comfort_noise_is_agreed_where_both_want_it(void **state)
+{
+    static const char with[] = HEAD "m=audio 4000 RTP/AVP 0 13\r\n", without[] = HEAD "m=audio 4000 RTP/AVP 0\r\n";
+    char text[SDP_TEXT_MAX];
+    struct sdp_local local = { .address = "192.0.2.1", .port = 16384, .session = 7, .version = 1, .direction = "sendrecv" };
+    struct sdp_codecs codecs = { .comfort_noise = true };
+    struct slot_media media;
+    struct sdp_streams streams;
+    assert_int_equal(sdp_codecs_parse(&codecs, "PCMU"), 0);
+    assert_true(sdp_offer_write(text, sizeof text, &local, &codecs) > 0);
+    assert_non_null(strstr(text, " 101 13\r\n"));
+    assert_int_equal(sdp_offer_read(with, sizeof with - 1, &codecs, &media, &streams), 0);
+    assert_true(media.send_comfort_noise);
+    assert_true(sdp_answer_write(text, sizeof text, &local, &media, &streams) > 0);
+    assert_non_null(strstr(text, "RTP/AVP 0 13\r\n"));
+    assert_int_equal(sdp_offer_read(without, sizeof without - 1, &codecs, &media, &streams), 0);
+    assert_false(media.send_comfort_noise);
+    assert_int_equal(sdp_offer_read(with, sizeof with - 1, &both, &media, &streams), 0);
+    assert_false(media.send_comfort_noise);
+    assert_int_equal(media.comfort_noise_payload_type, 13); /* what comes is understood */
+}
+
+static void opus_wishes_for_fec(void **state)
+{
+    char text[SDP_TEXT_MAX];
+    struct sdp_local local = { .address = "192.0.2.1", .port = 16384, .session = 7, .version = 1, .direction = "sendrecv" };
+    struct sdp_codecs codecs = { 0 };
+    assert_int_equal(sdp_codecs_parse(&codecs, "opus,GSM"), 0);
+    assert_true(sdp_offer_write(text, sizeof text, &local, &codecs) > 0);
+    assert_non_null(strstr(text, "a=rtpmap:96 opus/48000/2\r\na=fmtp:96 useinbandfec=1\r\n"));
+    assert_non_null(strstr(text, "a=rtpmap:3 GSM/8000\r\n"));
+}
+
 static void the_answers_first_codec_of_ours_is_used(void **state)
 {
     struct slot_media media;
@@ -131,6 +182,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(codec_names_of_any_case_are_known_once_each),
         cmocka_unit_test(an_offer_can_be_read_back),
+        cmocka_unit_test(a_codecs_ptime_is_offered_and_used_unless_the_answer_says_another),
+        cmocka_unit_test(comfort_noise_is_agreed_where_both_want_it),
+        cmocka_unit_test(opus_wishes_for_fec),
         cmocka_unit_test(the_answers_first_codec_of_ours_is_used),
         cmocka_unit_test(an_answer_without_telephone_event_has_none),
         cmocka_unit_test(directions_are_seen_from_us),

@@ -123,7 +123,7 @@ local listings = {
   end,
   bridged_calls = function() return channel_columns, channel_rows(function(ch) return ch:bridged() end) end,
   modules = function() return { "type", "name", "ikey" }, name_rows(modules, "generic") end,
-  codec = function() return { "type", "name", "ikey" }, name_rows({ "PCMU", "PCMA", "G722", "opus", "L16", "G729" }, "codec") end,
+  codec = function() return { "type", "name", "ikey" }, name_rows({ "PCMU", "PCMA", "G722", "opus", "L16", "G729", "GSM" }, "codec") end,
   api = function()
     local rows = {}
     for _, name in ipairs(api.order) do
