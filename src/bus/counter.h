@@ -40,6 +40,10 @@ struct segment;
     X(media_taps_us, "of its time: recordings and detectors") \
     X(media_send_us, "of its time: the system calls that send") \
     X(media_over_budget, "1 = takes no new calls: media.budget_percent is spent") \
+    X(link_frames, "audio frames taken from other workers") \
+    X(link_delay_us, "what these frames waited, together") \
+    X(link_underruns, "such a frame was not there in time: concealed") \
+    X(link_dropped, "such frames were too many: dropped") \
     X(record_frames_lost, "the disk was too slow") \
     X(ring_stale, "records of an old generation") \
     X(ring_full, "") \

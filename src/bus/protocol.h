@@ -84,6 +84,9 @@ enum message_kind {
      * args; `:open` also uuid. Reply: results | error | ask, of, data (the script is asked; it answers by the method `:answer`) | lost |
      * found. `:release` is a note. How it goes and how values are written: src/lua/fs/remote.lua. */
     MSG_CALL_METHOD = 44,
+    /* Note worker ↔ worker: a lent call and its guest inform each other (src/worker/channel_guest.c). uuid, loan, do = facts | set | profile |
+     * digit | event | break (home → guest), set | profile | answer | early | ring | respond | hangup | bridged (guest → home), and what it needs. */
+    MSG_CALL_GUEST = 45,
 };
 
 #endif

@@ -14,6 +14,7 @@
 
 #include "bus/eventlog.h"
 #include "bus/lane.h"
+#include "bus/link.h"
 #include "bus/ring.h"
 #include "bus/segment_layout.h"
 #include "bus/segment_size.h"
@@ -174,7 +175,7 @@ static const char *header_wrong(const struct segment_header *h, size_t bytes)
     if (h->abi != SEGMENT_ABI)
         return "was made by another version of Carillon: use that one's binary, or stop the engine and remove the file";
     if (h->bytes != bytes || h->header_bytes != sizeof *h || h->slot_bytes != sizeof(struct slot) ||
-        h->proc_bytes != sizeof(struct proc_entry) || h->processes != BUS_WORKER_0 + h->workers || h->workers > BUS_WORKERS_MAX)
+        h->proc_bytes != sizeof(struct proc_entry) || h->link_bytes != link_bytes() || h->processes != BUS_WORKER_0 + h->workers || h->workers > BUS_WORKERS_MAX)
         return "has other sizes than this binary's: stop the engine and remove the file";
     return NULL;
 }
@@ -265,6 +266,8 @@ void segment_repair(struct segment *segment, uint32_t process)
         lane_repair(segment_lane(segment, process, p));
         lane_repair(segment_lane(segment, p, process));
     }
+    for (uint32_t w = 0; worker && w < h->workers; w++)
+        for (uint32_t i = 0; i < h->links_each; i++) link_repair(segment_link(segment, w, i), process, process == BUS_WORKER_0 + w);
     if (broker) directory_repair(segment);
     eventlog_repair(segment_eventlog(segment, process));
     event_wish(segment, process, (const uint64_t[2]) { 0, 0 });
@@ -330,4 +333,13 @@ uint32_t segment_reload_look(const struct segment *segment, char out[SEGMENT_REL
     uint32_t count = __atomic_load_n(&segment->header->reloads, __ATOMIC_ACQUIRE);
     snprintf(out, SEGMENT_RELOAD_TEXT, "%.*s", (int)sizeof segment->header->reload_text, segment->header->reload_text);
     return count;
+}
+
+uint32_t segment_links_each(const struct segment *segment) { return segment->header->links_each; }
+
+struct link *segment_link(struct segment *segment, uint32_t home_worker, uint32_t index)
+{
+    const struct segment_header *h = segment->header;
+    CHECK(home_worker < h->workers && index < h->links_each);
+    return (struct link *)((char *)segment_part_at(segment, PART_LINKS) + ((size_t)home_worker * h->links_each + index) * h->link_bytes);
 }

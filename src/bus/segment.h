@@ -1,6 +1,6 @@
 /* segment.h: the shared segment /dev/shm/carillon-NAME: made by the supervisor, mapped by everybody.
  *
- * Layout: header | process table | counters | slots | rings | lanes | event logs | directory. Offsets, never pointers.
+ * Layout: header | process table | counters | slots | rings | lanes | event logs | directory | links. Offsets, never pointers.
  * Magic and ABI version are stored last, with release order; whoever maps it refuses on any mismatch of magic, ABI,
  * sizes or boot id. */
 #ifndef BUS_SEGMENT_H
@@ -19,6 +19,7 @@ struct slot;    /* slot.h */
 struct ring;    /* ring.h */
 struct lane;    /* lane.h */
 struct eventlog;/* eventlog.h */
+struct link;    /* link.h */
 
 struct segment_params {
     const char *name;      /* 1..32 of [A-Za-z0-9_-] */
@@ -64,6 +65,10 @@ struct ring *segment_ring_down(struct segment *segment, uint32_t worker); /* bro
 struct ring *segment_ring_up(struct segment *segment, uint32_t worker);   /* media thread → broker */
 struct lane *segment_lane(struct segment *segment, uint32_t from, uint32_t to); /* process numbers */
 struct eventlog *segment_eventlog(struct segment *segment, uint32_t process);   /* one writing thread per process */
+
+/* Audio links: each worker's pool; none where there is one worker. */
+uint32_t segment_links_each(const struct segment *segment);
+struct link *segment_link(struct segment *segment, uint32_t home_worker, uint32_t index);
 
 /* Process table. proc_enter: pid, start time, epoch + 1 (returned, from 1). Heartbeats at least each 100 ms. */
 enum proc_state { PROC_NONE, PROC_STARTING, PROC_RUNNING, PROC_DRAINING, PROC_DEAD };

@@ -1,6 +1,6 @@
 /* segment_layout.h: the bytes of the segment, for segment.c, proc.c, bell.c, directory.c and counter.c alone.
  *
- *   header | process table | counters | slots | rings | lanes | event logs | directory
+ *   header | process table | counters | slots | rings | lanes | event logs | directory | links
  *
  * All numbers of fixed width, all references offsets from the start of the mapping. Who writes what:
  *   header          the supervisor, once (but `draining`, `wanted` and the answer to a reload)
@@ -22,7 +22,7 @@
 
 #define DIRECTORY_WAYS 8u /* entries of a bucket */
 
-enum segment_part { PART_PROCS, PART_COUNTERS, PART_SLOTS, PART_RINGS, PART_LANES, PART_LOGS, PART_DIRECTORY, PART_COUNT };
+enum segment_part { PART_PROCS, PART_COUNTERS, PART_SLOTS, PART_RINGS, PART_LANES, PART_LOGS, PART_DIRECTORY, PART_LINKS, PART_COUNT };
 
 struct segment_header {
     uint64_t magic; /* stored last, with release */
@@ -38,6 +38,7 @@ struct segment_header {
     uint32_t workers, processes, slots_each, ring_records;
     uint64_t lane_bytes, log_bytes;
     uint32_t slot_bytes, proc_bytes, counter_stride, directory_buckets;
+    uint32_t links_each, link_bytes;
     uint64_t part[PART_COUNT]; /* offsets */
     char name[40];
     alignas(LINE) uint32_t reloads; /* how many answers there were; the text is whole when it grows */

@@ -6,6 +6,7 @@
 
 #include "bus/eventlog.h"
 #include "bus/lane.h"
+#include "bus/link.h"
 #include "bus/ring.h"
 #include "bus/slot.h"
 
@@ -100,6 +101,8 @@ int segment_layout(struct segment_header *h, const struct segment_params *p, str
     h->proc_bytes = sizeof(struct proc_entry);
     h->counter_stride = (COUNTER_COUNT * sizeof(uint64_t) + 2 * LINE - 1) / LINE * LINE;
     h->directory_buckets = round_to_power(p->workers * p->slots_each * 4 / DIRECTORY_WAYS + 2);
+    h->links_each = p->workers < 2 ? 0 : p->slots_each / 2 < LINKS_MIN ? LINKS_MIN : p->slots_each / 2 > LINKS_MAX ? LINKS_MAX : p->slots_each / 2;
+    h->link_bytes = (uint32_t)link_bytes();
     h->bytes = SEGMENT_ALIGN;
     fits = part_add(h, PART_PROCS, h->processes, sizeof(struct proc_entry)) &&
            part_add(h, PART_COUNTERS, h->processes, h->counter_stride) &&
@@ -107,6 +110,7 @@ int segment_layout(struct segment_header *h, const struct segment_params *p, str
            part_add(h, PART_RINGS, 2 * p->workers, ring_bytes(h->ring_records)) &&
            part_add(h, PART_LANES, 1, segment_lane_offset(h, nobody, nobody)) &&
            part_add(h, PART_LOGS, 1, segment_log_offset(h, h->processes)) &&
-           part_add(h, PART_DIRECTORY, h->directory_buckets, DIRECTORY_WAYS * sizeof(struct directory_slot));
+           part_add(h, PART_DIRECTORY, h->directory_buckets, DIRECTORY_WAYS * sizeof(struct directory_slot)) &&
+           part_add(h, PART_LINKS, (uint64_t)p->workers * h->links_each, h->link_bytes);
     return fits ? 0 : -EOVERFLOW;
 }

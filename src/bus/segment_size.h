@@ -7,6 +7,8 @@
 #define LANE_SMALL_PART 16u         /* a lane between two that seldom talk is that much smaller … */
 #define LANE_SMALL_MIN  (64u << 10) /* … but not below this */
 #define LOG_SMALL_PART  16u
+#define LINKS_MIN       16u  /* audio links of a worker: for half of its slots, within these; none if there is one worker */
+#define LINKS_MAX       512u /* 31 KB each */
 #define LOG_SMALL_MIN   (4u * BUS_EVENT_BYTES_MAX)
 
 /* Checks the params and fills in all sizes and offsets of a header. -EINVAL with a text, -EOVERFLOW. */

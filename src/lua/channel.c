@@ -112,7 +112,7 @@ static int m_uuid(lua_State *L)
 
 static int m_kind(lua_State *L)
 {
-    static const char *const names[] = { "sip", "null", "loopback" };
+    static const char *const names[] = { "sip", "null", "loopback", "guest" };
     lua_pushstring(L, names[facts_check(L)->kind]);
     return 1;
 }
@@ -397,6 +397,7 @@ void channel_open(lua_State *L)
         { NULL, NULL },
     };
     luaL_setfuncs(L, functions, 0);
+    channel_lend_open(L);
     luaL_newmetatable(L, CLASS);
     lua_pushcfunction(L, object_gc);
     lua_setfield(L, -2, "__gc");
@@ -405,6 +406,7 @@ void channel_open(lua_State *L)
     lua_newtable(L);
     luaL_setfuncs(L, methods, 0);
     channel_media_methods(L);
+    channel_lend_methods(L);
     lua_setfield(L, -2, "__index");
     lua_pop(L, 1);
 }

@@ -62,7 +62,7 @@ void host_event_unsubscribe(struct host *host, uint32_t subscription);
 enum channel_state { CS_NEW, CS_INIT, CS_ROUTING, CS_SOFT_EXECUTE, CS_EXECUTE, CS_EXCHANGE_MEDIA, CS_PARK, CS_CONSUME_MEDIA,
                      CS_HIBERNATE, CS_RESET, CS_HANGUP, CS_REPORTING, CS_DESTROY };
 
-enum channel_kind { CHANNEL_SIP, CHANNEL_NULL, CHANNEL_LOOPBACK };
+enum channel_kind { CHANNEL_SIP, CHANNEL_NULL, CHANNEL_LOOPBACK, CHANNEL_GUEST /* stands for a call that is lent to us */ };
 
 /* Facts of a channel, all readable at any time until its last reference is gone. */
 struct channel_facts {
@@ -101,6 +101,15 @@ void channel_profile_set(struct channel *channel, const char *field, const char 
 struct channel *channel_new_null(struct host *host, const char *uuid_or_null);
 /* A loopback pair: a (returned, the dialling side) and b (in *other), whose dialplan runs by itself from `extension`. */
 struct channel *channel_new_loopback(struct host *host, const char *uuid_or_null, struct channel **other);
+
+/* Lending a call to another worker (worker/channel_guest.c): its audio goes there, `out` is what makes a guest there; -ENOBUFS: no audio link is
+ * free, -EBUSY: it is lent already. recall: the guest is to let go. reclaim: it has. A guest is no channel that can be found. */
+int channel_lend(struct channel *channel, uint32_t process, struct kv *out);
+void channel_recall(struct channel *channel);
+void channel_reclaim(struct channel *channel);
+/* A guest was made by the message that asks for it (CALL_METHOD, :lend), before any other word about it can come; borrowed, NULL = there is none. */
+struct channel *channel_guest(struct host *host, uint32_t process, const char *loan);
+void channel_guest_release(struct channel *guest);
 
 /* A SIP leg: pairs as MSG_DIAL without uuid. Happenings for `fiber`: DIAL_PROGRESS notes and finally HAPPENING_DIALLED. */
 struct channel *channel_dial(struct host *host, struct fiber *fiber, const char *uuid_or_null, const struct kv *pairs);

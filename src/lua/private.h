@@ -198,6 +198,8 @@ void subscribe_open(lua_State *L);
 void subscribe_free_all(struct engine *engine);
 void channel_open(lua_State *L);
 void channel_media_methods(lua_State *L); /* adds to the method table at the top */
+void channel_lend_methods(lua_State *L);  /* likewise */
+void channel_lend_open(lua_State *L);     /* adds to `core` at the top */
 struct channel *channel_check(lua_State *L, int index);
 void channel_push(lua_State *L, struct channel *channel); /* borrows; nil for NULL */
 void channel_unrefs(struct engine *engine);

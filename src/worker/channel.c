@@ -72,7 +72,8 @@ struct channel *channel_new(struct host *host, const char *uuid_or_null, enum ch
     channel->leg.number = LEG_NONE;
     channel->end_guard = (struct loop_timer){ .fire = end_guard_fired, .context = channel };
     struct channel_facts *facts = &channel->facts;
-    bool usable = uuid_or_null && uuid_or_null[0] && strlen(uuid_or_null) < UUID_TEXT_SIZE && !channel_by_uuid(host, uuid_or_null);
+    bool usable = uuid_or_null && uuid_or_null[0] && strlen(uuid_or_null) < UUID_TEXT_SIZE &&
+                  (kind == CHANNEL_GUEST || !channel_by_uuid(host, uuid_or_null));
     if (usable && uuid_parse(&facts->uuid, uuid_or_null) == 0) {
         memcpy(facts->uuid_text, uuid_or_null, strlen(uuid_or_null) + 1);
     } else if (usable) { /* FreeSWITCH takes any word as origination_uuid; the bus still needs 16 bytes */
@@ -89,7 +90,7 @@ struct channel *channel_new(struct host *host, const char *uuid_or_null, enum ch
     facts->created_us = clock_utc_us();
     names_set(&channel->profile, "uuid", facts->uuid_text);
     names_set(&channel->profile, "direction", outbound ? "outbound" : "inbound");
-    channel_link(channel);
+    if (kind != CHANNEL_GUEST) channel_link(channel); /* a guest is not found by its uuid: the call lives elsewhere */
     return channel;
 }
 
@@ -102,7 +103,8 @@ struct channel *channel_ref(struct channel *channel)
 static void channel_free(struct channel *channel)
 {
     struct host *host = channel->host;
-    channel_unlink(channel);
+    if (channel->facts.kind != CHANNEL_GUEST) channel_unlink(channel);
+    channel_loan_free(channel);
     channel_leg_clear(channel);
     loop_timer_clear(host->loop, &channel->end_guard);
     channel_end_forget(channel);
@@ -161,6 +163,7 @@ void channel_tell(struct channel *channel, const struct happening *happening)
 void channel_changed(struct channel *channel)
 {
     channel->facts.sequence++;
+    guest_tell_facts(channel);
     struct happening happening = { .kind = HAPPENING_STATE, .channel = channel };
     fiber_post(channel->owner, &happening);
     if (channel->dialler != channel->owner)
@@ -263,10 +266,12 @@ int channel_transferring_set(struct channel *channel, bool on)
 
 void channel_break(struct channel *channel, bool all)
 {
+    if (guest_tell_break(channel, all)) return;
     channel_tell(channel, &(struct happening){ .kind = HAPPENING_BREAK, .channel = channel, .value = all });
 }
 
 void channel_event_queue(struct channel *channel, const struct kv *event)
 {
+    if (guest_tell_event(channel, event)) return;
     channel_tell(channel, &(struct happening){ .kind = HAPPENING_EVENT, .channel = channel, .pairs = kv_view(event) });
 }

@@ -196,13 +196,14 @@ int channel_operation_stop(struct channel *channel, uint64_t token)
     return media_stop(channel->host->media, token);
 }
 
-static void bridged_mark(struct channel *channel, bool on)
+void channel_bridged_mark(struct channel *channel, bool on)
 {
     if (channel->facts.bridged == on)
         return;
     channel->facts.bridged = on;
     if (on && !channel->facts.bridged_us)
         channel->facts.bridged_us = clock_utc_us();
+    guest_tell_bridged(channel, on);
     channel_changed(channel);
 }
 
@@ -213,14 +214,14 @@ int channel_bridge(struct channel *a, struct channel *b)
     int error = media_bridge(a->host->media, a->leg, b->leg);
     if (error < 0)
         return error;
-    bridged_mark(a, true);
-    bridged_mark(b, true);
+    channel_bridged_mark(a, true);
+    channel_bridged_mark(b, true);
     return 0;
 }
 
 int channel_unbridge(struct channel *channel)
 {
-    bridged_mark(channel, false);
+    channel_bridged_mark(channel, false);
     return channel->leg.number == LEG_NONE ? -ENOTCONN : media_unbridge(channel->host->media, channel->leg);
 }
 
@@ -312,7 +313,7 @@ void host_media_event(void *context, const struct media_event *event)
         operation_done(channel, event);
         break;
     case MEDIA_UNBRIDGED:
-        bridged_mark(channel, false);
+        channel_bridged_mark(channel, false);
         break;
     case MEDIA_DETECTED:
         operation_hit(channel, event);

@@ -238,6 +238,8 @@ static int sip_hangup(struct channel *channel, int cause)
 int channel_hangup(struct channel *channel, int cause)
 {
     bool sip = channel->facts.kind == CHANNEL_SIP;
+    if (channel->facts.kind == CHANNEL_GUEST)
+        return guest_hangup(channel, cause);
     if (!channel->facts.up && !(sip && channel->has_slot && !channel->ended))
         return -ENOTCONN;
     bool was_up = channel->facts.up;
@@ -281,6 +283,7 @@ int channel_ring(struct channel *channel)
         return 0;
     if (channel->facts.kind == CHANNEL_SIP && !channel->facts.outbound)
         sip_note(channel, MSG_CALL_RING, "sip_ph_");
+    guest_ask(channel, "ring");
     mark_ringing(channel);
     if (channel->peer)
         mark_ringing(channel->peer);
@@ -304,6 +307,7 @@ int channel_early(struct channel *channel)
         return 0;
     if (channel->facts.kind == CHANNEL_SIP && !channel->facts.outbound)
         sip_note(channel, MSG_CALL_EARLY, "sip_ph_");
+    guest_ask(channel, "early");
     mark_early(channel);
     if (channel->peer)
         mark_early(channel->peer);
@@ -328,6 +332,7 @@ int channel_answer(struct channel *channel)
         return 0;
     if (channel->facts.kind == CHANNEL_SIP && !channel->facts.outbound)
         sip_note(channel, MSG_CALL_ANSWER, "sip_rh_");
+    guest_ask(channel, "answer");
     mark_answered(channel);
     if (channel->peer)
         mark_answered(channel->peer);
@@ -336,6 +341,8 @@ int channel_answer(struct channel *channel)
 
 int channel_respond(struct channel *channel, int status, const char *phrase, const char *contact)
 {
+    if (channel->facts.kind == CHANNEL_GUEST)
+        return guest_respond(channel, status, phrase, contact);
     if (!channel->facts.up || channel->facts.kind != CHANNEL_SIP || channel->facts.outbound || channel->facts.answered)
         return -ENOTCONN;
     struct kv pairs = KV_INIT;

@@ -11,9 +11,11 @@ const char *channel_variable(struct channel *channel, const char *name)
 
 void channel_variable_set(struct channel *channel, const char *name, const char *value)
 {
-    if (name && name[0])
-        names_set(&channel->variables, name, value && value[0] ? value : NULL);
-    if (name && (name[0] == 'm' || name[0] == 'r') && channel_is_timeout(name))
+    if (!name || !name[0])
+        return;
+    names_set(&channel->variables, name, value && value[0] ? value : NULL);
+    guest_tell_variable(channel, name, value);
+    if ((name[0] == 'm' || name[0] == 'r') && channel_is_timeout(name))
         channel_media_timeouts(channel);
 }
 
@@ -30,6 +32,7 @@ const char *channel_profile(struct channel *channel, const char *field)
 void channel_profile_set(struct channel *channel, const char *field, const char *value)
 {
     names_set(&channel->profile, field, value);
+    guest_tell_profile(channel, field, value);
 }
 
 size_t channel_digits_waiting(const struct channel *channel)
@@ -56,6 +59,8 @@ void channel_digits_flush(struct channel *channel)
 
 void channel_digit_queue(struct channel *channel, char digit, uint32_t duration)
 {
+    if (guest_tell_digit(channel, digit, duration))
+        return;
     if (!channel->digits)
         channel->digits = calloc(DIGITS_MAX, sizeof(*channel->digits));
     if (!channel->digits)

@@ -145,8 +145,10 @@ static void process_changed(void *context, uint32_t process, bool alive)
     struct host *host = context;
     if (process == BUS_BROKER)
         log_notice(NULL, alive ? "the broker is back" : "the broker is gone: calls go on, new ones wait for the next broker");
-    if (process >= BUS_WORKER_0 && !alive && host->engine)
+    if (process >= BUS_WORKER_0 && !alive && host->engine) {
+        guests_of_gone(host, process);
         engine_process_gone(host->engine, process);
+    }
 }
 
 static int media_start(struct host *host)
@@ -206,6 +208,8 @@ static void channels_end(struct host *host)
     for (struct channel *c = host->first; c; c = c->next)
         if (c->facts.up)
             channel_hangup(c, 701 /* SYSTEM_SHUTDOWN */);
+    while (host->guests)
+        channel_guest_release(host->guests);
 }
 
 void host_free(struct host *host)

@@ -226,6 +226,8 @@ static void method_noted(void *context, int status, const struct kv *pairs)
 
 static void call_method(struct host *host, const struct post_message *message)
 {
+    if (strcmp(kv_get_or(message->pairs, "method", ""), ":lend") == 0)
+        guest_new(host, message->from, message->pairs);
     if (!message->is_request) {
         engine_call_method(host->engine, message->from, message->pairs, method_noted, NULL);
         return;
@@ -279,6 +281,9 @@ void host_message(void *context, const struct post_message *message)
         break;
     case MSG_CALL_METHOD:
         call_method(host, message);
+        break;
+    case MSG_CALL_GUEST:
+        guest_message(host, message->from, message->pairs);
         break;
     default:
         log_debug(NULL, "message %d from process %u is not for a worker", message->kind, message->from);

@@ -55,6 +55,9 @@ struct host {
     size_t legs;
     struct early_keys early_keys;
     size_t channels;
+    struct channel *guests; /* calls of other workers that are lent to us (channel_guest.c) */
+    uint32_t next_link;
+    uint64_t loans;
 
     struct names globals;
 
@@ -79,6 +82,16 @@ struct operation {
 struct watcher {
     struct fiber *fiber;
     struct watcher *next;
+};
+
+/* A call of ours that is lent, or of a guest: whose call it is. */
+struct loan {
+    char id[64];
+    uint32_t process; /* of the other side */
+    bool active, applying;
+    struct link *link; /* ours: what we leased */
+    uint32_t link_index, link_generation;
+    struct media_leg leg; /* ours: our end of the link */
 };
 
 struct digit {
@@ -108,7 +121,8 @@ struct channel {
     struct kv end_pairs;   /* of a CALL_ENDED that waits for the media thread (channel_end.c) */
     struct loop_timer end_hold;
     bool end_held, media_told;
-    struct channel *bucket_next, *next, *previous;
+    struct loan *loan; /* NULL if it never was lent */
+    struct channel *bucket_next, *next, *previous, *next_guest;
 };
 
 /* host.c */
@@ -139,6 +153,22 @@ void channel_media_variables(struct channel *channel);
 void channel_media_timeouts(struct channel *channel);
 bool channel_is_timeout(const char *name);
 void channel_leg_clear(struct channel *channel);
+void channel_bridged_mark(struct channel *channel, bool on);
+/* channel_guest.c: each tells the other side of a loan, if there is one; true = it is dealt with there */
+void guest_new(struct host *host, uint32_t process, struct kv_view pairs); /* channel_guest finds it */
+void guest_message(struct host *host, uint32_t from, struct kv_view pairs);
+void guests_of_gone(struct host *host, uint32_t process);
+void guest_tell_variable(struct channel *channel, const char *name, const char *value);
+void guest_tell_profile(struct channel *channel, const char *field, const char *value);
+void guest_tell_facts(struct channel *channel);
+void guest_tell_bridged(struct channel *guest, bool on);
+bool guest_tell_digit(struct channel *channel, char digit, uint32_t duration);
+bool guest_tell_event(struct channel *channel, const struct kv *event);
+bool guest_tell_break(struct channel *channel, bool all);
+bool guest_ask(struct channel *channel, const char *what); /* answer, early, ring; false = it is no guest */
+int guest_hangup(struct channel *guest, int cause);
+int guest_respond(struct channel *guest, int status, const char *phrase, const char *contact);
+void channel_loan_free(struct channel *channel);
 /* channel_sip.c */
 void channel_sip_slot(struct channel *channel, struct kv_view pairs);
 void channel_sip_media_variables(struct channel *channel, struct kv_view pairs);

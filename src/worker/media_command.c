@@ -60,9 +60,11 @@ static void command_operation(struct media *m, const struct command *command)
 static void command_leg_open(struct media *m, const struct command *command)
 {
     struct leg *leg = command->object;
+    struct leg_link *link = leg->link;
     m->legs[leg->number] = leg;
     leg_on(m, leg);
-    leg_codec(m, leg, codec_linear(8000));
+    leg_codec(m, leg, codec_linear(link ? leg_link_rate(link) : 8000));
+    if ((leg->link = link)) leg_link_open(m, leg);
     leg_plan(m, leg);
 }
 

@@ -55,6 +55,7 @@ void digits_pass(struct media *m, struct leg *leg, char digit, uint32_t duration
 static void virtual_digit(struct media *m, struct leg *leg, char digit, uint32_t duration_ms)
 {
     if (leg->joined) leg_digit(m, leg->joined, digit, duration_ms * 8, false);
+    if (leg->link) leg_link_digit(m, leg, digit, duration_ms * 8);
 }
 
 /* The next character; false when there is none. */

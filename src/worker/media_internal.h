@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "bus/counter.h"
+#include "bus/link.h"
 #include "bus/ring.h"
 #include "bus/slot.h"
 #include "core/clock.h"
@@ -62,6 +63,7 @@
 
 struct media;
 struct leg;
+struct leg_link; /* media_link.c: the end of a link to another worker */
 
 /* --- operations --------------------------------------------------------------------------------------------------- */
 
@@ -213,6 +215,7 @@ struct leg {
     int gain_read, gain_write;
     struct echo *echo;
     struct leg *bridge, *joined;
+    struct leg_link *link;
     struct room *room;
     struct leg *room_next;
     bool room_muted, room_deaf;
@@ -443,6 +446,14 @@ void listen_clear(struct media *m, struct leg *listener);
 void leg_unlink(struct media *m, struct leg *leg);
 /* Adds `from`'s audio (at its rate) to `out` at the leg's rate. */
 const int16_t *leg_at_rate(struct leg *leg, const int16_t *pcm, uint32_t rate, int16_t *scratch);
+/* media_link.c */
+struct leg_link *leg_link_new(struct link *link, enum link_side side, uint32_t generation, uint32_t rate);
+uint32_t leg_link_rate(const struct leg_link *link);
+void leg_link_open(struct media *m, struct leg *leg);
+void leg_link_close(struct leg *leg, bool detach);
+void leg_link_read(struct media *m, struct leg *leg, int16_t *in);
+void leg_link_write(struct media *m, struct leg *leg, const int16_t *pcm);
+void leg_link_digit(struct media *m, struct leg *leg, char digit, uint32_t duration);
 /* media_room.c */
 struct room *room_find(struct media *m, uint32_t number, bool make);
 void room_join(struct media *m, struct leg *leg, uint32_t number, bool muted, bool deaf);

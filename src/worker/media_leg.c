@@ -130,7 +130,7 @@ static void plan_one(struct leg *leg)
     struct leg *relay = partner && relay_possible(leg, partner) ? partner : NULL;
     if (relay != leg->relay_to) leg->relay_fresh = true;
     leg->relay_to = relay;
-    leg->hears = records_want(leg, false) || (partner && !relay) || leg->room || leg->echo || leg->listeners || leg->joined ||
+    leg->hears = records_want(leg, false) || (partner && !relay) || leg->room || leg->echo || leg->listeners || leg->joined || leg->link ||
                  (leg->listens_to && (leg->whisper_target || leg->whisper_partner));
     leg->linear_out = records_want(leg, true) || leg->listeners || leg->joined || leg->is_virtual || leg->gain_write ||
                       (partner && partner->listeners);
@@ -218,6 +218,7 @@ void leg_off(struct media *m, struct leg *leg, enum media_reason reason)
     slice_remove(m, leg);
     if (leg->codec) codec_close(leg);
     leg_secure_clear(leg);
+    leg_link_close(leg, true);
     leg->on = false;
     m->active--;
     counter_set(m->count[COUNTER_media_legs], m->active);

@@ -23,10 +23,11 @@ static int command_send(struct media_port *port, const struct command *command)
     return result;
 }
 
-int media_leg_open(struct media_port *port, uint32_t *number)
+static int leg_open(struct media_port *port, uint32_t *number, struct leg_link *link)
 {
     struct leg *leg = port->virtual_count ? calloc(1, sizeof *leg) : NULL;
     if (!leg) return port->virtual_count ? -ENOMEM : -EAGAIN;
+    leg->link = link;
     leg->number = port->virtual_free[port->virtual_head % VIRTUAL_LEGS_MAX];
     leg->generation = 1;
     leg->is_virtual = true;
@@ -39,6 +40,16 @@ int media_leg_open(struct media_port *port, uint32_t *number)
     port->virtual_head++;
     port->virtual_count--;
     return 0;
+}
+
+int media_leg_open(struct media_port *port, uint32_t *number) { return leg_open(port, number, NULL); }
+
+int media_leg_open_link(struct media_port *port, uint32_t *number, struct link *link, bool home, uint32_t generation, uint32_t rate)
+{
+    struct leg_link *end = codec_linear(rate) ? leg_link_new(link, home ? LINK_HOME : LINK_AWAY, generation, rate) : NULL;
+    int result = end ? leg_open(port, number, end) : -ENOMEM;
+    if (result) free(end);
+    return result;
 }
 
 int media_leg_join(struct media_port *port, struct media_leg a, struct media_leg b)

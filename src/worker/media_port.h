@@ -56,6 +56,9 @@ void media_port_stop(struct media_port *port);
 /* Virtual legs. A null leg swallows audio and sends silence; two loopback legs hear each other's written audio. */
 int media_leg_open(struct media_port *port, uint32_t *number); /* generation is 1 */
 int media_leg_join(struct media_port *port, struct media_leg a, struct media_leg b); /* the two ends of a loopback call */
+/* This worker's end of an audio link (bus/link.h) as a virtual leg, at `rate`; home = the call on it is ours. */
+struct link;
+int media_leg_open_link(struct media_port *port, uint32_t *number, struct link *link, bool home, uint32_t generation, uint32_t rate);
 int media_leg_close(struct media_port *port, struct media_leg leg);
 
 /* `source`: an absolute file name (WAV and what libsndfile reads; .PCMU/.PCMA raw), or tone_stream://TGML, silence_stream://ms

@@ -205,7 +205,9 @@ void leg_read(struct media *m, struct leg *leg)
     if (!leg->hears) return;
     struct leg_audio *audio = leg_audio(leg);
     uint32_t frame = codec_frame_samples(leg->codec);
-    if (leg->joined && leg->joined->audio && !leg->muted_read)
+    if (leg->link)
+        leg_link_read(m, leg, audio->in);
+    else if (leg->joined && leg->joined->audio && !leg->muted_read)
         memcpy(audio->in, leg->joined->audio->out, frame * sizeof *audio->in); /* virtual legs are all 8 kHz */
     else
         read_network(leg, audio, frame);

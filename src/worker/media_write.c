@@ -73,6 +73,7 @@ static void send_pcm(struct media *m, struct leg *leg, const int16_t *pcm)
 {
     uint32_t samples = codec_frame_samples(leg->codec);
     uint8_t payload[CODEC_FRAME_MAX * 2];
+    if (leg->link) leg_link_write(m, leg, pcm);
     if (leg->is_virtual) return;
     if (!leg->sending) {
         leg->timestamp += codec_clock(leg->codec, samples);

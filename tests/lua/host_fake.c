@@ -494,6 +494,12 @@ int channel_listen(struct channel *listener, struct channel *target, bool whispe
 
 int channel_detect(struct channel *channel, struct fiber *fiber, uint64_t token, const struct detect_params *params) { return 0; }
 
+int channel_lend(struct channel *channel, uint32_t process, struct kv *out) { return -EBUSY; }
+void channel_recall(struct channel *channel) { }
+void channel_reclaim(struct channel *channel) { }
+struct channel *channel_guest(struct host *host, uint32_t process, const char *loan) { return NULL; }
+void channel_guest_release(struct channel *guest) { }
+
 size_t channel_digits_waiting(const struct channel *channel) { return channel->digit_count; }
 
 bool channel_digit_take(struct channel *channel, char *digit, uint32_t *samples)

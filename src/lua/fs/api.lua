@@ -39,8 +39,8 @@ function api.run(name, arguments, context)
   tell(name, arguments)
   local command = api.find(name)
   if not command then return nil end
-  if fs.remote.many and not (context and context.here) then -- a call of another worker?
-    local reply = fs.remote.command(command.name, arguments)
+  if fs.remote.many then -- a call of another worker?
+    local reply = fs.remote.command(command.name, arguments, context and context.here)
     if reply then return reply end
   end
   local ok, reply = pcall(command.run, arguments, context or {})

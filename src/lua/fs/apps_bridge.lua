@@ -1,21 +1,16 @@
 -- apps_bridge.lua: applications that join calls: bridge, intercept, eavesdrop, three_way, att_xfer, hold, conference, pickup.
 local core = ...
 local fs = core.fs
-local util, variables, headers, wait, channel, apps, bridge, transfer, play =
-  fs.util, fs.variables, fs.headers, fs.wait, fs.channel, fs.apps, fs.bridge, fs.transfer, fs.play
+local util, variables, headers, wait, channel, apps, bridge, transfer, play, loan =
+  fs.util, fs.variables, fs.headers, fs.wait, fs.channel, fs.apps, fs.bridge, fs.transfer, fs.play, fs.loan
 
 local find, format, gmatch, lower, match = string.find, string.format, string.gmatch, string.lower, string.match
 local define = apps.define
 
 define("bridge", "", "dials and joins; see the grammar of dial strings", function(ch, text) bridge.app(ch, text) end)
 
-define("intercept", "", "`[-bleg] uuid`: takes over a call; its partner is put away", function(ch, text)
-  local bleg, uuid = match(text, "^(%-bleg)%s+(%S+)")
-  uuid = uuid or util.trim(text)
-  local other = channel.find(uuid)
-  if other and bleg then other = other:data().partner end
-  if not other and fs.remote.refuse(ch, uuid) then return end
-  if not other or not other:up() or other == ch then return util.warn(ch, "intercept: no such call %s", text) end
+-- Takes a call from what it does; its partner is put away.
+function bridge.intercept(ch, other)
   if not other:answered() and util.truth(ch:get("intercept_unanswered_only")) == false and util.truth(ch:get("intercept_unbridged_only")) == false then
     channel.answer(other)
   end
@@ -41,12 +36,24 @@ define("intercept", "", "`[-bleg] uuid`: takes over a call; its partner is put a
   bridge.run(ch, other, {})
   done = true
   if life and core.fiber_alive(life) then core.wake(life, 0, true) end
+end
+
+define("intercept", "", "`[-bleg] uuid`: takes over a call; its partner is put away", function(ch, text)
+  local bleg, uuid = match(text, "^(%-bleg)%s+(%S+)")
+  local other, done = loan.other(ch, uuid or util.trim(text), "intercept", text)
+  if done then return end
+  if other and bleg then other = other:data().partner end
+  if not other or not other:up() or other == ch then return util.warn(ch, "intercept: no such call %s", text) end
+  bridge.intercept(ch, other)
 end)
 
 define("eavesdrop", "M", "`uuid|all`: hears a call; 2 speaks to it, 1 to its partner, 3 to both, 0 to none", function(ch, text)
   local uuid = util.trim(text)
-  local target = channel.find(uuid)
-  if uuid == "all" then
+  local target, done
+  if uuid ~= "all" then
+    target, done = loan.other(ch, uuid, "eavesdrop", text)
+    if done then return end
+  else
     for _, one in ipairs(core.channels()) do
       if one ~= ch and one:up() and one:answered() then
         target = one
@@ -54,8 +61,7 @@ define("eavesdrop", "M", "`uuid|all`: hears a call; 2 speaks to it, 1 to its par
       end
     end
   end
-  if not target and uuid ~= "all" and fs.remote.refuse(ch, uuid) then return end
-  if not target or not ch.listen then return util.warn(ch, "eavesdrop: no such call %s", uuid) end
+  if not target then return util.warn(ch, "eavesdrop: no such call %s", uuid) end
   local whisper_target = util.truth(ch:get("eavesdrop_whisper_aleg"))
   local whisper_partner = util.truth(ch:get("eavesdrop_whisper_bleg"))
   local me = core.self()
@@ -120,9 +126,9 @@ define("conference", "M", "`name[@profile][+pin][+flags{mute|deaf}]`: a room whe
 end)
 
 define("three_way", "M", "`uuid`: joins a call as the third", function(ch, text)
-  local target = channel.find(util.trim(text))
-  if not target and fs.remote.refuse(ch, util.trim(text)) then return end
-  if not target or not ch.listen then return util.warn(ch, "three_way: no such call %s", text) end
+  local target, done = loan.other(ch, util.trim(text), "three_way", text)
+  if done then return end
+  if not target then return util.warn(ch, "three_way: no such call %s", text) end
   local me = core.self()
   target:watch(me, true)
   ch:listen(target, true, true)
@@ -137,7 +143,7 @@ local function hold(ch, on)
   local data = ch:data()
   data.held = on or nil
   headers.fire(on and "CHANNEL_HOLD" or "CHANNEL_UNHOLD", ch)
-  if ch:kind() == "sip" then core.request("broker", "CALL_REINVITE", { uuid = ch:uuid(), action = on and "hold" or "unhold" }, 5000) end
+  if ch:kind() == "sip" or loan.is_guest(ch) then core.request("broker", "CALL_REINVITE", { uuid = ch:uuid(), action = on and "hold" or "unhold" }, 5000) end
 end
 apps.hold = hold
 define("hold", "", "puts the call on hold", function(ch) hold(ch, true) end)

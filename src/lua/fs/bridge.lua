@@ -142,6 +142,8 @@ local function onwards(ch)
   end
 end
 
+bridge.onwards = onwards
+
 -- Bridges and waits for its end; the second leg then goes where its variables say, or ends.
 function bridge.run(a, b, o)
   o = o or {}
@@ -254,6 +256,12 @@ end
 
 -- --- uuid_bridge ---
 
+function bridge.rest(ch)
+  if fs.loan.is_guest(ch) then return fs.loan.leave(ch, { "execute", "park" }) end
+  channel.state(ch, "CS_EXECUTE")
+  fs.apps.execute(ch, "park")
+end
+
 -- Takes both from what they do and joins them; the first one's life holds the bridge. Afterwards whoever is still up is parked.
 function bridge.join(a, b)
   if not a:up() or not b:up() or a == b then return false end
@@ -267,10 +275,7 @@ function bridge.join(a, b)
     while b:up() and not done and not b:transferring() and not b:data().pending do wait.once(nil) end
     if b:up() and not wait.gone(b) then
       b:own(me)
-      if not onwards(b) then
-        channel.state(b, "CS_EXECUTE")
-        fs.apps.execute(b, "park")
-      end
+      if not onwards(b) then bridge.rest(b) end
     end
   end)
   fs.transfer.next(a, function()
@@ -278,10 +283,7 @@ function bridge.join(a, b)
     bridge.run(a, b, { keep_b = true })
     done = true
     if life_b and core.fiber_alive(life_b) then core.wake(life_b, 0, true) end
-    if a:up() and not wait.gone(a) then
-      channel.state(a, "CS_EXECUTE")
-      fs.apps.execute(a, "park")
-    end
+    if a:up() and not wait.gone(a) then bridge.rest(a) end
   end)
   return true
 end

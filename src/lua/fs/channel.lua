@@ -15,7 +15,7 @@ fs.channel = channel
 
 -- A channel that is up.
 function channel.find(uuid)
-  local ch = uuid and uuid ~= "" and core.channel(uuid)
+  local ch = uuid and uuid ~= "" and (core.channel(uuid) or fs.loan.guest(uuid))
   if ch and ch:up() then return ch end
 end
 -- Also one that is being hung up.
@@ -63,6 +63,10 @@ end
 -- Tells the world what became true since last time: ringing, early media, answer; each once, with its hooks.
 function channel.notice(ch)
   local data = ch:data()
+  if ch:kind() == "guest" then -- told at home
+    data.seen_answered, data.seen_early = ch:answered(), ch:early() or ch:answered()
+    return
+  end
   if ch:kind() == "sip" and not data.seen_codec and ch:media_ready() then
     local codec = ch:get("read_codec")
     if codec then
@@ -243,6 +247,7 @@ function channel.over(ch)
   local data = ch:data()
   if data.over then return end
   data.over = true
+  if ch:kind() == "guest" then return end -- told at home
   channel.created(ch)
   headers.fire("CHANNEL_HANGUP", ch, { { "Hangup-Cause", ch:cause() } })
   if data.life and core.fiber_alive(data.life) then return end -- it finishes when its application lets go
@@ -319,6 +324,7 @@ end
 -- Begins (or goes on with) a call's own life. actions: run these in place of the dialplan.
 function channel.start(ch, actions, state)
   local data = ch:data()
+  if ch:kind() == "guest" then return end
   if actions then data.actions, data.state = actions, state end
   if data.life and core.fiber_alive(data.life) then return end
   data.life = core.spawn("call", life, ch)

@@ -171,7 +171,7 @@ command("uuid_bridge", "<uuid> <other_uuid>", "Bridge call legs", function(text)
   local a = channel.find(words[1])
   for i = 2, math.min(#words, 3) do
     local b = channel.find(words[i])
-    if a and not b and fs.remote.refuse(a, words[i]) then return "-ERR the calls live on different workers\n" end
+    if a and (not b or b:data().lent) and fs.loan.join(a, words[i]) then return "+OK " .. words[i] .. "\n" end
     if a and b and (has_media(a) or has_media(b)) then
       if not has_media(a) then a, b = b, a end
       if fs.bridge.join(a, b) then return "+OK " .. words[i] .. "\n" end

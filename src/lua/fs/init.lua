@@ -11,7 +11,7 @@ local order = {
   "util", "class", "event_types", "event_headers", "event_forms", "event", "variables",
   -- calls
   "headers", "wait", "hooks", "channel", "callback", "script", "digits", "play", "record", "xmlconf", "xml_handler", "directory", "speech", "say", "say_en",
-  "timecheck", "dialplan", "transfer", "messages", "bridge", "cdr",
+  "timecheck", "dialplan", "transfer", "messages", "bridge", "loan", "cdr",
   "dialstring", "endpoints", "originate",
   "session", "session_media",
   "apps", "apps_variables", "apps_call", "apps_media", "apps_detect", "apps_control", "apps_bridge", "apps_digits", "apps_misc",

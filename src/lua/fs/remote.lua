@@ -216,17 +216,26 @@ function remote.dial(st, text, far, timeout_s)
   return true, cause
 end
 
--- Two calls that live on different workers cannot hear each other: there is no audio between workers.
-local function apart(a, b)
-  util.log(util.ERR, format("cannot join %s and %s: they live on different workers, and no audio goes between workers. Dial the second leg "
-    .. "from the first one's script, with it as the A leg, or by its application bridge\n", a or "?", b or "?"))
+-- A state for freeswitch.bridge in place of that of a remote handle: its call has come here; callbacks are the script's own, hooks run at home.
+local function come(st)
+  if st.ch then return st end
+  local ch = fs.loan.fetch(st)
+  return ch and setmetatable({ ch = ch, real = st, hook_function = false, far = false }, { __index = st })
 end
-remote.apart = apart
 
--- freeswitch.bridge with a remote handle among the two.
+-- freeswitch.bridge with a remote handle among the two: done where both live, or here.
 function remote.bridge(a, b)
-  if a.far and b.far and a.far.process == b.far.process then converse(a, ":bridge", b.far.handle)
-  else apart(a.uuid, b.uuid) end
+  if a.far and b.far and a.far.process == b.far.process then return converse(a, ":bridge", b.far.handle) end
+  local here_a = come(a)
+  local here_b = here_a and come(b)
+  if here_b then bridge.sessions(here_a, here_b)
+  else util.log(util.ERR, format("cannot join %s and %s: they live on different workers, and no audio link could be had\n", a.uuid or "?", b.uuid or "?")) end
+  for _, st in ipairs({ here_a or nil, here_b or nil }) do
+    if st.real then
+      fs.loan.back(st.ch)
+      if st.real.far then converse(st.real, ":hook") end
+    end
+  end
 end
 
 -- IVRMenu:execute on a remote handle: the menu is a table, and goes there.
@@ -363,6 +372,8 @@ owned[":bridge"] = function(st, other)
   if not ok then error(problem, 0) end
 end
 owned[":menu"] = function(st, menu, name) fs.ivr.run(st, menu, name) end
+owned[":come"] = function(st, process, token) return fs.loan.come(st, process, token) end
+owned[":hook"] = function(st) callback.hangup_hook(st) end
 function owned.sendEvent(st, e) if st.ch then st.ch:data().sent_event = e end end
 function owned.setEventData(st, name) return st.ch and headers.about(name, st.ch) or {} end
 
@@ -372,6 +383,7 @@ local layer = core.layer
 
 function layer.call_method(from, p)
   local key, method = from .. ":" .. (p.handle or ""), p.method or ""
+  if method == ":lend" then return fs.loan.taken(from, p) end
   if method == ":open" then
     local ch = channel.find_any(p.uuid)
     if not ch then return { { "found", "0" } } end
@@ -410,6 +422,7 @@ end
 -- Which word of its arguments is a call's uuid.
 local second = { sched_hangup = true, sched_transfer = true, sched_broadcast = true }
 local first = { esl_sendmsg = true, esl_sendevent = true, esl_channel = true }
+local at_seat = { uuid_transfer = true, uuid_dual_transfer = true, uuid_broadcast = true, uuid_fileman = true }
 local joins = { intercept = true, eavesdrop = true, three_way = true }
 
 -- uuid → process, for calls that the directory does not know; a call never moves.
@@ -454,10 +467,12 @@ local function named(name, arguments)
 end
 
 -- The reply of the worker that has the call which this command names; nil if that is us, or nobody.
-function remote.command(name, arguments)
+-- A call that is lent is commanded at its seat, if the command is about what it does there. `asked`: another worker asks us.
+function remote.command(name, arguments, asked)
   local uuid = named(name, arguments)
   if not uuid or not core.can_wait() then return nil end
-  local process = remote.process_of(uuid)
+  local own = at_seat[name] and core.channel(uuid)
+  local process = own and own:data().lent or not asked and remote.process_of(uuid)
   if not process then return nil end
   local r, status = ask(process, "API", { { "command", "carillon_here" }, { "args", name .. " " .. arguments } })
   if r then return r.text or "" end
@@ -467,6 +482,9 @@ function remote.command(name, arguments)
   end
   return format("-ERR the call's worker did not answer: %d\n", status)
 end
+
+-- Another worker wants a call of ours, to join it with one of its own.
+api.commands.carillon_lend = { name = "carillon_lend", syntax = "", help = "", run = function(text) return fs.loan.lend_to_join(text) end }
 
 -- Which worker this is: for tests, and for whoever wonders where a command ran.
 api.commands.carillon_worker = { name = "carillon_worker", syntax = "", help = "", run = function() return format("%d", here) end }
@@ -483,9 +501,8 @@ function remote.gather(line)
 end
 remote.many = workers > 1
 
--- An application that would join this call with one of another worker: says so, and true.
-function remote.refuse(ch, uuid)
-  if not remote.process_of(uuid) then return false end
-  apart(ch:uuid(), uuid)
-  return true
+-- A command's reply from another worker, or nil.
+function remote.api(process, line)
+  local r = ask(process, "API", { { "command", "carillon_here" }, { "args", line } })
+  return r and r.text
 end

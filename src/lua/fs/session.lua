@@ -20,7 +20,7 @@ local C = class.define("Session", { self_type = "CoreSession *", gc = function(s
   far = function(...) return fs.remote.call(...) end })
 session.class = C
 
-function session.object_of(st) return objects[st] end
+function session.object_of(st) return objects[st] or objects[st.real] end
 
 -- --- life of an object ---
 

@@ -40,7 +40,9 @@ end
 
 -- To extension, dialplan, context; absent ones stay as they are. False if the call is over.
 function transfer.transfer(ch, extension, dialplan, context)
-  if not ch:up() or not may_go(ch) then return false end
+  if not ch:up() then return false end
+  if fs.loan.is_guest(ch) then return fs.loan.leave(ch, { "transfer", extension, dialplan, context }) end
+  if not may_go(ch) then return false end
   local data = ch:data()
   fs.hooks.run(ch, "blind_transfer")
   dialplan = util.some(dialplan) or util.some(ch:get("force_transfer_dialplan"))
@@ -83,6 +85,7 @@ function transfer.inline(ch, text) return transfer.transfer(ch, text, "inline") 
 
 -- Ends what runs and parks (uuid_park, park_after_bridge).
 function transfer.park(ch)
+  if fs.loan.is_guest(ch) then return fs.loan.leave(ch, { "park" }) end
   transfer.next(ch, function()
     channel.state(ch, "CS_PARK")
     fs.apps.execute(ch, "park")
@@ -91,6 +94,7 @@ end
 
 -- "app args" list in place of the dialplan.
 function transfer.actions(ch, actions)
+  if fs.loan.is_guest(ch) then return fs.loan.leave(ch, { "actions", actions }) end
   transfer.next(ch, function()
     channel.state(ch, "CS_EXECUTE")
     channel.run_actions(ch, actions)
