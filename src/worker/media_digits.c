@@ -30,7 +30,7 @@ void digits_end(struct media *m, struct digits *digits, enum media_reason reason
     struct digits **at = &leg->digits;
     while (*at != digits) at = &(*at)->next;
     *at = digits->next;
-    if (digits->operation.number) { /* those passed on by a bridge have none */
+    if (digits->operation.number) { /* those of a link have none */
         operation_remove(m, &digits->operation);
         event_push(m, &event);
     }
@@ -38,7 +38,7 @@ void digits_end(struct media *m, struct digits *digits, enum media_reason reason
     leg_plan(m, leg);
 }
 
-/* A digit heard on a bridged leg goes to its partner. */
+/* A key that another worker's script sends on a lent call. */
 void digits_pass(struct media *m, struct leg *leg, char digit, uint32_t duration)
 {
     struct digits *digits = calloc(1, sizeof *digits);

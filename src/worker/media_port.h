@@ -75,7 +75,7 @@ int media_record(struct media_port *port, struct media_leg leg, uint64_t operati
 /* Sends digits (RFC 4733, or in-band where none was negotiated): 0-9 * # A-D, w = 500 ms pause, W = 1 s. MEDIA_DONE at the end. */
 int media_send_digits(struct media_port *port, struct media_leg leg, uint64_t operation, const char *digits, uint32_t duration_ms);
 
-/* Two legs of this worker hear each other until unbridged (or one is gone): MEDIA_UNBRIDGED for both. Digits go through. */
+/* Two legs of this worker hear each other until unbridged (or one is gone): MEDIA_UNBRIDGED for both. Keys are events of their leg alone. */
 int media_bridge(struct media_port *port, struct media_leg a, struct media_leg b);
 int media_unbridge(struct media_port *port, struct media_leg leg);
 int media_echo(struct media_port *port, struct media_leg leg, bool on, uint32_t delay_ms);

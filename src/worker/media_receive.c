@@ -32,8 +32,7 @@ static bool source_good(struct leg *leg, const struct sockaddr_in6 *from)
 void leg_digit(struct media *m, struct leg *leg, char digit, uint32_t duration, bool inband)
 {
     struct media_event event = { .kind = MEDIA_DIGIT, .leg = leg_id(leg), .digit = digit, .duration = duration, .value = inband };
-    event_push(m, &event);
-    if (leg->bridge) digits_pass(m, leg->bridge, digit, duration);
+    event_push(m, &event); /* a bridge's keys are passed on by whoever made it, since some are bound, blocked or end it */
 }
 
 static void receive_event(struct media *m, struct leg *leg, const struct rtp_packet *packet)

@@ -478,7 +478,7 @@ static void a_bridge_relays_both_ways_and_ends_for_both(void **state)
     }
     assert_non_null(event_wait(MEDIA_DIGIT, 0, 7, 1000, a, b));
     run_ms(400, a, b);
-    assert_true(b->events >= 5);
+    assert_int_equal(b->events, 0); /* the key is an event; passing it on is for whoever made the bridge */
     media_unbridge(port, left);
     assert_non_null(event_wait(MEDIA_UNBRIDGED, 0, 7, 1000, a, b));
     assert_non_null(event_wait(MEDIA_UNBRIDGED, 0, 18, 1000, a, b));

@@ -158,14 +158,6 @@ def test_originate_near_a_call_is_made_on_its_worker_so_that_both_can_be_bridged
     wait_for(lambda: two.on(1, "uuid_getvar", u + " bridge_uuid").strip() == v, 5, "the bridge")
 
 
-def test_calls_of_two_workers_are_not_bridged_and_the_log_says_why(two):
-    a, b = two.null(0), two.null(1)
-    assert two.on(0, "uuid_bridge", a + " " + b) == "-ERR the calls live on different workers\n"
-    assert two.on(1, "uuid_bridge", a + " " + b) == "-ERR the calls live on different workers\n"
-    two.engine.wait_log("cannot join %s and %s: they live on different workers" % (a, b))
-    assert two.exists(a) and two.exists(b)
-
-
 # --- methods of a session ---
 
 
@@ -388,24 +380,6 @@ def test_the_application_bridge_dials_on_the_calls_worker(two):
       say("disposition", s:getVariable("originate_disposition"), s:ready())
     """, "call:" + u)
     assert said["disposition"] == "SUCCESS true"
-
-
-def test_a_local_and_a_remote_leg_are_refused_with_a_line(two):
-    u = two.null(0)
-    v = two.null(1)
-    said = two.script("""
-      local a, b = freeswitch.Session(uuid), freeswitch.Session(argv[2]:sub(6))
-      freeswitch.bridge(a, b); say("over", a:ready(), b:ready())
-    """, "call:" + u, "call:" + v)
-    assert said == {"over": "true true"}
-    two.engine.wait_log("cannot join %s and %s" % (u, v))
-
-
-def test_eavesdrop_across_workers_is_refused_with_a_line(two):
-    u = two.null(0)
-    v = two.null(1)
-    two.on(1, "uuid_transfer", "%s eavesdrop:%s inline" % (v, u))
-    two.engine.wait_log("cannot join %s and %s" % (v, u))
 
 
 def test_a_script_told_a_bare_uuid_runs_beside_its_call(two, kind):

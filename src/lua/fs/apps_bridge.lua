@@ -169,12 +169,13 @@ define("att_xfer", "M", "dials a second call; hanging up connects it with the br
   local me = core.self()
   b:watch(me, true)
   local stay = false
-  wait.serve(ch, { check = function() return not b:up() end, on_digit = function(digit)
+  wait.serve(ch, { check = function() return not b:up() end, on_digit = function(digit, duration)
     if digit == "#" then return true end
     if digit == "*" then
       stay = true
       return true
     end
+    if b:up() then bridge.forward(ch, b, digit, duration) end
   end })
   b:watch(me, false)
   if partner and partner:up() and b:up() and not stay then

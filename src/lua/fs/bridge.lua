@@ -72,8 +72,9 @@ end
 
 -- Keys of one side go to the other; the first side's callback (o.st) hears its own.
 local function forward(from, to, digit, duration)
-  to:send_digits(core.token(), digit, math.floor((duration or 2000) / 8))
+  if not from:data().dtmf_blocked then to:send_digits(core.token(), digit, math.floor((duration or 2000) / 8)) end
 end
+bridge.forward = forward
 
 -- Serves both until one hangs up, leaves, or the callback stops it. This fiber owns both.
 local function serve(a, b, o)
