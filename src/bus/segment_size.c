@@ -101,7 +101,10 @@ int segment_layout(struct segment_header *h, const struct segment_params *p, str
     h->proc_bytes = sizeof(struct proc_entry);
     h->counter_stride = (COUNTER_COUNT * sizeof(uint64_t) + 2 * LINE - 1) / LINE * LINE;
     h->directory_buckets = round_to_power(p->workers * p->slots_each * 4 / DIRECTORY_WAYS + 2);
-    h->links_each = p->workers < 2 ? 0 : p->slots_each / 2 < LINKS_MIN ? LINKS_MIN : p->slots_each / 2 > LINKS_MAX ? LINKS_MAX : p->slots_each / 2;
+    h->links_each = p->workers < 2                  ? 0
+                    : p->slots_each / 2 < LINKS_MIN ? LINKS_MIN
+                    : p->slots_each / 2 > LINKS_MAX ? LINKS_MAX
+                                                    : p->slots_each / 2;
     h->link_bytes = (uint32_t)link_bytes();
     h->bytes = SEGMENT_ALIGN;
     fits = part_add(h, PART_PROCS, h->processes, sizeof(struct proc_entry)) &&

@@ -91,7 +91,8 @@ bool guest_tell_event(struct channel *channel, const struct kv *event)
     tell_begin(&pairs, channel, "event");
     while (kv_next(kv_view(event), &at, &pair)) {
         char name[256];
-        if ((size_t)snprintf(name, sizeof(name), "e.%s", pair.name) < sizeof(name)) kv_add_bytes(&pairs, name, pair.value, pair.value_length);
+        if ((size_t)snprintf(name, sizeof(name), "e.%s", pair.name) < sizeof(name))
+            kv_add_bytes(&pairs, name, pair.value, pair.value_length);
     }
     tell_end(&pairs, channel);
     return true;
@@ -196,7 +197,7 @@ int channel_lend(struct channel *channel, uint32_t process, struct kv *out)
     struct loan *loan = channel->loan ? channel->loan : calloc(1, sizeof(*loan));
     if (!loan) return -ENOMEM;
     channel->loan = loan;
-    *loan = (struct loan){ .process = process };
+    *loan = (struct loan) { .process = process };
     loan->link = lease(host, &loan->link_index, &loan->link_generation);
     if (!loan->link) return -ENOBUFS;
     uint32_t rate = rate_of(channel);
@@ -247,7 +248,7 @@ static void guest_facts(struct channel *guest, const struct channel_facts *home)
     guest->facts.bridged_us = own.bridged_us;
     guest->facts.sequence = own.sequence;
     guest->facts.transferring = own.transferring || home->transferring; /* never back: a guest that must go goes */
-    if (!own.up) { /* hung up here; home's word for it may still be on its way */
+    if (!own.up) {                                                      /* hung up here; home's word for it may still be on its way */
         guest->facts.up = guest->facts.media_ready = false;
         guest->facts.cause = own.cause;
         guest->facts.state = CS_HANGUP;
@@ -291,12 +292,12 @@ void guest_new(struct host *host, uint32_t process, struct kv_view pairs)
     struct channel *guest = channel_new(host, kv_get(pairs, "uuid"), CHANNEL_GUEST, facts.outbound);
     struct loan *loan = calloc(1, sizeof(*loan));
     if (!guest || !loan) {
-        media_leg_close(host->media, (struct media_leg){ leg, 1 });
+        media_leg_close(host->media, (struct media_leg) { leg, 1 });
         free(loan);
         channel_unref(guest);
         return;
     }
-    *loan = (struct loan){ .process = process, .active = true };
+    *loan = (struct loan) { .process = process, .active = true };
     snprintf(loan->id, sizeof(loan->id), "%s", id);
     guest->facts.state = facts.state;
     guest_facts(guest, &facts);
@@ -311,16 +312,14 @@ void guest_new(struct host *host, uint32_t process, struct kv_view pairs)
 struct channel *channel_guest(struct host *host, uint32_t process, const char *loan)
 {
     struct channel *guest = host->guests;
-    while (guest && (guest->loan->process != process || strcmp(guest->loan->id, loan) != 0))
-        guest = guest->next_guest;
+    while (guest && (guest->loan->process != process || strcmp(guest->loan->id, loan) != 0)) guest = guest->next_guest;
     return guest;
 }
 
 void channel_guest_release(struct channel *guest)
 {
     struct channel **at = &guest->host->guests;
-    while (*at && *at != guest)
-        at = &(*at)->next_guest;
+    while (*at && *at != guest) at = &(*at)->next_guest;
     if (!*at) return;
     *at = guest->next_guest;
     guest->loan->active = false;

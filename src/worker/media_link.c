@@ -8,7 +8,7 @@
 
 #define WINDOW_TICKS     250u /* 5 s */
 #define WINDOW_TICKS_MAX 4000u
-#define WAITING_MAX      2u  /* more than this is dropped at once */
+#define WAITING_MAX      2u /* more than this is dropped at once */
 
 struct leg_link {
     struct link *link;
@@ -23,8 +23,10 @@ struct leg_link {
 struct leg_link *leg_link_new(struct link *link, enum link_side side, uint32_t generation, uint32_t rate)
 {
     struct leg_link *l = calloc(1, sizeof *l);
-    if (l) *l = (struct leg_link){ .link = link, .side = side, .generation = generation, .rate = rate, .window = WINDOW_TICKS,
-                                   .least = LINK_FRAMES };
+    if (l)
+        *l = (struct leg_link) {
+            .link = link, .side = side, .generation = generation, .rate = rate, .window = WINDOW_TICKS, .least = LINK_FRAMES
+        };
     return l;
 }
 

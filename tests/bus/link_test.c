@@ -30,7 +30,7 @@ static int put(struct link *link, enum link_side side, uint32_t value, uint32_t 
 {
     uint8_t data[LINK_BYTES_MAX];
     memset(data, (int)value, sizeof data);
-    return link_put(link, side, &(struct link_frame){ .kind = LINK_AUDIO, .value = value }, data, bytes);
+    return link_put(link, side, &(struct link_frame) { .kind = LINK_AUDIO, .value = value }, data, bytes);
 }
 
 static void a_link_is_leased_once_and_again_only_when_both_ends_let_go(void **state)
@@ -121,7 +121,7 @@ static void a_worker_that_was_started_anew_takes_back_what_the_dead_one_held_and
     assert_true(lease);
     link_return(link, lease);
     assert_false(link_other_attached(other, LINK_HOME, lease_other)); /* its end of the other's pool … */
-    assert_int_equal(link_lease(other), 0);                          /* … which is the other's to lease */
+    assert_int_equal(link_lease(other), 0);                           /* … which is the other's to lease */
     link_detach(other, LINK_HOME);
     link_return(other, lease_other);
     assert_true((lease_other = link_lease(other)));
@@ -153,7 +153,7 @@ static void producer(uint32_t lease)
     while (!book->stop) {
         uint32_t n = book->next = book->next + 1; /* a number whose writer died is never used again */
         for (uint32_t i = 0; i < sizeof data; i++) data[i] = byte_of(n, i);
-        if (link_put(link_here(), LINK_HOME, &(struct link_frame){ .kind = LINK_AUDIO, .value = n }, data, sizeof data)) sched_yield();
+        if (link_put(link_here(), LINK_HOME, &(struct link_frame) { .kind = LINK_AUDIO, .value = n }, data, sizeof data)) sched_yield();
     }
 }
 
@@ -194,7 +194,7 @@ static void no_frame_is_torn_or_heard_twice_whoever_dies(void **state)
     pid_t pid[2] = { start(producer, lease), start(consumer, lease) };
     for (int i = 0; i < kills; i++) {
         int who = rand_r(&seed) % 2;
-        nanosleep(&(struct timespec){ .tv_nsec = 20000 + rand_r(&seed) % 1500000 }, NULL);
+        nanosleep(&(struct timespec) { .tv_nsec = 20000 + rand_r(&seed) % 1500000 }, NULL);
         kill(pid[who], SIGKILL);
         waitpid(pid[who], &status, 0);
         assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL); /* not by an assertion of its own */

@@ -205,3 +205,33 @@ def test_intercept_takes_a_call_from_its_partner_wherever_each_lives(two, from_w
     two.gone(a)
     two.bridged(c, b)
     assert heard(two.hears(c, settle=0.6)) == {700} and heard(two.hears(b)) == {440}
+
+
+def test_parties_of_both_workers_meet_in_one_conference_and_hear_all_others(two):
+    a, b = two.pair()
+    c = two.sip(1, "15551000")
+    for u in (a, b, c):
+        two.engine.api("uuid_transfer", u + " conference:meeting inline")
+    wait_for(lambda: all(two.variable(u, "conference_member_id").isdigit() for u in (a, b, c)), 5, "all members", two.engine.all_text)
+    assert heard(two.hears(a, settle=0.6)) == {700} and heard(two.hears(b)) == {440} and heard(two.hears(c)) == {440, 700}
+    assert sorted(two.variable(u, "conference_member_id") for u in (a, b, c)) == ["1", "2", "3"]
+    two.engine.api("uuid_recv_dtmf", a + " #")
+    two.gone(a)  # it leaves, and its dialplan is at its end
+    assert heard(two.hears(c, settle=0.4)) == {700}
+
+
+def test_a_parked_or_queued_call_is_fetched_from_any_worker(two):
+    a, b = two.pair()
+    two.engine.api("uuid_transfer", a + " valet_park:'lot 1' inline")
+    wait_for(lambda: two.variable(a, "valet_extension") == "1", 5, "the lot", two.engine.all_text)
+    two.engine.api("uuid_transfer", b + " valet_park:'lot 1' inline")
+    two.bridged(b, a)
+    assert heard(two.hears(a)) == {700} and heard(two.hears(b)) == {440}
+    two.engine.api("uuid_kill", b)
+    two.gone(a)
+    a, b = two.pair()
+    two.engine.api("uuid_transfer", a + " fifo:'sales in' inline")
+    time.sleep(0.3)
+    two.engine.api("uuid_transfer", b + " fifo:'sales out nowait' inline")
+    two.bridged(b, a)
+    assert heard(two.hears(a)) == {700} and heard(two.hears(b)) == {440}

@@ -100,7 +100,7 @@ end
 
 define("conference", "M", "`name[@profile][+pin][+flags{mute|deaf}]`: a room where all hear each other; # leaves", function(ch, text)
   local name = match(text, "^%s*([^@%+%s]+)")
-  if not name then return end
+  if not name or loan.at(ch, name, "conference", text) then return end
   local pin = match(text, "%+(%d+)")
   local flags = match(text, "flags{(.-)}") or ""
   if pin then
@@ -193,6 +193,7 @@ local lots = {}
 define("valet_park", "M", "`lot extension` or `lot auto in|out min max`", function(ch, text)
   local w = util.separate(text, " ")
   local lot = w[1] or "default"
+  if loan.at(ch, lot, "valet_park", text) then return end
   lots[lot] = lots[lot] or {}
   local slots = lots[lot]
   local slot = w[2]
@@ -213,7 +214,7 @@ define("valet_park", "M", "`lot extension` or `lot auto in|out min max`", functi
   if parked and parked:up() and parked ~= ch then
     slots[slot] = nil
     channel.answer(ch)
-    return apps.execute(ch, "intercept", parked:uuid())
+    return bridge.intercept(ch, parked)
   end
   slots[slot] = ch
   ch:set("valet_extension", slot)
@@ -235,7 +236,7 @@ local queues = {}
 define("fifo", "M", "`name in [announce] [music]` or `name out [wait|nowait]`", function(ch, text)
   local w = util.separate(text, " ")
   local name, side = w[1], lower(w[2] or "in")
-  if not name then return end
+  if not name or loan.at(ch, name, "fifo", text) then return end
   queues[name] = queues[name] or {}
   local queue = queues[name]
   channel.answer(ch)
@@ -256,7 +257,7 @@ define("fifo", "M", "`name in [announce] [music]` or `name out [wait|nowait]`", 
     local caller = table.remove(queue, 1)
     if caller and caller:up() then
       headers.fire("CUSTOM", ch, { { "FIFO-Name", name }, { "FIFO-Action", "bridge-consumer" } }, "fifo::info")
-      apps.execute(ch, "intercept", caller:uuid())
+      bridge.intercept(ch, caller)
       if not patient then return end
     elseif not patient then
       return
