@@ -28,7 +28,7 @@ local expected = {} -- token → op of the fiber that fetches a call
 
 local function told(x)
   local p = type(x) == "table" and (not x.status or x.status == 0) and x.pairs
-  return p and fs.remote.unpack(p.results) or nil
+  return p and fs.pack.unpack(p.results) or nil
 end
 
 -- What the guest was told to do is done here.
@@ -51,7 +51,7 @@ function loan.lend(ch, process, what)
   data.lent = process
   what.bound = data.bound
   list[#list + 1] = { "method", ":lend" }
-  list[#list + 1] = { "args", fs.remote.pack(what) }
+  list[#list + 1] = { "args", fs.pack.pack(what) }
   local op = wait.watch_token(core.request(process, "CALL_METHOD", list, 0))
   while ch:digits() > 0 do ch:queue_digit(ch:take_digit()) end -- pressed before: they go along
   while not op.done do
@@ -181,7 +181,7 @@ end
 -- A request of a call's home: the guest, from first to last.
 function loan.taken(from, p)
   local ch = core.guest(from, p.loan or "")
-  local what = fs.remote.unpack(p.args)
+  local what = fs.pack.unpack(p.args)
   if not ch or not what or not kinds[what.kind] then return nil end
   local data = ch:data()
   local uuid = ch:uuid()
@@ -198,7 +198,7 @@ function loan.taken(from, p)
   local result = { leave = data.leave, bound = data.bound, digits = data.all_digits }
   data.partner, data.life = nil, nil
   ch:release()
-  return { { "results", fs.remote.pack(result) } }
+  return { { "results", fs.pack.pack(result) } }
 end
 
 function loan.guest(uuid) return guests[uuid] end
