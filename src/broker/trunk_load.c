@@ -93,11 +93,16 @@ static void rules_read(struct trunk *trunk, const struct config_node *node)
     pace_set(&trunk->pace, config_num(node, "cps", 10), clock_mono_ns());
 }
 
-static void lists_read(struct trunk *trunk, const struct config_node *node)
+static void audio_read(struct trunk *trunk, const struct config_node *node)
 {
     codecs_read(trunk, config_get(node, "codecs"));
     trunk->codecs.comfort_noise = config_bool(node, "comfort_noise", false);
     sdp_crypto_parse(&trunk->codecs.crypto, config_str(node, "srtp", "off"));
+}
+
+static void lists_read(struct trunk *trunk, const struct config_node *node)
+{
+    audio_read(trunk, node);
     headers_read(trunk, config_get(node, "headers"));
     const struct config_node *failover = config_get(node, "failover"), *sources = config_get(node, "sources");
     for (size_t i = 0; i < config_count(failover) && trunk->failover_count < TRUNK_FAILOVERS_MAX; i++)
@@ -111,8 +116,7 @@ void trunk_rules_take(struct trunk *trunk, const struct config_node *node)
 {
     free(trunk->headers);
     rules_read(trunk, node);
-    codecs_read(trunk, config_get(node, "codecs"));
-    sdp_crypto_parse(&trunk->codecs.crypto, config_str(node, "srtp", "off"));
+    audio_read(trunk, node);
     headers_read(trunk, config_get(node, "headers"));
     log_notice(NULL, "trunk %s: cps %g, concurrent %u, and what else its configuration says", trunk->name, trunk->pace.cps, trunk->cap.max);
 }

@@ -119,7 +119,7 @@ static void a_mistake_names_line_path_found_and_allowed(void **state)
     refused("return { " REST "trunks = { t = { address = 'h', nat = 'yes' } } }", "allowed: true or false", NULL);
     refused("return { " REST "trunks = { t = { address = 'h:99999' } } }", "trunks.t.address", "host:port", NULL);
     refused("return { " REST "trunks = { t = { address = 'h', codecs = 'PCMU' } } }", "allowed: a list", NULL);
-    refused("return { " REST "trunks = { t = { address = 'h', codecs = { 'GSM' } } } }", "trunks.t.codecs.1", "\"PCMU\"", NULL);
+    refused("return { " REST "trunks = { t = { address = 'h', codecs = { 'iLBC' } } } }", "trunks.t.codecs.1", "\"PCMU\"", NULL);
     refused("return { " REST "trunks = { t = { address = env } } }", "found a function", NULL);
 }
 
