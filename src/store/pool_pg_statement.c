@@ -90,6 +90,14 @@ static void result_rows(struct cursor *cursor, const PGresult *result)
     }
 }
 
+/* Rows written, or found by a SELECT; a command that counts none leaves what an earlier one of the same query said. */
+static void affected_take(struct cursor *cursor, PGresult *result)
+{
+    const char *count = PQcmdTuples(result);
+    if (*count)
+        cursor->affected = atoll(count);
+}
+
 static void result_take(struct cursor *cursor, PGresult *result)
 {
     switch (PQresultStatus(result)) {
@@ -97,9 +105,10 @@ static void result_take(struct cursor *cursor, PGresult *result)
     case PGRES_TUPLES_OK:
         if (!cursor->closed)
             result_rows(cursor, result);
+        affected_take(cursor, result);
         break;
     case PGRES_COMMAND_OK:
-        cursor->affected = atoll(PQcmdTuples(result));
+        affected_take(cursor, result);
         break;
     case PGRES_EMPTY_QUERY:
         break;

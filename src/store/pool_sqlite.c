@@ -94,10 +94,9 @@ static bool statement_prepare(struct cursor *cursor, sqlite3 *db)
     return false;
 }
 
-static void step_run(struct job *job)
+/* Steps until the batch is full, a statement failed or all are done. */
+static void statements_step(struct cursor *cursor, sqlite3 *db)
 {
-    struct cursor *cursor = job->context;
-    sqlite3 *db = cursor->session->connection;
     while (!batch_full(&cursor->batch)) {
         if (!cursor->statement && !statement_prepare(cursor, db))
             return;
@@ -108,13 +107,20 @@ static void step_run(struct job *job)
         }
         if (status != SQLITE_DONE)
             cursor_fail(cursor, sqlite3_errmsg(db));
-        else if (!sqlite3_stmt_readonly(cursor->statement))
-            cursor->affected = sqlite3_changes(db);
         sqlite3_finalize(cursor->statement);
         cursor->statement = NULL;
         if (cursor->ended)
             return;
     }
+}
+
+/* The affected rows are the connection's: those of its last write, whenever that was. */
+static void step_run(struct job *job)
+{
+    struct cursor *cursor = job->context;
+    sqlite3 *db = cursor->session->connection;
+    statements_step(cursor, db);
+    cursor->affected = sqlite3_changes(db);
 }
 
 static void cursor_job_done(struct job *job)

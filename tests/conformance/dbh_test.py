@@ -77,6 +77,14 @@ def test_a_handle_that_cannot_connect_says_so_and_answers_false(conformance, dsn
     assert "DBH NOT Connected." in conformance.engine.log()
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "pgsql"])
+def test_affected_rows_are_those_of_the_driver(conformance, postgres_server, kind):
+    dsn = postgres_server.new_database() if kind == "pgsql" else "sqlite://" + os.path.join(conformance.work(), "affected.db")
+    printed = conformance.run(os.path.join(HERE, "dbh", "affected.lua"), conformance.work(), conformance.sounds, conformance.sip, dsn)
+    with open(os.path.join(HERE, "dbh", "affected.%s.expected" % kind), encoding="utf-8") as f:
+        assert printed == f.read()
+
+
 def test_a_database_that_goes_away_and_comes_back(conformance, postgres_server):
     url = postgres_server.new_database()
     script = conformance.engine.write("scripts/outage.lua", """

@@ -16,7 +16,7 @@ fs.dbh = dbh
 
 -- The forms that FreeSWITCH knows, as the pool wants them; nil if there is no such thing.
 local function pool_dsn(dsn, user, password)
-  if user then dsn = dsn .. ":" .. user .. ":" .. (password or "") end
+  if user or password then dsn = dsn .. (user and ":" .. user or "") .. (password and ":" .. password or "") end
   local scheme = match(dsn, "^(%w+)://")
   if scheme then
     scheme = lower(scheme)
@@ -138,9 +138,9 @@ end
 
 local function execute(state, sql, null, each)
   local connection = state.connection
-  local problem, affected = run(connection, sql, null, each)
+  local problem, affected, stopped = run(connection, sql, null, each)
   problem = driver_error(connection, problem)
-  if not each then state.affected = affected end
+  if not stopped then connection.affected = affected end
   if problem then core.log(ERR, format("SQL ERR: [%s] %s\n", sql, (gsub(problem, "%s+$", "")))) end
   return problem
 end
@@ -151,8 +151,8 @@ local C = class.define("Dbh", { self_type = "LUA::Dbh *", gc = function(state) r
 dbh.class = C
 
 class.overloaded_new(C, { "s", "ss", "sss" }, function(dsn, user, password)
-  local state = { affected = 0 }
-  local where, kind = pool_dsn(dsn or "", util.some(user), password)
+  local state = {}
+  local where, kind = pool_dsn(dsn or "", util.some(user), util.some(password))
   local problem
   if where then state.connection, problem = connect(where, kind) end
   if not state.connection then
@@ -171,15 +171,15 @@ end)
 class.method(C, "connected", "LUA::Dbh::connected", "", 0, 0, function(state) return state.connection ~= nil end)
 
 class.method(C, "query", "LUA::Dbh::query", "sf", 1, 2, function(state, sql, f)
-  if not state.connection then
-    not_connected()
-    return false
-  end
+  state.error = nil
   if not sql or sql == "" then
     core.log(ERR, "Missing SQL query.\n")
     return false
   end
-  state.error = nil
+  if not state.connection then
+    not_connected()
+    return false
+  end
   local problem = execute(state, sql, "", f and function(row) return call_row(f, row) end)
   if problem and not (f and state.connection and state.connection.kind == "sqlite") then state.error = problem end
   return problem == nil
@@ -187,13 +187,16 @@ end)
 
 class.method(C, "query_rows", "LUA::Dbh::query_rows", "s", 1, 1, function(state, sql)
   local rows = {}
+  state.error = nil
   if not sql or sql == "" then return false, rows, "Missing SQL query." end
   if not state.connection then
     not_connected()
     return false, rows, "DBH NOT Connected."
   end
-  state.error = nil
-  local problem = execute(state, sql, nil, function(row) rows[#rows + 1] = row end)
+  -- NULL is nothing to SQLite, and an empty text to the others.
+  local null = nil
+  if state.connection.kind ~= "sqlite" then null = "" end
+  local problem = execute(state, sql, null, function(row) rows[#rows + 1] = row end)
   if not problem then return true, rows, nil end
   if state.connection and state.connection.kind == "sqlite" then return false, {}, "Failed to execute sql query" end
   state.error = problem
@@ -201,7 +204,7 @@ class.method(C, "query_rows", "LUA::Dbh::query_rows", "s", 1, 1, function(state,
 end)
 
 class.method(C, "affected_rows", "LUA::Dbh::affected_rows", "", 0, 0, function(state)
-  if state.connection then return state.affected end
+  if state.connection then return state.connection.affected or 0 end
   not_connected()
   return 0
 end)
@@ -224,15 +227,24 @@ class.overload(C, "test_reactive", "Dbh_test_reactive", { "s", "ss", "sss" }, fu
   return driver_error(connection, (run(connection, create))) == nil
 end)
 
+-- 0 is success, as it is to SQLite; elsewhere it is the answer, too.
 class.method(C, "load_extension", "LUA::Dbh::load_extension", "S", 1, 1, function(state, path)
+  if not util.some(path) then
+    core.log(ERR, "Missing extension name.\n")
+    return 0
+  end
   if not state.connection then
     not_connected()
     return 0
   end
+  if state.connection.kind ~= "sqlite" then
+    core.log(ERR, "load extension not supported by this kind of database!\n")
+    return 0
+  end
   local session = state.connection.session
-  if not finish(function(token) return core.db_load_extension(session, path or "", token) end) then return 0 end
+  if not finish(function(token) return core.db_load_extension(session, path, token) end) then return 1 end
   local problem = core.db_session_error(session)
-  if not problem then return 1 end
-  core.log(ERR, problem .. "\n")
-  return 0
+  if not problem then return 0 end
+  core.log(ERR, "LOAD EXTENSION ERR [" .. problem .. "]\n")
+  return 1
 end)

@@ -21,7 +21,7 @@ T.show("no rows", dbh:query("select id from probe_people where id > 100", functi
 T.show("an error in the function", dbh:query("select id from probe_people", function() error("in the row function") end))
 T.show("columns of one name", (function() local v dbh:query("select 1 as a, 2 as a", function(r) v = r.a end) return v end)())
 local ok, list, why = dbh:query_rows("select id, name, score from probe_people order by id")
-T.show("query_rows", ok, #list, list[1].name, list[2].score, why)
+T.show("query_rows", ok, #list, list[1].name, list[2].score or "", why) -- NULL: nil from SQLite, "" from the others, as in FreeSWITCH
 ok, list, why = dbh:query_rows("select id from probe_people where id > 100")
 T.show("query_rows of none", ok, #list, why)
 ok, list, why = dbh:query_rows("")
