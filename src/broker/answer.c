@@ -67,6 +67,7 @@ void invite_progress(struct call *call, int status, const sip_t *sip)
     if (call->state == CALL_INVITING) {
         call->state = CALL_RINGING;
         call->at.ring = clock_utc_us();
+        trunk_delay(call);
         loop_timer_clear(call->broker->loop, &call->second);
     }
     bool has_sdp = dialog_sdp(sip, &length) != NULL;
@@ -99,6 +100,8 @@ void invite_answered(struct call *call, const sip_t *sip)
     transaction_done(call);
     COUNT(broker, calls_answered, 1);
     if (call->trunk) call->trunk->answered++;
+    trunk_delay(call);
+    trunk_result(call, QUALITY_ANSWERED);
     charge_begin(call);
     loop_timer_clear(broker->loop, &call->second);
     loop_timer_set(broker->loop, &call->timer, clock_mono_ns() + (int64_t)call->max_s * NS_PER_S);

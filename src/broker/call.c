@@ -244,6 +244,8 @@ static void count_end(struct call *call)
     if (call->answered || call->inbound) return;
     COUNT(call->broker, calls_failed, 1);
     if (call->trunk) call->trunk->failed++;
+    bool silent = call->state == CALL_INVITING && call->cause == CAUSE_NO_ANSWER;
+    trunk_result(call, silent || trunk_is_to_blame(call, call->sip_status) ? QUALITY_FAILED : QUALITY_REFUSED);
 }
 
 void call_end(struct call *call, int cause, bool by_them, const sip_t *sip)

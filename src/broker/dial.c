@@ -17,29 +17,6 @@
 
 /* --- choosing ------------------------------------------------------------------------------------------------------- */
 
-static void trunk_add(struct call *call, struct trunk *trunk)
-{
-    for (unsigned i = 0; i < call->trunk_count; i++)
-        if (call->trunks[i] == trunk) return;
-    if (call->trunk_count < CALL_TRUNKS_MAX) call->trunks[call->trunk_count++] = trunk;
-}
-
-int dial_trunks(struct call *call, const char *names)
-{
-    for (const char *at = names; at && *at;) {
-        size_t length = strcspn(at, ", ");
-        struct trunk *trunk = length ? trunk_named(&call->broker->trunks, at, length) : NULL;
-        if (length && !trunk) return -EINVAL;
-        if (trunk) trunk_add(call, trunk);
-        at += length;
-        at += strspn(at, ", ");
-    }
-    if (!call->trunk_count) return -EINVAL;
-    for (unsigned i = 0, own = call->trunk_count; i < own; i++)
-        for (unsigned k = 0; k < call->trunks[i]->failover_count; k++) trunk_add(call, call->trunks[i]->failover[k]);
-    return 0;
-}
-
 static void uri_host(const char *uri, char *host, size_t size, uint16_t *port)
 {
     const char *at = strncasecmp(uri, "sip:", 4) ? uri : uri + 4, *user = strchr(at, '@');
@@ -209,8 +186,8 @@ static void copy_variables(struct call *call, const struct kv *variables)
 
 static int take_request(struct call *call, const struct dial_request *request)
 {
-    if (dial_trunks(call, request->trunks) < 0) return -EINVAL;
     snprintf(call->number, sizeof call->number, "%s", request->number ? request->number : "");
+    if (dial_trunks(call, request->trunks) < 0) return -EINVAL;
     snprintf(call->zone, sizeof call->zone, "%s", request->zone ? request->zone : "");
     snprintf(call->caller_number, sizeof call->caller_number, "%s", request->caller_number ? request->caller_number : "");
     snprintf(call->caller_name, sizeof call->caller_name, "%s", request->caller_name ? request->caller_name : "");
@@ -250,28 +227,4 @@ void dialler_hangup(struct dialler *dialler, struct call *call, int cause)
 {
     CHECK(call->broker == dialler->broker);
     call_hangup(call, cause, 0, NULL);
-}
-
-/* The room of the first trunk in order that takes calls, less what waits for its turn there already. */
-uint32_t dialler_room(const struct dialler *dialler, const char *trunks, uint32_t ms)
-{
-    struct broker *broker = dialler->broker;
-    int64_t now = clock_mono_ns(), until = now + (int64_t)ms * NS_PER_MS;
-    if (broker->terminating || segment_draining(broker->segment) || !spend_allows(&broker->spend, clock_utc_us())) return 0;
-    for (const char *at = trunks; at && *at;) {
-        size_t length = strcspn(at, ", ");
-        const struct trunk *trunk = trunk_named(&broker->trunks, at, length);
-        at += length;
-        at += strspn(at, ", ");
-        if (!trunk || !trunk_usable(trunk, now) || !cap_free(&trunk->cap)) continue;
-        uint32_t room = pace_room(&trunk->pace, now, until), all = pace_room(&broker->trunks.pace, now, until);
-        uint32_t waiting = trunk->waiting_count + trunk->pending;
-        room = room < all ? room : all;
-        room = room > waiting ? room - waiting : 0;
-        uint32_t caps[] = { cap_room(&trunk->cap), cap_room(&broker->cap), slots_room(broker) };
-        for (size_t i = 0; i < ARRAY_SIZE(caps); i++)
-            if (caps[i] < room) room = caps[i];
-        return room;
-    }
-    return 0;
 }

@@ -47,12 +47,13 @@ static const char *state_name(const struct trunk *trunk)
 static int trunk_list(struct command *command)
 {
     struct trunks *trunks = &command->broker->trunks;
-    buf_puts(command->out, "name\tstate\tactive\tconcurrent\tcps\twaiting\tinvites\tanswered\tfailed\tregistration\tping_ms\n");
+    buf_puts(command->out, "name\tstate\tactive\tconcurrent\tcps\twaiting\tinvites\tanswered\tfailed\tregistration\tping_ms\tquality\tcalls\tasr\tfailure\tpdd_ms\n");
     for (unsigned i = 0; i < trunks->count; i++) {
         const struct trunk *t = &trunks->list[i];
-        buf_printf(command->out, "%s\t%s\t%u\t%u\t%g\t%u\t%llu\t%llu\t%llu\t%s\t%u\n", t->name, state_name(t), t->cap.active, t->cap.max, t->pace.cps, t->waiting_count,
+        struct quality_figures figures = quality_look(&t->quality, clock_mono_ns());
+        buf_printf(command->out, "%s\t%s\t%u\t%u\t%g\t%u\t%llu\t%llu\t%llu\t%s\t%u\t%s\t%u\t%.2f\t%.2f\t%u\n", t->name, state_name(t), t->cap.active, t->cap.max, t->pace.cps, t->waiting_count,
                    (unsigned long long)t->invites, (unsigned long long)t->answered, (unsigned long long)t->failed, registration_name(trunk_health(t).registration),
-                   trunk_health(t).ping_ms);
+                   trunk_health(t).ping_ms, quality_good(&t->quality, clock_mono_ns()) ? "good" : "bad", figures.calls, figures.asr, figures.failure, figures.pdd_ms);
     }
     return 0;
 }

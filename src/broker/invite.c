@@ -119,6 +119,7 @@ void invite_send(struct call *call)
         call->invite_cseq = ++call->local_cseq;
         branch_make(call);
         times_start(call);
+        call->sent_ns = clock_mono_ns();
         slot_mirror(call);
         call->invite = transaction(call, sdp);
     }
@@ -176,6 +177,7 @@ bool invite_fail_over(struct call *call, int status)
         struct trunk *next = call->trunks[i];
         if (!trunk_takes(call, next, &verdict)) continue;
         log_info(call->channel_text, "trunk %s answered %d; trying %s", call->trunk->name, status, next->name);
+        trunk_result(call, QUALITY_FAILED);
         trunk_leave(call);
         call->trunk_at = (uint8_t)i;
         call->trunk = next;

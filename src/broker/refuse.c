@@ -28,11 +28,9 @@ static void heed_retry_after(struct call *call, int status, const sip_t *sip)
     if (status == 503 && call->trunk && sip && sip->sip_retry_after) trunk_pause(call->trunk, (uint32_t)sip->sip_retry_after->af_delta);
 }
 
-/* A 408 after ringing is the callee's silence, before it the trunk's. */
 static bool try_another(struct call *call, int status)
 {
-    bool trunk_failed = (status >= 500 && status < 600) || (status == 408 && call->state == CALL_INVITING);
-    return trunk_failed && invite_fail_over(call, status);
+    return trunk_is_to_blame(call, status) && invite_fail_over(call, status);
 }
 
 void invite_refused(struct call *call, int status, const sip_t *sip)

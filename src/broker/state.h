@@ -74,6 +74,7 @@ struct call {
     char local_tag[BUS_TAG_MAX], remote_tag[BUS_TAG_MAX], branch[BUS_TAG_MAX];
     char local_uri[BUS_URI_MAX], remote_uri[BUS_URI_MAX], target[BUS_URI_MAX], route[BUS_ROUTE_MAX];
     uint32_t local_cseq, remote_cseq, invite_cseq;
+    int64_t sent_ns;                   /* the last INVITE left; 0 = none, or its delay was counted */
     uint32_t tries;                    /* INVITE transactions so far */
     bool cancelled;                    /* CANCEL sent, or due as soon as a 1xx comes */
     bool challenged, bye_challenged;   /* credentials were sent once */

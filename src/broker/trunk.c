@@ -81,6 +81,23 @@ void trunk_serve(struct trunk *trunk)
     turn_set(trunk);
 }
 
+bool trunk_is_to_blame(const struct call *call, int status)
+{
+    return (status >= 500 && status < 600) || (status == 408 && !call->at.ring);
+}
+
+void trunk_result(struct call *call, enum quality_result result)
+{
+    if (call->trunk && call->at.invite) quality_result(&call->trunk->quality, result, clock_mono_ns());
+}
+
+void trunk_delay(struct call *call)
+{
+    int64_t now = clock_mono_ns();
+    if (call->trunk && call->sent_ns) quality_delay(&call->trunk->quality, now - call->sent_ns, now);
+    call->sent_ns = 0;
+}
+
 void trunk_pause(struct trunk *trunk, uint32_t seconds)
 {
     if (seconds > TRUNK_RETRY_AFTER_MAX_S) seconds = TRUNK_RETRY_AFTER_MAX_S;

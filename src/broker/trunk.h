@@ -14,6 +14,8 @@
 #include "broker/reliable.h"
 #include "broker/rates.h"
 #include "broker/sdp.h"
+#include "broker/trunk_group.h"
+#include "broker/trunk_quality.h"
 #include "broker/trunk_watch.h"
 #include "bus/limits.h"
 #include "campaign/dialler.h"
@@ -60,6 +62,7 @@ struct trunk {
     struct trunk_watch *watch;           /* NULL: neither registers nor is pinged */
     bool disabled;                       /* by an operator */
     int64_t paused_until_ns;             /* by its own Retry-After */
+    struct trunk_quality quality;
     struct cap cap;
     struct pace pace;
     struct call *waiting, **waiting_end; /* INVITEs that wait for their turn */
@@ -72,6 +75,8 @@ struct trunk {
 struct trunks {
     struct trunk *list;
     unsigned count;
+    struct trunk_group *groups;
+    unsigned group_count;
     struct pace pace;                    /* limits.cps: over all trunks */
 };
 
@@ -93,6 +98,11 @@ void trunk_queue(struct trunk *trunk, struct call *call);
 void trunk_unqueue(struct trunk *trunk, struct call *call);
 /* After a change of caps: looks at the queue again. */
 void trunk_serve(struct trunk *trunk);
+/* A final response that is the trunk's doing: 5xx, or 408 while nothing rang (after ringing it is the callee's silence). */
+bool trunk_is_to_blame(const struct call *call, int status);
+/* What became of the call's INVITE on its trunk; and that progress came. For quality alone; calls that sent none do not count. */
+void trunk_result(struct call *call, enum quality_result result);
+void trunk_delay(struct call *call);
 /* A 503 came with this Retry-After (seconds). */
 void trunk_pause(struct trunk *trunk, uint32_t seconds);
 

@@ -71,6 +71,15 @@ static void address_read(struct trunk *trunk, const struct config_node *node)
     snprintf(trunk->domain, sizeof trunk->domain, "%s", config_str(node, "domain", config_str(node, "address", "")));
 }
 
+static void quality_read(struct trunk *trunk, const struct config_node *node)
+{
+    const struct config_node *quality = config_get(node, "quality");
+    if (!quality) return;
+    trunk->quality.rules = (struct quality_rules){ .window_s = (uint32_t)config_int(quality, "window_s", 300), .calls_min = (uint32_t)config_int(quality, "calls_min", 20),
+                                                   .asr_min = config_num(quality, "asr_min", 0), .failure_max = config_num(quality, "failure_max", 0.5),
+                                                   .pdd_max_ms = (uint32_t)config_int(quality, "pdd_max_ms", 0) };
+}
+
 static void rules_read(struct trunk *trunk, const struct config_node *node)
 {
     snprintf(trunk->caller_id, sizeof trunk->caller_id, "%s", config_str(node, "caller_id", ""));
@@ -86,6 +95,7 @@ static void rules_read(struct trunk *trunk, const struct config_node *node)
     trunk->session_timer_s = (uint32_t)config_int(node, "session_timer_s", 0);
     if (trunk->session_timer_s && trunk->session_timer_s < SESSION_MIN_S) trunk->session_timer_s = SESSION_MIN_S;
     trunk->reliable = reliable_parse(config_str(node, "reliable", "off"));
+    quality_read(trunk, node);
     trunk->early = early_of(config_str(node, "early", "ignore"));
     trunk->nat = config_bool(node, "nat", false);
     trunk->ring_timeout_ms = (uint32_t)config_int(node, "ring_timeout_s", 60) * 1000;
@@ -191,7 +201,8 @@ int trunks_load(struct broker *broker, struct buf *error)
         if (err < 0) return err;
         trunks->count++;
     }
-    return failovers_link(trunks, error);
+    int err = failovers_link(trunks, error);
+    return err < 0 ? err : groups_load(broker, error);
 }
 
 int trunks_watch(struct broker *broker)
@@ -218,6 +229,7 @@ void trunks_free(struct broker *broker)
         trunk_watch_free(trunk);
         rates_free(trunk->rates);
     }
+    free(broker->trunks.groups);
     free(broker->trunks.list);
     broker->trunks = (struct trunks){ 0 };
 }

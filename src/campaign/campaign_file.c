@@ -132,11 +132,12 @@ static void read_trunks(struct check *c)
     n->seen = true;
     for (size_t i = 0; i < (n->type == NODE_TABLE ? n->count : 1); i++) {
         one = n->type == NODE_TABLE ? n->children[i] : n;
-        char path[80];
+        char path[80], group[80];
         snprintf(path, sizeof path, "trunks.%s", one->text ? one->text : "");
+        snprintf(group, sizeof group, "trunk_groups.%s", one->text ? one->text : "");
         if (one->type != NODE_TEXT || !one->text[0])
             mistake(c, one, "trunks", "found %s; allowed is a list of trunk names", found(one));
-        else if (c->engine && !config_get(config_root(c->engine), path))
+        else if (c->engine && !config_get(config_root(c->engine), path) && !config_get(config_root(c->engine), group))
             mistake(c, one, "trunks", "no trunk \"%s\" in the engine's configuration", one->text);
         else
             buf_printf(&list, "%s%s", list.length ? "," : "", one->text);

@@ -120,3 +120,20 @@ def test_the_caller_is_named_as_the_trunk_wants_it(engine, far):
     assert header(rpid, "Remote-Party-ID") and not header(rpid, "P-Asserted-Identity")
     assert not any(header(plain, name) for name in ("P-Asserted-Identity", "Remote-Party-ID", "Privacy", "Diversion"))
     assert header(pid, "P-Asserted-Identity") == "<sip:15550100@%s>" % f.where
+
+
+def test_a_group_calls_the_cheapest_trunk_first_and_passes_over_one_that_does_badly(engine, far):
+    bad = far(on=lambda f, text, peer: text.startswith("INVITE") and (f.reply(text, peer, "500 Server Internal Error") or True))
+    good = far()
+    e = engine(start=False, trunks={"cheap": trunk(bad.where, rates="cheap.csv", quality={"calls_min": 3, "window_s": 60}), "dear": trunk(good.where, rates="dear.csv")},
+               trunk_groups={"us": {"trunks": ["dear", "cheap"], "choose": "cost"}})
+    e.write("cheap.csv", "1,0.002\n")
+    e.write("dear.csv", "1,0.009\n")
+    e.start()
+    for n in range(5):
+        originate(e, "sofia/gateway/us/1555123456%d" % n)
+    assert len(bad.all("INVITE")) == 3 and len(good.all("INVITE")) == 5
+    assert row(e, "cheap")["quality"] == "bad" and row(e, "cheap")["failure"] == "1.00" and row(e, "dear")["quality"] == "good" and row(e, "dear")["asr"] == "1.00"
+    e.cli("trunk", "disable", "dear", check=True)
+    assert e.api("originate", "sofia/gateway/us/15551234569", "&park").startswith("-ERR")  # a bad trunk is better than none
+    assert len(bad.all("INVITE")) == 4

@@ -82,7 +82,9 @@ end
 
 local function trunk_known(name)
   local trunks = core.config("trunks")
-  return type(trunks) == "table" and trunks[name] ~= nil
+  if type(trunks) == "table" and trunks[name] ~= nil then return true end
+  local groups = core.config("trunk_groups")
+  return type(groups) == "table" and groups[name] ~= nil
 end
 
 -- What a leg's variables say of its INVITE.
