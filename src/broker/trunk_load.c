@@ -74,6 +74,7 @@ static void address_read(struct trunk *trunk, const struct config_node *node)
 static void quality_read(struct trunk *trunk, const struct config_node *node)
 {
     const struct config_node *quality = config_get(node, "quality");
+    trunk->quality.rules = (struct quality_rules){ 0 };
     if (!quality) return;
     trunk->quality.rules = (struct quality_rules){ .window_s = (uint32_t)config_int(quality, "window_s", 300), .calls_min = (uint32_t)config_int(quality, "calls_min", 20),
                                                    .asr_min = config_num(quality, "asr_min", 0), .failure_max = config_num(quality, "failure_max", 0.5),
