@@ -34,14 +34,18 @@ static void element_begin(void *context, const char *name, const char **attribut
         XML_StopParser(r->parser, XML_FALSE);
         return;
     }
-    lua_createtable(L, 0, 5);
+    lua_createtable(L, 0, 6);
     lua_pushstring(L, name);
     lua_setfield(L, -2, "tag");
-    lua_newtable(L);
+    lua_newtable(L); /* values by name */
+    lua_newtable(L); /* names in their order */
     for (int i = 0; attributes[i]; i += 2) {
         lua_pushstring(L, attributes[i + 1]);
-        lua_setfield(L, -2, attributes[i]);
+        lua_setfield(L, -3, attributes[i]);
+        lua_pushstring(L, attributes[i]);
+        lua_rawseti(L, -2, i / 2 + 1);
     }
+    lua_setfield(L, -3, "names");
     lua_setfield(L, -2, "attr");
     lua_pushinteger(L, (lua_Integer)XML_GetCurrentLineNumber(r->parser));
     lua_setfield(L, -2, "line");

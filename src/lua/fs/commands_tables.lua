@@ -3,7 +3,7 @@ local core = ...
 local fs = core.fs
 local api, util, wait = fs.api, fs.util, fs.wait
 
-local concat, format, gmatch, ipairs, lower, match, sub = table.concat, string.format, string.gmatch, ipairs, string.lower, string.match, string.sub
+local concat, find, format, gmatch, ipairs, lower, match, sub = table.concat, string.find, string.format, string.gmatch, ipairs, string.lower, string.match, string.sub
 local command = api.command
 
 -- --- global variables ---
@@ -76,10 +76,17 @@ function tables.hash(text) return api.execute("hash", text) end
 local function db_names(realm)
   local reply, names = ask("db", "list", realm or ""), {}
   for name in gmatch(reply and reply.value or "", "[^,]+") do
-    if names[#names] ~= name then names[#names + 1] = name end
+    if names[#names] ~= name and not (not realm and find(name, "^carillon:")) then names[#names + 1] = name end
   end
   table.sort(names)
   return names
+end
+
+-- For tables of the engine's own: their realms begin with "carillon:" and are not listed.
+tables.names = db_names
+function tables.value(realm, key)
+  local reply = ask("db", "select", realm, key)
+  return reply and reply.value or ""
 end
 
 local db_ops = {

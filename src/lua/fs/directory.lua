@@ -3,7 +3,7 @@ local core = ...
 local fs = core.fs
 local util, xmlconf = fs.util, fs.xmlconf
 
-local concat, lower, match = table.concat, string.lower, string.match
+local concat, find, lower, match, sub = table.concat, string.find, string.lower, string.match, string.sub
 
 local directory = {}
 fs.directory = directory
@@ -51,7 +51,8 @@ function directory.user(id, domain_name)
   return each_user(domain, function(node, group)
     if node.attr.type == "pointer" then return nil end
     if lower(node.attr.id or "") ~= wanted and lower(node.attr["number-alias"] or "") ~= wanted then return nil end
-    local user = { id = node.attr.id, domain = name, node = node, group = group and group.attr.name, attr = node.attr, params = {}, variables = {} }
+    local user = { id = node.attr.id, domain = name, node = node, group = group and group.attr.name, group_node = group,
+      attr = node.attr, params = {}, variables = {} }
     for _, level in ipairs({ domain, group or false, node }) do
       if level then
         overlay(user.params, level, "param")
@@ -90,17 +91,72 @@ function directory.dial_string(id, domain_name)
   return dial, nil, user
 end
 
--- group_call: flags "+F" one after the other, "+E" enterprise, otherwise all at once.
+-- Brackets at the front as [ ] ones, and what is behind them.
+local function brackets(text, open, close)
+  local out = ""
+  while true do
+    local at = match(text, "^ *()%" .. open)
+    local to = at and fs.variables.closing(text, at, open, close)
+    if not to then return out, text end
+    out, text = out .. "[" .. sub(text, at + 1, to - 1) .. "]", sub(text, to + 1)
+  end
+end
+
+-- The next leg of a dial string, the delimiter behind it, and the rest.
+local function next_leg(text)
+  local stop = #text + 1
+  for _, delim in ipairs({ ",", "|", ":_:" }) do stop = math.min(stop, find(text, delim, 1, true) or stop) end
+  local delim = sub(text, stop, stop + 2) == ":_:" and ":_:" or sub(text, stop, stop)
+  return sub(text, 1, stop - 1), delim, sub(text, stop + #delim)
+end
+
+-- A dial string with its { } and < > variables written before each leg, so that it can stand among others.
+function directory.flattened(text)
+  local ent, all, own, out, leg, delim = nil, nil, nil, {}, nil, nil
+  ent, text = brackets(text, "<", ">")
+  all, text = brackets(text, "{", "}")
+  while text ~= "" do
+    own, text = brackets(text, "[", "]")
+    leg, delim, text = next_leg(match(text, "^ *(.*)$"))
+    if text == "" then delim = "" end
+    local last = own ~= "" and find(all, "local_var_clobber=true", 1, true)
+    out[#out + 1] = ent .. (last and "" or all) .. own .. (last and all or "") .. leg .. delim
+    if delim == ":_:" then all, text = brackets(text, "{", "}") end
+  end
+  return concat(out)
+end
+
+-- What a group's call dials for one of its users: group-dial-string before dial-string, the user's before the group's before the domain's.
+local function member_dial_string(domain, group, node, id, group_name, name)
+  local dial
+  for _, level in ipairs({ domain, group, node }) do
+    local params = xmlconf.params(level, "param")
+    dial = params["group-dial-string"] or params["dial-string"] or dial
+  end
+  if not dial then return "user/" .. id .. "@" .. name end
+  return fs.variables.expand_with(dial, function(key)
+    if key == "dialed_user" then return id end
+    if key == "dialed_group" then return group_name end
+    if key == "dialed_domain" or key == "domain" then return name end
+    return core.global_get(key)
+  end, function(command, arguments) return fs.api.run(command, arguments, {}) end)
+end
+
+-- group_call: flags "+F" one after the other, "+E" enterprise, "+A" (or none) all at once.
 function directory.group_call(text)
   local base, flags = match(text, "^([^%+]*)%+?(.*)$")
-  local group, domain = match(base, "^([^@]*)@?(.*)$")
-  local ids, name = directory.group(group, util.some(domain))
-  local list = {}
-  for i = 1, ids and #ids or 0 do
-    local dial = directory.dial_string(ids[i], name)
-    if dial then list[#list + 1] = dial end
+  local group_name, domain_name = match(base, "^([^@]*)@?(.*)$")
+  local domain, name = domain_of(util.some(domain_name))
+  local list, between = {}, ","
+  for flag in string.gmatch(flags, ".") do between = flag == "F" and "|" or flag == "E" and ":_:" or flag == "A" and "," or between end
+  if domain then
+    each_user(domain, function(node, group)
+      if not group or group.attr.name ~= group_name then return end
+      local whole = node
+      if node.attr.type == "pointer" then whole = (directory.user(node.attr.id, name) or {}).node end
+      if whole then list[#list + 1] = directory.flattened(member_dial_string(domain, group, whole, node.attr.id, group_name, name)) end
+    end)
   end
   if #list == 0 then return "error/NO_ROUTE_DESTINATION" end
-  local letter = string.upper(string.sub(flags, 1, 1))
-  return concat(list, letter == "F" and "|" or letter == "E" and ":_:" or ",")
+  return concat(list, between)
 end

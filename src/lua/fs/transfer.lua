@@ -38,6 +38,16 @@ local function may_go(ch)
   return true
 end
 
+-- Keeps the caller and destination that the call began with, for `show channels`.
+function transfer.note_initial(ch)
+  local data = ch:data()
+  if data.initial then return end
+  data.initial = {}
+  for _, field in ipairs({ "caller_id_name", "caller_id_number", "network_addr", "destination_number", "dialplan", "context" }) do
+    data.initial[field] = ch:profile(field)
+  end
+end
+
 -- To extension, dialplan, context; absent ones stay as they are. False if the call is over.
 function transfer.transfer(ch, extension, dialplan, context)
   if not ch:up() then return false end
@@ -53,6 +63,7 @@ function transfer.transfer(ch, extension, dialplan, context)
   end
   context = context or util.some(ch:profile("context")) or "default"
   extension = util.some(extension) or "service"
+  transfer.note_initial(ch)
   ch:profile_set("rdnis", ch:profile("destination_number") or "")
   ch:profile_set("dialplan", dialplan)
   ch:profile_set("context", context)

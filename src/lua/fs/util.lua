@@ -158,6 +158,9 @@ function util.xml_escape(text)
   return (gsub(gsub(gsub(gsub(text, "&", "&amp;"), "<", "&lt;"), ">", "&gt;"), '"', "&quot;"))
 end
 
+-- As the text of an element: quotes stay.
+function util.xml_text(text) return (gsub(gsub(gsub(text, "&", "&amp;"), "<", "&lt;"), ">", "&gt;")) end
+
 -- switch_url_encode: what is not printable ASCII, and these.
 local unsafe = '[^%w%-_%./\'!%$%(%)%*,~]'
 function util.url_encode(text)
