@@ -27,6 +27,7 @@ class Run:
         self.engine = engine(**settings(self.carrier, CPS, SLOTS * 2 // 5, SLOTS, **more))
         write_campaign(self.engine, leads=LEADS, retry=RETRY, max_attempts=6)
         self.command = None
+        self.deaths = []
 
     def begin(self):
         env = dict(self.engine.env, CARILLON_CONFIG=self.engine.config_path)
@@ -59,7 +60,7 @@ class Run:
 
 def check(run, rows, leads):
     """What must hold after any death, at the campaign's end."""
-    problems = books.joined(rows, run.carrier, interrupted=True)
+    problems = books.joined(rows, run.carrier, run.deaths)
     assert not problems, "%d problems, %d rows:\n%s" % (len(problems), len(rows), "\n".join(problems[:20]))
     assert Counter(row["state"] for row in rows)["claimed"] == 0
     assert len(leads) == LEADS and all(lead["state"] == "done" and lead["disposition"] for lead in leads)
@@ -81,8 +82,7 @@ def test_a_worker_killed_in_the_middle(carrier, engine):
     run = Run(carrier, engine)
     run.begin()
     run.until_dialled(0.4)
-    run.engine.kill("worker 0")
-    run.engine.wait_log(r"worker 0 .*(died|killed|signal 9|SIGKILL)", 10)
+    run.deaths.append(books.death("worker", lambda: run.engine.kill("worker 0"), lambda: run.engine.wait_log(r"worker 0 .*(died|killed|signal 9|SIGKILL)", 10)))
     run.to_the_end()
     rows = books.attempts(run.engine)
     check(run, rows, books.leads(run.engine))
@@ -95,7 +95,7 @@ def test_the_broker_killed_in_the_middle(carrier, engine):
     run.begin()
     run.until_dialled(0.4)
     at_us = time.time_ns() // 1000
-    run.engine.kill("broker")
+    run.deaths.append(books.death("broker", lambda: run.engine.kill("broker"), lambda: run.engine.wait_log(r"adopted \d+ calls", 10)))
     run.to_the_end()
     rows = books.attempts(run.engine)
     check(run, rows, books.leads(run.engine))
@@ -111,6 +111,7 @@ def test_everything_killed_in_the_middle(carrier, engine, request, kind):
     run = Run(carrier, engine, url)
     run.begin()
     run.until_dialled(0.4)
+    died_us = time.time_ns() // 1000
     run.engine.kill_all()
     run.command.kill()
     run.command.wait()
@@ -131,6 +132,7 @@ def test_everything_killed_in_the_middle(carrier, engine, request, kind):
         assert lead["state"] in ("pending", "claimed", "dialling", "done")
         assert lead["state"] != "done" or lead["disposition"]
     run.engine.start()
+    run.deaths.append(books.Death("everything", died_us, time.time_ns() // 1000))
     run.begin()
     run.to_the_end()
     rows = books.attempts(run.engine, server, url)

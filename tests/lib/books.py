@@ -7,10 +7,12 @@
 
 import json
 import sqlite3
+import time
 from collections import Counter
 
 TIMES = ["claimed_us", "invite_us", "ring_us", "answer_us", "end_us"]
 NEAR_US = 100_000
+LAST_WORD_US = 1_000_000  # from a call's end to its script's last word, on a busy machine
 # FreeSWITCH's hangup cause of each final status that the plans use (RFC 3398 §7.2.4.1 as FreeSWITCH has it).
 CAUSES = {
     404: "UNALLOCATED_NUMBER", 408: "RECOVERY_ON_TIMER_EXPIRE", 480: "NO_USER_RESPONSE", 486: "USER_BUSY",
@@ -63,25 +65,50 @@ def most_at_a_time(book):
     return most
 
 
-def _times(row, call):
-    """Each time that both saw must be near; what the engine wrote must ascend."""
+class Death:
+    """Somebody was killed: what ("worker", "broker", "everything") and from when until when (µs) nobody was in its place."""
+
+    def __init__(self, what, from_us, until_us):
+        self.what, self.from_us, self.until_us = what, from_us, until_us
+
+    def covers(self, t_us, before_us=0):
+        return t_us is not None and self.from_us - before_us <= t_us <= self.until_us
+
+
+def death(what, kill, up):
+    """kill() it; up() comes back when it is in its place again."""
+    from_us = time.time_ns() // 1000
+    kill()
+    up()
+    return Death(what, from_us, time.time_ns() // 1000 + NEAR_US)
+
+
+def _times(row, call, deaths=()):
+    """Each time that both saw must be near; what the engine wrote must ascend. What came while there was no broker is noted by the next one."""
     out = []
     # A 200 that crossed our CANCEL is acknowledged and ended; it answers nothing.
     answered = call["ack_us"] and call["status"] == 200 and not call["cancel_us"]
     pairs = [("invite_us", call["invite_us"]), ("answer_us", call["answer_us"] if answered else None)]
     if call["provisional_us"] and row["ring_us"]:
         pairs.append(("ring_us", call["provisional_us"]))
+    unattended = [death for death in deaths if death.what != "worker"]
     for name, theirs in pairs:
         if row[name] is None and theirs is None:
             continue
         if row[name] is None or theirs is None:
             out.append("%s: ours %s, theirs %s" % (name, row[name], theirs))
-        elif abs(row[name] - theirs) > NEAR_US:
+        elif abs(row[name] - theirs) > NEAR_US and not any(death.covers(theirs, NEAR_US) for death in unattended):
             out.append("%s: %+d ms apart" % (name, (row[name] - theirs) // 1000))
     seen = [row[name] for name in TIMES if row[name] is not None]
     if seen != sorted(seen):
         out.append("times run backwards: %s" % seen)
     return out
+
+
+def _died_untold(row, call, deaths):
+    """A worker that was killed while the call was ending took with it what its script had heard and not yet told."""
+    end_us = call["bye_in_us"] or call["bye_out_us"] or call["end_us"]
+    return not row["digits"] and any(death.what != "broker" and death.covers(end_us, LAST_WORD_US) for death in deaths)
 
 
 def _end(row, call):
@@ -102,10 +129,11 @@ def _end(row, call):
     return out
 
 
-def joined(rows, carrier, interrupted=False):
-    """What does not agree, as texts. With `interrupted` processes were killed on the way: rows that say so need no times and no end, and
-    rows without an INVITE are allowed to be claimed, interrupted or refused."""
+def joined(rows, carrier, deaths=()):
+    """What does not agree, as texts. After deaths: rows that say `interrupted` need no times and no end, and rows without an INVITE are allowed to
+    be claimed, interrupted or refused."""
     out = []
+    interrupted = bool(deaths)
     book = carrier.book()
     by_id = {}
     for call in book:
@@ -138,11 +166,9 @@ def joined(rows, carrier, interrupted=False):
             continue
         if row["state"] != "done":
             out.append("row %s: state %s" % (call_id, row["state"]))
-        problems = _end(row, call)
-        if interrupted:  # what a killed process had heard and not yet told is gone with it; the rest of the machine was busy restarting
-            problems = [p for p in problems if not p.startswith("digits: ours None")]
-        else:
-            problems += _times(row, call)
+        problems = _end(row, call) + _times(row, call, deaths)
+        if _died_untold(row, call, deaths):
+            problems = [p for p in problems if not p.startswith("digits: ")]
         for problem in problems:
             out.append("row %s (%s, %s): %s" % (call_id, call["behaviour"], call["end"], problem))
     return out
