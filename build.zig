@@ -44,10 +44,11 @@ const rooms = [_]Room{
     .{ .name = "lua", .uses = &.{ "core", "bus", "store" }, .packages = &.{ "luajit", "libpcre2-8", "expat", "libcurl" } },
     .{ .name = "campaign", .uses = &.{ "core", "bus", "store" }, .packages = &.{ "luajit", "sqlite3", "libpq" } },
     .{ .name = "worker", .uses = &.{ "core", "bus", "media", "lua", "store" }, .packages = &.{ "liburing", "luajit" } },
-    .{ .name = "broker", .uses = &.{ "core", "bus", "campaign", "store" }, .packages = &.{"sofia-sip-ua"} },
+    .{ .name = "registrar", .uses = &.{ "core", "store" }, .packages = &.{"libcrypto"} },
+    .{ .name = "broker", .uses = &.{ "core", "bus", "campaign", "registrar", "store" }, .packages = &.{"sofia-sip-ua"} },
     .{ .name = "control", .uses = &.{ "core", "bus" }, .packages = &.{"libmicrohttpd"} },
     .{ .name = "supervisor", .uses = &.{ "core", "bus" } },
-    .{ .name = "main", .uses = &.{ "core", "bus", "store", "media", "lua", "campaign", "worker", "broker", "control", "supervisor" }, .packages = &.{"libedit"} },
+    .{ .name = "main", .uses = &.{ "core", "bus", "store", "media", "lua", "campaign", "worker", "registrar", "broker", "control", "supervisor" }, .packages = &.{"libedit"} },
 };
 
 fn roomNamed(name: []const u8) Room {

@@ -18,6 +18,7 @@ LIBRARIES = {
     r"^(libpq-fe|sqlite3|sql|sqlext)\.h$": {"store"},
     r"^(opus/|opus\.h|srtp2/|spandsp|speex/|sndfile|bcg729|flite)": {"media"},
     r"^(pcre2|expat|curl/)": {"lua"},
+    r"^openssl/": {"registrar"},
     r"^jemalloc/": {"main"},
     r"^histedit\.h$": {"main"},
     r"^microhttpd": {"control"},

@@ -123,7 +123,7 @@ static int stack_create(struct broker *broker, struct buf *error)
                                   TAG_IF(nameservers, SRESTAG_RESOLV_CONF(nameservers)), TAG_END());
     if (!agent->nta) return buf_puts(error, "the SIP stack cannot make its agent"), -ENOMEM;
     agent->user_agent = sip_user_agent_make(agent->home, config_str(broker->config, "sip.user_agent", "Carillon"));
-    agent->allow = sip_allow_make(agent->home, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY");
+    agent->allow = sip_allow_make(agent->home, "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, REFER, NOTIFY, REGISTER, SUBSCRIBE");
     agent->sdp_type = sip_content_type_make(agent->home, "application/sdp");
     return 0;
 }

@@ -21,7 +21,7 @@ static bool answer_read(struct call *call, const sip_t *sip, struct slot_media *
     if (sdp && sdp_answer_read(sdp, length, &call->codecs, media) < 0) return false;
     if (!sdp && (!dialog || !dialog->agreed)) return false;
     if (!sdp) *media = dialog->media;
-    media->nat = call->trunk && call->trunk->nat;
+    media->nat = call->nat || (call->trunk && call->trunk->nat);
     if (dialog) dialog->media = *media, dialog->agreed = true;
     return true;
 }

@@ -11,6 +11,7 @@
 #include "broker/call.h"
 #include "broker/lane.h"
 #include "broker/media.h"
+#include "broker/registrar.h"
 #include "broker/reload.h"
 #include "broker/state.h"
 #include "broker/tables.h"
@@ -109,6 +110,7 @@ static int signalling_start(struct broker *broker, struct buf *error)
     if (err == 0) err = permit_open(broker, error);
     if (err == 0) err = slots_open(broker);
     if (err == 0) err = tables_open(broker);
+    if (err == 0) err = registrar_open(broker, error);
     return err;
 }
 
@@ -158,6 +160,7 @@ static int start(struct broker *broker, struct buf *error)
 static void stop(struct broker *broker)
 {
     if (broker->calls.by_channel) calls_close(broker);
+    registrar_close(broker);
     if (broker->loop && broker->tables) tables_close(broker);
     if (broker->post) post_free(broker->post);
     if (broker->campaigns) campaigns_stop(broker->campaigns);

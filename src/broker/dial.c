@@ -10,21 +10,13 @@
 #include "broker/call.h"
 #include "broker/headers.h"
 #include "broker/invite.h"
+#include "broker/registrar.h"
 #include "broker/row.h"
 #include "core/check.h"
 #include "core/clock.h"
 #include "core/log.h"
 
 /* --- choosing ------------------------------------------------------------------------------------------------------- */
-
-static void uri_host(const char *uri, char *host, size_t size, uint16_t *port)
-{
-    const char *at = strncasecmp(uri, "sip:", 4) ? uri : uri + 4, *user = strchr(at, '@');
-    char text[160];
-    if (user) at = user + 1;
-    snprintf(text, sizeof text, "%.*s", (int)strcspn(at, ";?>"), at);
-    if (host_port_parse(text, host, size, port) < 0) host[0] = 0;
-}
 
 static void permit_ask(struct call *call, const struct trunk *trunk, struct permit_verdict *verdict)
 {
@@ -33,10 +25,11 @@ static void permit_ask(struct call *call, const struct trunk *trunk, struct perm
     char host[128] = "";
     uint16_t port = 0;
     ledger_status(broker->ledger, &ledger);
-    if (call->uri) uri_host(call->uri, host, sizeof host, &port);
+    if (call->uri && !registrar_uri_target(*call->next_hop ? call->next_hop : call->uri, host, sizeof host, &port)) host[0] = 0;
     struct permit_request request = {
         .number = call->uri ? NULL : call->number, .uri_host = host,
         .uri_is_listener = call->uri && listener_of_text(&broker->agent, host, port),
+        .uri_is_registered = call->uri && *host && registrar_has_target(broker, host, port),
         .prefix_strip = trunk ? trunk->strip : "", .prefix_add = trunk ? trunk->add : "", .max_s = call->max_asked_s,
         .campaign = call->campaign_name, .zone = call->zone, .rates = trunk ? trunk->rates : NULL, .now_us = call->at.claimed,
         .draining = segment_draining(broker->segment) || broker->terminating, .ledger_accepting = ledger.accepting,

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "broker/nat.h"
+#include "broker/registrar.h"
 #include "core/log.h"
 
 static void url_text(const url_t *url, char *out, size_t size)
@@ -40,7 +42,14 @@ void dialog_establish(struct call *call, const sip_t *sip)
         nta_leg_rtag(call->leg, sip->sip_to->a_tag);
         snprintf(call->remote_tag, sizeof call->remote_tag, "%s", sip->sip_to->a_tag);
     }
-    nta_leg_client_route(call->leg, sip->sip_record_route, sip->sip_contact);
+    su_home_t home[1] = { SU_HOME_INIT(home) };
+    su_home_init(home);
+    const sip_contact_t *contact = sip->sip_contact;
+    char host[64];
+    uint16_t port;
+    if (*call->next_hop && !sip->sip_record_route && registrar_uri_target(call->next_hop, host, sizeof host, &port)) contact = nat_contact(home, contact, host, port ? port : 5060);
+    nta_leg_client_route(call->leg, sip->sip_record_route, contact);
+    su_home_deinit(home);
     dialog_copy_route(call);
 }
 

@@ -3,6 +3,8 @@
  *   trunk list | show NAME | disable NAME | enable NAME | cap NAME cps=N concurrent=N
  *   calls            one line per call         call UUID      one call
  *   counters         name value
+ *   registrations [USER DOMAIN]   telephones of users: a line of names, then a line each, tabs between
+ *   unregister USER DOMAIN | CALL-ID   forgets them
  *   hangup UUID [CAUSE]       hupall [CAUSE]
  *   dnc status | reload | check NUMBER [CAMPAIGN] | add NUMBER [CAMPAIGN|- [REASON]] | remove NUMBER [CAMPAIGN]
  *   campaign …       handed over to src/campaign */
@@ -14,6 +16,7 @@
 
 #include "broker/call.h"
 #include "broker/lane.h"
+#include "broker/registrar.h"
 #include "campaign/campaigns.h"
 #include "core/clock.h"
 #include "core/log.h"
@@ -195,6 +198,20 @@ static int command_dnc(struct command *command)
     return buf_puts(command->out, "-ERR dnc status | reload | check NUMBER [CAMPAIGN] | add NUMBER [CAMPAIGN|- [REASON]] | remove NUMBER [CAMPAIGN]\n"), -EINVAL;
 }
 
+/* --- users ---------------------------------------------------------------------------------------------------------- */
+
+static int command_registrations(struct command *command)
+{
+    registrations_write(command->broker, argument(command, 1), argument(command, 2), command->out);
+    return 0;
+}
+
+static int command_unregister(struct command *command)
+{
+    unsigned count = registrations_flush(command->broker, argument(command, 1), argument(command, 2));
+    return buf_printf(command->out, "+OK %u\n", count);
+}
+
 /* The one place where campaigns' commands go to src/campaign. */
 static int command_campaign(struct command *command)
 {
@@ -214,6 +231,7 @@ static const struct {
     { "trunk", command_trunk },   { "calls", command_calls },   { "call", command_call },         { "counters", command_counters },
     { "hangup", command_hangup }, { "hupall", command_hupall }, { "campaign", command_campaign },
     { "dnc", command_dnc },
+    { "registrations", command_registrations }, { "unregister", command_unregister },
 };
 
 static int command_run(struct command *command)

@@ -7,13 +7,13 @@
 /* The parser's callback has no context of ours: it is set once, before the stack reads its first byte. */
 static struct broker *gate_broker;
 
-/* Any listener that takes calls from anybody opens the gate: by which listener a message came is not known this early,
+/* Any listener that takes calls from anybody, or registrations, opens the gate: by which listener a message came is not known this early,
  * and inbound.c looks again. */
 static bool source_allowed(struct broker *broker, const struct sockaddr *source)
 {
     struct agent *agent = &broker->agent;
     for (unsigned i = 0; i < agent->listener_count; i++)
-        if (agent->listeners[i].anybody) return true;
+        if (agent->listeners[i].anybody || agent->listeners[i].users.on) return true;
     return trunk_of_source(&broker->trunks, source) != NULL;
 }
 

@@ -12,18 +12,16 @@
 #include "broker/invite.h"
 #include "broker/lane.h"
 #include "broker/media.h"
+#include "broker/mwi.h"
+#include "broker/nat.h"
+#include "broker/registrar.h"
 #include "broker/request.h"
 #include "broker/tap.h"
+#include "broker/user_call.h"
 #include "core/clock.h"
 #include "core/log.h"
 
 /* --- who may ask ---------------------------------------------------------------------------------------------------- */
-
-struct source_found {
-    struct listener *listener;
-    enum transport transport;
-    struct trunk *trunk; /* NULL: somebody, at a listener that takes anybody's calls */
-};
 
 /* A call of ours to our own listener comes from that listener's address, which may be a trunk's host as well; it is
  * nobody's trunk. */
@@ -35,7 +33,7 @@ static bool source_find(struct broker *broker, msg_t *msg, struct source_found *
     if (!found->listener || !source) return false;
     bool own = listener_at(&broker->agent, source) != NULL;
     found->trunk = own ? NULL : trunk_of_source(&broker->trunks, source);
-    return found->trunk || found->listener->anybody;
+    return found->trunk || found->listener->anybody || found->listener->users.on;
 }
 
 static void reply(struct broker *broker, msg_t *msg, int status, const char *phrase, const char *retry_after)
@@ -100,7 +98,7 @@ static int offer_take(struct call *call, const struct trunk *trunk, const sip_t 
         return 0;
     }
     if (sdp_offer_read(sdp, length, &call->codecs, &call->media, &call->streams) < 0) return 488;
-    call->media.nat = trunk && trunk->nat;
+    call->media.nat = call->nat || (trunk && trunk->nat);
     call->media_agreed = true;
     return 0;
 }
@@ -116,12 +114,30 @@ static int leg_make(struct call *call, msg_t *msg, sip_t *sip)
         nta_msg_discard(nta, msg);
         return -1;
     }
-    nta_leg_server_route(call->leg, sip->sip_record_route, sip->sip_contact);
+    su_home_t home[1] = { SU_HOME_INIT(home) };
+    su_home_init(home);
+    const su_sockaddr_t *source = (const su_sockaddr_t *)(const void *)msg_addrinfo(msg)->ai_addr;
+    nta_leg_server_route(call->leg, sip->sip_record_route, call->nat ? nat_contact_of_request(home, sip, source, call->transport == TRANSPORT_UDP) : sip->sip_contact);
+    su_home_deinit(home);
     dialog_copy_route(call);
     call->offer = nta_incoming_create(nta, call->leg, msg, sip, TAG_END());
     if (!call->offer) return -1;
     nta_incoming_bind(call->offer, inbound_ack_cancel, call);
     return 0;
+}
+
+/* What a call runs: its trunk's, its user's, or its listener's. */
+static const char *script_of(const struct source_found *found)
+{
+    if (found->trunk) return found->trunk->inbound_script;
+    return kv_get(found->user, "v.user_context") ? "" : found->listener->script;
+}
+
+static const char *context_of(const struct source_found *found)
+{
+    if (found->trunk) return found->trunk->inbound_context;
+    const char *context = kv_get_or(found->user, "v.user_context", found->listener->context);
+    return *context || !found->user.length ? context : "default";
 }
 
 static void offer_to_worker(struct broker *broker, struct call *call, const struct source_found *found, const sip_t *sip)
@@ -141,11 +157,10 @@ static void offer_to_worker(struct broker *broker, struct call *call, const stru
     COUNT(broker, calls_inbound, 1);
     slot_mirror(call);
     nta_incoming_treply(call->offer, SIP_100_TRYING, TAG_END());
-    lane_tell_offered(call, sip, found->trunk ? found->trunk->inbound_script : found->listener->script,
-                      found->trunk ? found->trunk->inbound_context : found->listener->context);
+    lane_tell_offered(call, sip, script_of(found), context_of(found), found->user);
 }
 
-static void call_take(struct broker *broker, const struct source_found *found, msg_t *msg, sip_t *sip)
+void inbound_call_take(struct broker *broker, const struct source_found *found, msg_t *msg, sip_t *sip)
 {
     struct call *call = call_new(broker, NULL, true);
     if (!call) return reply(broker, msg, SIP_503_SERVICE_UNAVAILABLE, "10");
@@ -153,6 +168,7 @@ static void call_take(struct broker *broker, const struct source_found *found, m
     call->listener = found->listener;
     call->transport = found->transport;
     call->trunk = found->trunk;
+    call->nat = found->user.length > 0;
     call->max_s = broker->permit.max_call_s;
     call->at.claimed = call->at.invite = clock_utc_us();
     snprintf(call->caller_number, sizeof call->caller_number, "%s", sip->sip_from->a_url->url_user ? sip->sip_from->a_url->url_user : "");
@@ -210,7 +226,8 @@ static void inbound_invite(struct broker *broker, const struct source_found *fou
     } else if (broker->terminating || segment_draining(broker->segment) || !cap_free(&broker->cap)) {
         reply(broker, msg, SIP_503_SERVICE_UNAVAILABLE, "10");
     } else {
-        call_take(broker, found, msg, sip);
+        if (found->trunk || found->listener->anybody) inbound_call_take(broker, found, msg, sip);
+        else user_call_take(broker, found, msg, sip);
     }
 }
 
@@ -241,6 +258,8 @@ static void inbound_request(struct broker *broker, const struct source_found *fo
     if (method == sip_method_ack) nta_msg_discard(broker->agent.nta, msg);
     else if (in_dialog || method == sip_method_cancel || method == sip_method_bye) reply(broker, msg, SIP_481_NO_TRANSACTION, NULL);
     else if (method == sip_method_invite) inbound_invite(broker, found, msg, sip);
+    else if (method == sip_method_register && found->listener->users.on) register_take(broker, found->listener, found->transport, msg, sip);
+    else if (method == sip_method_subscribe && found->listener->users.on) mwi_subscribe(broker, found->listener, found->transport, msg, sip);
     else if (method == sip_method_options) reply(broker, msg, SIP_200_OK, NULL);
     else reply(broker, msg, SIP_405_METHOD_NOT_ALLOWED, NULL);
 }
@@ -253,7 +272,9 @@ int inbound_message(struct broker *broker, nta_agent_t *nta, msg_t *msg, sip_t *
         else nta_msg_discard(nta, msg);
         return 0;
     }
-    if (!source_find(broker, msg, &found)) {
+    bool heard = source_find(broker, msg, &found);
+    if (heard && found.listener->users.on && !found.trunk) heard = registrar_admits(broker, (const struct sockaddr *)msg_addrinfo(msg)->ai_addr);
+    if (!heard) {
         COUNT(broker, sip_dropped, 1);
         nta_msg_discard(nta, msg);
         return 0;

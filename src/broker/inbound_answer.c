@@ -126,7 +126,7 @@ static bool take_late_answer(struct call *call, const sip_t *sip)
     const char *sdp = dialog_sdp(sip, &length);
     if (!call->offerless) return true;
     if (!sdp || sdp_answer_read(sdp, length, &call->codecs, &call->media) < 0) return false;
-    call->media.nat = call->trunk && call->trunk->nat;
+    call->media.nat = call->nat || (call->trunk && call->trunk->nat);
     call->media_agreed = true;
     media_run(call);
     lane_tell_media_changed(call);

@@ -88,13 +88,14 @@ static nta_outgoing_t *transaction(struct call *call, const char *sdp)
 {
     struct agent *agent = &call->broker->agent;
     struct trunk *trunk = call->trunk;
+    const char *route = trunk ? trunk->route : *call->next_hop ? call->next_hop : NULL;
     sip_header_t *credentials = auth_headers(call, "INVITE", call->target);
     struct session_headers session;
     struct buf identity = BUF_INIT;
     enum reliable reliable = trunk ? trunk->reliable : RELIABLE_OFF;
     session_offer_write(call, &session);
     identity_headers_write(call, &identity);
-    nta_outgoing_t *invite = nta_outgoing_tcreate(call->leg, invite_response, call, trunk ? URL_STRING_MAKE(trunk->route) : NULL, SIP_METHOD_INVITE,
+    nta_outgoing_t *invite = nta_outgoing_tcreate(call->leg, invite_response, call, route ? URL_STRING_MAKE(route) : NULL, SIP_METHOD_INVITE,
                                 URL_STRING_MAKE(call->target), NTATAG_BRANCH_KEY(call->branch), TPTAG_IDENT(call->listener->name),
                                 SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_USER_AGENT(agent->user_agent), SIPTAG_ALLOW(agent->allow),
                                 TAG_IF(credentials, SIPTAG_HEADER(credentials)), TAG_IF(trunk && trunk->headers, SIPTAG_HEADER_STR(trunk ? trunk->headers : NULL)),

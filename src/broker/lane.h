@@ -16,7 +16,8 @@ void lane_tell_early(struct call *call, int status, const sip_t *sip);
 /* Answered: the DIAL's reply, CALL_ANSWERED after early media, or CALL_RUN for a campaign's call. */
 void lane_tell_answered(struct call *call, const sip_t *sip);
 void lane_tell_end(struct call *call, const sip_t *sip);
-void lane_tell_offered(struct call *call, const sip_t *sip, const char *script, const char *context);
+/* user: what the directory says of the caller, as in user_auth.h; empty if it is none of its users. */
+void lane_tell_offered(struct call *call, const sip_t *sip, const char *script, const char *context, struct kv_view user);
 void lane_tell_info(struct call *call, const char *content_type, const char *body, size_t length);
 void lane_tell_media_changed(struct call *call);
 /* Answers a REINVITE's or REFER's request, if one waits. */

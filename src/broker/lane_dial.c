@@ -28,6 +28,16 @@ static bool uri_take(struct call *call, const char *uri)
     return (host ? host[1] : call->uri[4]) != 0;
 }
 
+/* fs_path of a registered telephone: where its requests are sent in place of its URI. */
+static bool route_take(struct call *call, const char *route)
+{
+    if (!route || !*route) return true;
+    if (strlen(route) > 200 || strncasecmp(route, "sip:", 4) || strpbrk(route, "<>\"\\^`{|} \t\r\n,")) return false;
+    snprintf(call->next_hop, sizeof call->next_hop, "%s", route);
+    call->nat = true;
+    return true;
+}
+
 /* Where to: 0, or the cause for a wish that can have no INVITE. */
 static int target_take(struct call *call, struct kv_view pairs)
 {
@@ -38,7 +48,8 @@ static int target_take(struct call *call, struct kv_view pairs)
     call->listener = profile ? listener_named(agent, profile) : &agent->listeners[0];
     if (!call->listener) return CAUSE_INVALID_PROFILE;
     if (!uri_take(call, uri)) return CAUSE_INVALID_URL;
-    const char *transport = strcasestr(call->uri, ";transport=");
+    if (!route_take(call, kv_get(pairs, "route"))) return CAUSE_INVALID_URL;
+    const char *transport = strcasestr(*call->next_hop ? call->next_hop : call->uri, ";transport=");
     call->transport = transport ? transport_of(transport + strlen(";transport=")) : TRANSPORT_UDP;
     if (!call->listener->transports[call->transport]) return CAUSE_INVALID_PROFILE;
     return 0;

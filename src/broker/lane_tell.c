@@ -180,7 +180,24 @@ static void add_source(struct kv *pairs, const struct call *call)
     msg_destroy(msg);
 }
 
-void lane_tell_offered(struct call *call, const sip_t *sip, const char *script, const char *context)
+/* The user's variables, and what FreeSWITCH says of one who showed a password. */
+static void add_user(struct kv *pairs, struct kv_view user)
+{
+    struct kv_pair pair;
+    size_t at = 0;
+    if (!user.length) return;
+    kv_add(pairs, "v.sip_authorized", "true");
+    kv_add(pairs, "v.sip_number_alias", kv_get(user, "number_alias"));
+    kv_add(pairs, "v.sip_auth_username", kv_get(user, "auth_username"));
+    kv_add(pairs, "v.sip_auth_realm", kv_get(user, "auth_realm"));
+    kv_add(pairs, "v.number_alias", kv_get(user, "number_alias"));
+    kv_add(pairs, "v.user_name", kv_get(user, "id"));
+    kv_add(pairs, "v.domain_name", kv_get(user, "domain"));
+    while (kv_next(user, &at, &pair))
+        if (!strncmp(pair.name, "v.", 2)) kv_add(pairs, pair.name, pair.value);
+}
+
+void lane_tell_offered(struct call *call, const sip_t *sip, const char *script, const char *context, struct kv_view user)
 {
     struct kv pairs = KV_INIT;
     add_call(&pairs, call);
@@ -189,6 +206,7 @@ void lane_tell_offered(struct call *call, const sip_t *sip, const char *script, 
     kv_add(&pairs, *script ? "script" : "context", *script ? script : context);
     add_parties(&pairs, call, sip);
     add_source(&pairs, call);
+    add_user(&pairs, user);
     add_media(&pairs, call);
     headers_to_pairs(&pairs, sip);
     call->told_worker = true;

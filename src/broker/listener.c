@@ -42,6 +42,25 @@ static void transports_read(struct listener *listener, const struct config_node 
     listener->tls_port = (uint16_t)config_int(node, "tls_port", 5061);
 }
 
+static void users_read(struct listener_users *users, const struct config_node *node)
+{
+    users->on = node != NULL;
+    if (!node) return;
+    snprintf(users->domain, sizeof users->domain, "%s", config_str(node, "domain", ""));
+    users->expires_min_s = (uint32_t)config_int(node, "expires_min_s", 60);
+    users->expires_max_s = (uint32_t)config_int(node, "expires_max_s", 3600);
+    users->contacts_max = (uint32_t)config_int(node, "contacts", 10);
+    users->ping_s = (uint32_t)config_int(node, "ping_s", 30);
+    users->nonce_s = (uint32_t)config_int(node, "nonce_s", 3660);
+    const struct config_node *algorithms = config_get(node, "algorithms");
+    for (size_t i = 0; i < config_count(algorithms); i++) {
+        bool sha256 = !strcmp(config_text(config_child(algorithms, i)), "SHA-256");
+        if (sha256 && !users->md5) users->sha256_first = true;
+        if (sha256) users->sha256 = true;
+        else users->md5 = true;
+    }
+}
+
 static void listener_read(struct listener *listener, const struct config_node *node)
 {
     snprintf(listener->name, sizeof listener->name, "%s", config_str(node, "name", "external"));
@@ -50,9 +69,10 @@ static void listener_read(struct listener *listener, const struct config_node *n
     snprintf(listener->script, sizeof listener->script, "%s", config_str(node, "script", ""));
     snprintf(listener->context, sizeof listener->context, "%s", config_str(node, "context", ""));
     /* Whoever gives a listener something to run for strangers wants strangers; `accept` says it outright. */
-    bool runs = *listener->script || *listener->context;
+    users_read(&listener->users, config_get(node, "users"));
+    bool runs = (*listener->script || *listener->context) && !listener->users.on;
     listener->anybody = !strcmp(config_str(node, "accept", runs ? "any" : "trunks"), "any");
-    if (listener->anybody && !runs) snprintf(listener->context, sizeof listener->context, "public");
+    if (listener->anybody && !*listener->script && !*listener->context) snprintf(listener->context, sizeof listener->context, "public");
     listener->port = (uint16_t)config_int(node, "port", 5060);
     transports_read(listener, node);
 }

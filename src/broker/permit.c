@@ -190,6 +190,7 @@ static void check_number(const struct permit_rules *rules, const struct permit_r
 
 static void check_host(const struct permit_rules *rules, const struct permit_request *request, struct permit_verdict *verdict)
 {
+    if (request->uri_is_registered) return;
     if (request->uri_is_listener && host_is_loopback(request->uri_host)) return;
     for (size_t i = 0; i < rules->uri_host_count; i++)
         if (!strcasecmp(rules->uri_hosts[i], request->uri_host)) return;

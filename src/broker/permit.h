@@ -11,8 +11,8 @@
  * Then, by that number: emergency numbers, countries, our own numbers, do-not-call lists, attempts a day, the hours in which people may be
  * called, the price on this trunk, the sum of the day. Last what time heals: caps and the like.
  *
- * A call to a plain SIP URI has no number; it is allowed only to a host of sip.uri_hosts and to a listener's own
- * loopback address: such a call cannot leave this machine for the telephone network by itself. */
+ * A call to a plain SIP URI has no number; it is allowed only to a host of sip.uri_hosts, to a registered telephone, and to a
+ * listener's own loopback address: such a call cannot leave this machine for the telephone network by itself. */
 #ifndef BROKER_PERMIT_H
 #define BROKER_PERMIT_H
 
@@ -55,6 +55,7 @@ struct permit_request {
     const char *number;                   /* as asked for; NULL for a URI call */
     const char *uri_host;                 /* of a URI call */
     bool uri_is_listener;                 /* its host and port are one of our own listeners */
+    bool uri_is_registered;               /* a telephone of a user is registered where it goes */
     const char *prefix_strip, *prefix_add;/* the trunk's, "" = none */
     const char *campaign;                 /* its name; NULL or "" = none */
     const char *zone;                     /* where the called one lives, if somebody knows better than the number; or NULL */

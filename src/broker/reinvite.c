@@ -109,7 +109,7 @@ static int turn_away(nta_incoming_t *irq, int status)
 
 static void target_refresh(struct call *call, const sip_t *sip)
 {
-    if (!sip->sip_contact) return;
+    if (!sip->sip_contact || call->nat) return; /* behind a NAT, what it says of itself leads nowhere */
     nta_leg_server_route(call->leg, NULL, sip->sip_contact);
     dialog_copy_route(call);
 }
@@ -162,7 +162,7 @@ static void answered_ours(struct call *call, const sip_t *sip)
     struct slot_media media;
     const char *sdp = dialog_sdp(sip, &length);
     ack_send(call, sip->sip_cseq->cs_seq);
-    nta_leg_client_reroute(call->leg, NULL, sip->sip_contact, 0);
+    if (!call->nat) nta_leg_client_reroute(call->leg, NULL, sip->sip_contact, 0);
     dialog_copy_route(call);
     session_answered(call, sip);
     if (!sdp || call_is_ended(call) || sdp_answer_read(sdp, length, &call->codecs, &media) < 0) return;

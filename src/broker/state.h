@@ -93,6 +93,7 @@ struct call {
     uint8_t trunk_count, trunk_at;
     struct trunk *trunk;               /* whose cap it counts for; NULL for URI calls */
     char *uri;                         /* a URI call's */
+    char next_hop[BUS_URI_MAX];        /* of a URI call that goes another way than its URI says: a telephone behind a NAT */
     char number[PERMIT_NUMBER_MAX];    /* as asked for */
     char dialled[PERMIT_NUMBER_MAX];   /* as sent */
     char caller_number[64], caller_name[104];
@@ -103,6 +104,7 @@ struct call {
     enum dial_early early;
     uint32_t ring_timeout_ms, progress_timeout_ms, max_s;
     uint32_t max_asked_s;
+    bool nat;                          /* the far end may be behind one: its RTP may come from anywhere */
     bool permitted;                    /* permit_check said yes; invite_send asserts it */
     bool capped;                       /* counts in the engine's cap */
     bool charged;                      /* counts in the day's spend, at `rate` */
@@ -184,6 +186,7 @@ struct worker_state {
 struct tables;    /* tables.c */
 struct limit;     /* limits.c */
 struct campaigns; /* src/campaign */
+struct registrar; /* registrar.h */
 
 struct broker {
     const struct process_args *args;
@@ -210,6 +213,7 @@ struct broker {
     uint32_t limit_count;
     struct kv globals;                 /* global variables, replicated to all workers */
     struct campaigns *campaigns;
+    struct registrar *registrar;       /* NULL: no listener has users */
     struct worker_state workers[BUS_WORKERS_MAX];
     uint32_t worker_count;
     char node[BUS_NAME_MAX];

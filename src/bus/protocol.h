@@ -11,7 +11,7 @@ enum message_kind {
     /* Request: one outgoing SIP leg. The reply comes when its fate is known: status 0 and result=answered | early | failed.
      *   uuid            of the channel, made by the worker
      *   trunk           names in order, comma-separated ("acme,backup"); or
-     *   uri             sip:user@host[:port][;transport=tcp] with profile=NAME of a listener
+     *   uri             sip:user@host[:port][;transport=tcp] with profile=NAME of a listener; route = a SIP URI to send it to instead
      *   number          what to dial on the trunk (before its prefix rules)
      *   cid_number cid_name privacy   caller identity; absent = the trunk's; identity = none | pai | rpid | both: its headers
      *   timeout_ms      ringing time
@@ -56,7 +56,7 @@ enum message_kind {
      * campaign, lead, trunk, number, cid_number, sip_call_id, media_* and codec as in DIAL, v.X = lead columns and more. */
     MSG_CALL_RUN = 22,
     /* Note: an inbound call. uuid, slot, generation, trunk or profile, script | context, from, from_user, from_display, to_user,
-     * request_user, sip_call_id, network_ip, network_port, codec, media_* , h.X. The worker answers, rings or hangs up. */
+     * request_user, sip_call_id, network_ip, network_port, codec, media_* , h.X, and for users' calls v.X. The worker answers, rings or hangs up. */
     MSG_CALL_OFFERED = 23,
     /* Note: the call is over (BYE, CANCEL, failure, our own hangup, adoption failed). uuid, slot, generation, cause, q850,
      * sip_status, by = us | them, h.X, invite_us ring_us answer_us end_us. */

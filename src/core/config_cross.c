@@ -93,6 +93,13 @@ static void check_listeners(const struct config_node *root, struct buf *errors)
         if (config_get(one, "script") != NULL && config_get(one, "context") != NULL)
             check_script_or_context(one, path, errors);
         check_tls(one, path, errors);
+        const struct config_node *users = config_get(one, "users");
+        int64_t shortest = config_int(users, "expires_min_s", 0), longest = config_int(users, "expires_max_s", 0);
+        if (users != NULL && shortest > longest) {
+            snprintf(path, sizeof path, "sip.listen.%s.users.expires_min_s", one->name);
+            config_mistake(errors, config_get(users, "expires_min_s"), path, "found the number %lld; allowed: at most expires_max_s (%lld)", (long long)shortest,
+                           (long long)longest);
+        }
     }
 }
 

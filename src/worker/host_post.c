@@ -129,6 +129,7 @@ static void call_offered(struct host *host, struct kv_view pairs)
     names_set(&channel->profile, "context", kv_get_or(pairs, "context", "default"));
     profile_from(channel, "destination_number", pairs, "request_user");
     profile_from(channel, "network_addr", pairs, "network_ip");
+    variables_from(channel, pairs);
     engine_channel_start(host->engine, channel);
 }
 

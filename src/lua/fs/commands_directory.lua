@@ -157,7 +157,8 @@ command("list_users", "[group <group>] [domain <domain>] [user <user>] [context 
       if user and (not wanted.user or wanted.user == user.id) and (not wanted.group or wanted.group == user.group)
         and (not wanted.context or lower(wanted.context) == lower(user.variables.user_context or "")) then
         local v = user.variables
-        out[#out + 1] = concat({ user.id, v.user_context or "", name, group and group.attr.name or "", "error/user_not_registered", v.callgroup or "",
+        out[#out + 1] = concat({ user.id, v.user_context or "", name, group and group.attr.name or "", fs.run_api("sofia_contact", user.id .. "@" .. name, {}),
+          v.callgroup or "",
           v.effective_caller_id_name or "", v.effective_caller_id_number or "" }, "|") .. "\n"
       end
     end)

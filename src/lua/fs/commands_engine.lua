@@ -226,10 +226,16 @@ command("sofia", "status [profile <name>|gateway <name>] | xmlstatus … | jsons
   if what == "status" and kind == "gateway" and name ~= "" then
     local row = gateway(match(name, "::(.*)$") or name)
     return row and gateway_lines(name, row) or "Invalid Gateway!\n"
+  elseif (what == "status" or what == "xmlstatus") and kind == "profile" and match(text, "^%S+%s+%S+%s+%S+%s+%S") then
+    local how, filter = match(text, "^%S+%s+%S+%s+%S+%s+(%S+)%s*(.-)$")
+    if not fs.endpoints.profile_known(name) then return "Invalid Profile!\n" end
+    return fs.registrations.status(name, how, filter, what == "xmlstatus") or engine("profile", name) or "Invalid Profile!\n"
   elseif what == "status" and kind == "profile" then
     return engine("profile", name) or "Invalid Profile!\n"
   elseif what == "status" or what == "xmlstatus" or what == "jsonstatus" then
     return engine("sofia", what) or engine("trunk", "list") or "-ERR\n"
+  elseif what == "profile" and name == "flush_inbound_reg" then
+    return fs.registrations.flush(match(text, "flush_inbound_reg%s+(%S+)") or "")
   elseif what == "profile" then
     return "+OK\n"
   elseif what == "loglevel" or what == "tracelevel" or what == "global" then
@@ -237,13 +243,6 @@ command("sofia", "status [profile <name>|gateway <name>] | xmlstatus … | jsons
   end
   return api.usage("sofia")
 end)
-command("sofia_contact", "[<profile>/]<user>@<domain>", "where a user is registered", function(text)
-  local user = match(text, "([^/]+)$")
-  if not user then return api.usage("sofia_contact") end
-  local _, reply = engine("contact", user)
-  return reply and util.some(reply.contact) or "error/user_not_registered"
-end)
-command("sofia_count_reg", "[profile/]<user>@<domain>", "how many contacts", function() return "0" end)
 command("json", "JSON", "a JSON API command", function(text)
   local request = json.decode(text)
   local f = type(request) == "table" and json.commands[request.command]

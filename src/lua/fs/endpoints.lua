@@ -175,12 +175,14 @@ function endpoints.sofia(leg, ctx)
     local contact = fs.run_api("sofia_contact", profile .. "/" .. user .. "@" .. domain, {})
     contact = util.trim(contact or "")
     if contact == "" or match(contact, "^error/") or match(contact, "^%-ERR") or match(contact, "^INVALID") then return nil, "USER_NOT_REGISTERED" end
+    contact = match(contact, "([^,]+)$") -- of several the latest, as FreeSWITCH's endpoint has it
     destination = match(contact, "^sofia/[^/]*/sips?:(.*)$") or match(contact, "^sofia/[^/]*/(.*)$") or contact
   end
   if not find(destination, "@", 1, true) and not find(destination, "^[%d%.:]+$") and not find(destination, ".", 1, true) then
     return nil, "DESTINATION_OUT_OF_ORDER"
   end
   local bare, path = match(destination, "^(.-);fs_path=([^;]+)")
+  if bare then bare = gsub(bare, ";fs_nat=yes", "") end
   local p = invite(leg, ctx, { uri = "sip:" .. (bare or destination), profile = profile })
   if path then p.route = util.url_decode(path) end
   return dial(ctx, p, destination, "sofia/" .. profile .. "/" .. match(destination, "^[^;]*"))
