@@ -76,14 +76,6 @@ struct day_reading {
     double ended; /* cost of calls that ended today */
 };
 
-/* Ids sort by time (UUIDv7): what was begun within a day is a range of the primary key. */
-static void first_id(int64_t since_us, char out[UUID_TEXT_SIZE])
-{
-    uint64_t ms = (uint64_t)(since_us / 1000);
-    snprintf(out, UUID_TEXT_SIZE, "%08llx-%04llx-7000-8000-000000000000", (unsigned long long)(ms >> 16) & 0xffffffff,
-             (unsigned long long)ms & 0xffff);
-}
-
 static void row_take(struct day_reading *reading, const struct db_statement *s, int64_t midnight_us)
 {
     char e164[PERMIT_NUMBER_MAX];
@@ -102,7 +94,7 @@ static int day_read(struct ledger_job *job, struct db *db)
     number_history_free(reading->history);
     reading->history = reading->limit ? number_history_new(reading->limit) : NULL;
     reading->ended = 0;
-    first_id(now - DAY_US, since);
+    uuid_text_at(now - DAY_US, since); /* ids sort by time: a range of the primary key */
     int err = db_prepare(db, &s, "SELECT number, claimed_us, end_us, cost FROM attempt WHERE id >= ? AND state <> 'refused'");
     if (err < 0) return err;
     db_bind_text(s, 1, since);

@@ -1,7 +1,7 @@
 /* config.h: conf/carillon.lua as a checked tree. The schema (every key, type, range, default, one line of help) is
  * one table in config_schema.c, which also writes docs/configuration.md.
  *
- * The file is Lua run in an empty environment: env(NAME[, otherwise]) and include(FILE) only, bounded in instructions and
+ * The file is Lua run in an empty environment: env(NAME[, otherwise]), secret(FILE) and include(FILE) only, bounded in instructions and
  * memory. A wrong key, type or value gives: file:line, the key's full path, what was found, what is allowed. */
 #ifndef CORE_CONFIG_H
 #define CORE_CONFIG_H

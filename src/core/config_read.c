@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <lauxlib.h>
+#include <libgen.h>
 #include <limits.h>
 #include <lua.h>
 #include <math.h>
@@ -16,23 +16,24 @@
 
 #include "core/config_tree.h"
 
+#define SECRET_BYTES_MAX 4096
+
 struct reader {
     struct config *config;
     struct buf *errors;
-    size_t memory;                         /* bytes that Lua holds */
+    size_t memory; /* bytes that Lua holds */
     bool out_of_memory;
     int include_depth;
     size_t current[CONFIG_INCLUDE_DEPTH_MAX + 1]; /* stack of file indexes that are being run */
     struct line_map *maps[CONFIG_FILES_MAX];      /* per file of config->files */
     size_t nodes;
-    const char *too_much;                  /* a bound that was hit while making nodes */
+    const char *too_much; /* a bound that was hit while making nodes */
 };
 
 static void *read_alloc(void *context, void *block, size_t old, size_t size)
 {
     struct reader *reader = context;
-    if (block == NULL)
-        old = 0;
+    if (block == NULL) old = 0;
     if (size == 0) {
         free(block);
         reader->memory -= old;
@@ -43,8 +44,7 @@ static void *read_alloc(void *context, void *block, size_t old, size_t size)
         return NULL;
     }
     void *new = realloc(block, size);
-    if (new != NULL)
-        reader->memory += size - old;
+    if (new != NULL) reader->memory += size - old;
     return new;
 }
 
@@ -53,10 +53,7 @@ static void read_hook(lua_State *L, lua_Debug *ar)
     luaL_error(L, "this file computes for too long (more than %d instructions)", CONFIG_INSTRUCTIONS_MAX);
 }
 
-static struct reader *reader_of(lua_State *L)
-{
-    return lua_touserdata(L, lua_upvalueindex(1));
-}
+static struct reader *reader_of(lua_State *L) { return lua_touserdata(L, lua_upvalueindex(1)); }
 
 /* env(NAME[, otherwise]): the environment's text; where `otherwise` is a number or a boolean, turned into one. */
 static int read_env(lua_State *L)
@@ -71,8 +68,7 @@ static int read_env(lua_State *L)
     }
     if (lua_type(L, 2) == LUA_TNUMBER) {
         lua_pushstring(L, value);
-        if (!lua_isnumber(L, -1))
-            return luaL_error(L, "the environment variable %s must be a number, found \"%s\"", name, value);
+        if (!lua_isnumber(L, -1)) return luaL_error(L, "the environment variable %s must be a number, found \"%s\"", name, value);
         lua_pushnumber(L, lua_tonumber(L, -1));
         return 1;
     }
@@ -93,8 +89,7 @@ static char *slurp(const char *path, size_t *length, char *reason, size_t reason
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0) {
         snprintf(reason, reason_size, "cannot read it: %s", strerror(errno));
-        if (fd >= 0)
-            close(fd);
+        if (fd >= 0) close(fd);
         return NULL;
     }
     if (!S_ISREG(st.st_mode)) {
@@ -111,8 +106,7 @@ static char *slurp(const char *path, size_t *length, char *reason, size_t reason
     size_t got = 0;
     while (data != NULL && got < (size_t)st.st_size) {
         ssize_t n = read(fd, data + got, (size_t)st.st_size - got);
-        if (n <= 0)
-            break;
+        if (n <= 0) break;
         got += (size_t)n;
     }
     close(fd);
@@ -132,11 +126,9 @@ static int run_file(lua_State *L, struct reader *reader, const char *path)
     struct config *config = reader->config;
     char reason[128];
     size_t length = 0;
-    if (config->file_count == CONFIG_FILES_MAX)
-        return luaL_error(L, "more than %d included files", CONFIG_FILES_MAX);
+    if (config->file_count == CONFIG_FILES_MAX) return luaL_error(L, "more than %d included files", CONFIG_FILES_MAX);
     char *data = slurp(path, &length, reason, sizeof reason);
-    if (data == NULL)
-        return luaL_error(L, "%s: %s", path, reason);
+    if (data == NULL) return luaL_error(L, "%s: %s", path, reason);
     size_t index = config->file_count;
     config->files[index] = strdup(path);
     if (config->files[index] == NULL || line_map_new(&reader->maps[index], data, length) < 0) {
@@ -154,14 +146,15 @@ static int run_file(lua_State *L, struct reader *reader, const char *path)
         free(chunk_name);
     }
     free(data);
-    if (rc != 0)
-        return lua_error(L);
+    if (rc != 0) return lua_error(L);
     lua_newtable(L);
     lua_pushlightuserdata(L, reader);
     lua_getfield(L, LUA_REGISTRYINDEX, "carillon.env");
     lua_setfield(L, -3, "env");
     lua_getfield(L, LUA_REGISTRYINDEX, "carillon.include");
     lua_setfield(L, -3, "include");
+    lua_getfield(L, LUA_REGISTRYINDEX, "carillon.secret");
+    lua_setfield(L, -3, "secret");
     lua_pop(L, 1);
     lua_setfenv(L, -2);
     reader->current[reader->include_depth] = index;
@@ -177,6 +170,31 @@ static int run_file(lua_State *L, struct reader *reader, const char *path)
     return 1;
 }
 
+/* A path relative to the file that runs. */
+static void path_resolve(lua_State *L, const struct reader *reader, const char *name, char path[PATH_MAX])
+{
+    const char *from = reader->config->files[reader->current[reader->include_depth]];
+    const char *slash = strrchr(from, '/');
+    int n = name[0] == '/' || slash == NULL ? snprintf(path, PATH_MAX, "%s", name)
+                                            : snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - from), from, name);
+    if (n < 0 || n >= PATH_MAX) luaL_error(L, "the path is too long");
+}
+
+/* secret(FILE): its first line, so that a password stands neither here nor in the environment. */
+static int read_secret(lua_State *L)
+{
+    char path[PATH_MAX], reason[200];
+    size_t length;
+    path_resolve(L, reader_of(L), luaL_checkstring(L, 1), path);
+    char *text = slurp(path, &length, reason, sizeof reason);
+    if (text == NULL) return luaL_error(L, "%s: %s", path, reason);
+    size_t line = strcspn(text, "\r\n");
+    bool good = line > 0 && line <= SECRET_BYTES_MAX && line <= length;
+    if (good) lua_pushlstring(L, text, line);
+    free(text);
+    return good ? 1 : luaL_error(L, "%s: its first line must be a secret of 1 to %d characters", path, SECRET_BYTES_MAX);
+}
+
 /* include(FILE): relative to the file that includes. */
 static int read_include(lua_State *L)
 {
@@ -184,20 +202,16 @@ static int read_include(lua_State *L)
     const char *name = luaL_checkstring(L, 1);
     if (reader->include_depth == CONFIG_INCLUDE_DEPTH_MAX)
         return luaL_error(L, "include() is nested more than %d deep (does a file include itself?)", CONFIG_INCLUDE_DEPTH_MAX);
-    const char *from = reader->config->files[reader->current[reader->include_depth]];
-    const char *slash = strrchr(from, '/');
     char path[PATH_MAX];
-    int n = name[0] == '/' || slash == NULL ? snprintf(path, sizeof path, "%s", name)
-                                            : snprintf(path, sizeof path, "%.*s/%s", (int)(slash - from), from, name);
-    if (n < 0 || (size_t)n >= sizeof path)
-        return luaL_error(L, "include(): the path is too long");
+    path_resolve(L, reader, name, path);
     reader->include_depth++;
     run_file(L, reader, path);
     reader->include_depth--;
     return 1;
 }
 
-static struct config_node *make_node(lua_State *L, struct reader *reader, const char *name, const char *path, size_t file, int line, int depth);
+static struct config_node *make_node(lua_State *L, struct reader *reader, const char *name, const char *path, size_t file, int line,
+                                     int depth);
 
 static int make_children(lua_State *L, struct reader *reader, struct config_node *node, const char *path, size_t file, int line, int depth)
 {
@@ -232,7 +246,8 @@ static int make_children(lua_State *L, struct reader *reader, struct config_node
 }
 
 /* A node from the value on top of the stack (left there). `path` is relative to the file's own table. */
-static struct config_node *make_node(lua_State *L, struct reader *reader, const char *name, const char *path, size_t file, int line, int depth)
+static struct config_node *make_node(lua_State *L, struct reader *reader, const char *name, const char *path, size_t file, int line,
+                                     int depth)
 {
     if (depth > CONFIG_DEPTH_MAX || ++reader->nodes > CONFIG_NODES_MAX || !lua_checkstack(L, 4)) {
         reader->too_much = depth > CONFIG_DEPTH_MAX ? "tables are nested too deeply (does a table hold itself?)" : "too many keys";
@@ -241,8 +256,7 @@ static struct config_node *make_node(lua_State *L, struct reader *reader, const 
     int own = line_map_find(reader->maps[file], path);
     int type = lua_type(L, -1);
     struct config_node *node = node_new(NODE_OTHER, name);
-    if (node == NULL)
-        return NULL;
+    if (node == NULL) return NULL;
     node->line = own != 0 ? own : line;
     node->file = reader->config->files[file];
     int rc = 0;
@@ -303,6 +317,9 @@ static int run_protected(lua_State *L)
     lua_pushlightuserdata(L, run->reader);
     lua_pushcclosure(L, read_include, 1);
     lua_setfield(L, LUA_REGISTRYINDEX, "carillon.include");
+    lua_pushlightuserdata(L, run->reader);
+    lua_pushcclosure(L, read_secret, 1);
+    lua_setfield(L, LUA_REGISTRYINDEX, "carillon.secret");
     lua_newtable(L);
     lua_setfield(L, LUA_REGISTRYINDEX, "carillon.files");
     run_file(L, run->reader, run->path);
@@ -318,7 +335,7 @@ static void report(struct reader *reader, const char *path, const char *text)
     if (reader->out_of_memory)
         buf_printf(reader->errors, "%s: this file needs too much memory (more than %u MB)\n", path, CONFIG_MEMORY_BYTES_MAX >> 20);
     else if (strstr(text, "global '") != NULL)
-        buf_printf(reader->errors, "%s; only env(NAME[, otherwise]) and include(FILE) exist here\n", text);
+        buf_printf(reader->errors, "%s; only env(NAME[, otherwise]), secret(FILE) and include(FILE) exist here\n", text);
     else
         buf_printf(reader->errors, "%s\n", text);
 }
@@ -353,7 +370,6 @@ int config_read(struct config *config, const char *path, struct buf *errors)
         rc = -EINVAL;
     }
     lua_close(L);
-    for (size_t i = 0; i < CONFIG_FILES_MAX; i++)
-        line_map_free(reader.maps[i]);
+    for (size_t i = 0; i < CONFIG_FILES_MAX; i++) line_map_free(reader.maps[i]);
     return rc;
 }

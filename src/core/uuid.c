@@ -1,6 +1,7 @@
 /* uuid.c: RFC 9562 identifiers. */
 #include "core/uuid.h"
 
+#include <stdio.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -135,3 +136,10 @@ bool uuid_is_nil(const struct uuid *id)
 }
 
 bool uuid_equal(const struct uuid *a, const struct uuid *b) { return !memcmp(a->bytes, b->bytes, sizeof a->bytes); }
+
+char *uuid_text_at(int64_t utc_us, char out[UUID_TEXT_SIZE])
+{
+    uint64_t ms = utc_us > 0 ? (uint64_t)(utc_us / 1000) : 0;
+    snprintf(out, UUID_TEXT_SIZE, "%08x-%04x-7000-8000-000000000000", (unsigned)(ms >> 16 & 0xffffffffu), (unsigned)(ms & 0xffffu));
+    return out;
+}

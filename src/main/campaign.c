@@ -60,7 +60,7 @@ static int way_ask(void *context, const char *command, struct buf *out)
 }
 
 /* "sqlite" is the configuration's word for data_dir/ledger.db. */
-static void database_resolve(const struct config *config, struct buf *out)
+void database_resolve(const struct config *config, struct buf *out)
 {
     const struct config_node *root = config_root(config);
     const char *database = config_str(root, "database", "sqlite");
@@ -166,7 +166,12 @@ int command_dnc(int argc, char **argv)
         return options_exit(at);
     if (at == argc)
         return usage_wrong("dnc", "what is to be done? import, add, remove, check, status or reload");
-    const char *word = argv[at], *number = at + 1 < argc ? argv[at + 1] : NULL;
+    argc -= at, argv += at;
+    const char *word = argv[0];
+    at = options_read(&usage, argc, argv) - 1; /* options may also stand behind the word */
+    if (at < 0)
+        return options_exit(at + 1);
+    const char *number = at + 1 < argc ? argv[at + 1] : NULL;
     if (strcmp(word, "import") == 0) {
         if (number == NULL)
             return usage_wrong("dnc", "import needs a file");

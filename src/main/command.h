@@ -32,6 +32,9 @@ int command_trace(int argc, char **argv);
 int command_trunk(int argc, char **argv);
 int command_dnc(int argc, char **argv);
 int command_reload(int argc, char **argv);
+int command_ledger(int argc, char **argv);
+/* The ledger's URL: "sqlite" in the configuration is data_dir/ledger.db. */
+void database_resolve(const struct config *config, struct buf *out);
 int command_role(int argc, char **argv);
 
 /* --- options.c --------------------------------------------------------------------------------------------- */

@@ -20,6 +20,7 @@ static const struct command commands[] = {
     { "campaign", command_campaign, "imports, runs, pauses, reports campaigns" },
     { "trace", command_trace, "a call's SIP messages, and its audio's quality" },
     { "trunk", command_trunk, "shows and changes trunks" },
+    { "ledger", command_ledger, "deletes old rows of the ledger, makes copies of it" },
     { "dnc", command_dnc, "numbers that are never called: imports, adds, removes, checks" },
     { "version", command_version, "the version" },
     { "help", command_help, "this text, or `help COMMAND`" },

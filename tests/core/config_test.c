@@ -153,7 +153,7 @@ static void what_spans_keys_is_checked(void **state)
 
 static void the_environment_is_empty(void **state)
 {
-    refused("local s = require('os')\nreturn {}", "c.lua:1:", "only env(NAME[, otherwise]) and include(FILE) exist here", NULL);
+    refused("local s = require('os')\nreturn {}", "c.lua:1:", "only env(NAME[, otherwise]), secret(FILE) and include(FILE) exist here", NULL);
     refused("return { name = ('x'):rep(10) }", "c.lua:1:", NULL);
     refused("return {\n  name = \n}", "c.lua:3:", NULL);
     refused("name = 'x'", "must return a table", NULL);
@@ -183,6 +183,18 @@ static void env_gives_the_type_of_its_otherwise(void **state)
     config_free(config);
     refused("return {\n name = env('CONFIG_TEST_NONE') }", "c.lua:2:", "CONFIG_TEST_NONE is not set", NULL);
     refused("return { slots = env('CONFIG_TEST_NAME', 1) }", "must be a number, found \"peal\"", NULL);
+}
+
+static void a_secret_is_the_first_line_of_a_file_and_never_told(void **state)
+{
+    file_write("word.txt", "s3cret word\r\nnot this\n");
+    file_write("empty.txt", "\n");
+    struct config *config = load("return { " REST " trunks = { a = { address = 'h', user = 'u', password = secret('word.txt') } } }");
+    assert_string_equal(config_str(config_root(config), "trunks.a.password", ""), "s3cret word");
+    config_free(config);
+    refused("return { " REST " trunks = { a = { address = 'h', user = 'u', password = secret('gone.txt') } } }", "gone.txt: cannot read it: No such file", NULL);
+    refused("return { " REST " trunks = { a = { address = 'h', user = 'u', password = secret('empty.txt') } } }", "empty.txt: its first line must be a secret", NULL);
+    refused("return { " REST " trunks = { a = { address = 'h', user = 'u', password = secret() } } }", "c.lua", NULL);
 }
 
 static void included_files_have_their_own_lines(void **state)
@@ -291,6 +303,7 @@ int main(void)
         cmocka_unit_test(the_environment_is_empty),
         cmocka_unit_test(nothing_runs_away),
         cmocka_unit_test(env_gives_the_type_of_its_otherwise),
+        cmocka_unit_test(a_secret_is_the_first_line_of_a_file_and_never_told),
         cmocka_unit_test(included_files_have_their_own_lines),
         cmocka_unit_test(a_dump_loads_to_the_same_tree),
         cmocka_unit_test(passwords_are_not_repeated),
