@@ -33,6 +33,8 @@ const Room = struct {
     uses: []const []const u8 = &.{},
     packages: []const []const u8 = &.{},
     libraries: []const []const u8 = &.{},
+    /// Packages of which only the headers are wanted.
+    headers: []const []const u8 = &.{},
 };
 
 /// From the bottom to the top. This table is the architecture's who-may-know-whom; tests/layers_test.py holds includes to it.
@@ -42,6 +44,7 @@ const rooms = [_]Room{
     .{ .name = "store", .uses = &.{"core"}, .packages = &.{ "libpq", "sqlite3" }, .libraries = &.{"odbc"} },
     .{ .name = "media", .uses = &.{"core"}, .packages = &.{ "opus", "libsrtp2", "spandsp", "speexdsp", "sndfile" }, .libraries = &.{ "bcg729", "flite", "gsm" } },
     .{ .name = "lua", .uses = &.{ "core", "bus", "store" }, .packages = &.{ "luajit", "libpcre2-8", "expat", "libcurl" } },
+    .{ .name = "esl", .headers = &.{"luajit"} }, // a module for plain Lua, which the engine does not contain
     .{ .name = "campaign", .uses = &.{ "core", "bus", "store" }, .packages = &.{ "luajit", "sqlite3", "libpq" } },
     .{ .name = "worker", .uses = &.{ "core", "bus", "media", "lua", "store" }, .packages = &.{ "liburing", "luajit" } },
     .{ .name = "registrar", .uses = &.{ "core", "store" }, .packages = &.{"libcrypto"} },
@@ -111,10 +114,12 @@ const Build = struct {
         var list: std.ArrayList([]const u8) = .empty;
         list.appendSlice(b.allocator, &warnings) catch @panic("OOM");
         defer self.room_flags.put(room.name, list.items) catch @panic("OOM");
-        if (room.packages.len == 0) return list.items;
+        if (std.mem.eql(u8, room.name, "esl")) list.appendSlice(b.allocator, &.{ "-fPIC", "-fvisibility=hidden" }) catch @panic("OOM");
+        if (room.packages.len == 0 and room.headers.len == 0) return list.items;
         var argv: std.ArrayList([]const u8) = .empty;
         argv.appendSlice(b.allocator, &.{ "pkg-config", "--cflags" }) catch @panic("OOM");
         argv.appendSlice(b.allocator, room.packages) catch @panic("OOM");
+        argv.appendSlice(b.allocator, room.headers) catch @panic("OOM");
         var code: u8 = 0;
         const text = b.runAllowFail(argv.items, &code, .inherit) catch {
             std.debug.print("pkg-config lacks a package of the room {s}; `./run build` installs what deploy/packages lists\n", .{room.name});
@@ -178,6 +183,12 @@ pub fn build(b: *std.Build) void {
                 const exe = b.addExecutable(.{ .name = "carillon", .root_module = m });
                 exe.rdynamic = false; // or a script's C module finds our functions under the names of its own
                 b.installArtifact(exe);
+            } else if (std.mem.eql(u8, room.name, "esl")) {
+                // ESL.so for plain Lua → zig-out/lib/lua/5.1. Whoever loads it brings Lua's functions.
+                const lib = b.addLibrary(.{ .name = "ESL", .root_module = m, .linkage = .dynamic });
+                lib.linker_allow_shlib_undefined = true;
+                const install = b.addInstallArtifact(lib, .{ .dest_dir = .{ .override = .{ .custom = "lib/lua/5.1" } }, .dest_sub_path = "ESL.so" });
+                b.getInstallStep().dependOn(&install.step);
             } else {
                 const lib = b.addLibrary(.{ .name = "carillon_" ++ room.name, .root_module = m, .linkage = .static });
                 libs.put(room.name, lib) catch @panic("OOM");
@@ -368,6 +379,10 @@ fn lint(self: Build) void {
 /// What lies in folders of a room and goes into the binary, as C: src/ROOM/fs/*.lua as `const struct embedded_lua embedded_ROOM[]`
 /// (see src/lua/embedded.h), src/ROOM/web/* as `const struct embedded_web embedded_ROOM[]` (see src/control/embedded.h).
 fn embedded(self: Build, comptime room: []const u8) []std.Build.LazyPath {
+    if (comptime std.mem.eql(u8, room, "esl")) {
+        var both = [_][]const u8{ "src/lua/fs/esl.lua", "src/lua/fs/event_types.lua" };
+        return embeddedFiles(self, room, "lua", &both);
+    }
     const lua = embeddedFiles(self, room, "lua", self.files("src/" ++ room ++ "/fs", ".lua", null));
     return if (lua.len > 0) lua else embeddedFiles(self, room, "web", self.files("src/" ++ room ++ "/web", "", null));
 }

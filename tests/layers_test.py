@@ -14,7 +14,7 @@ LIBRARIES = {
     r"^sofia-sip/": {"broker"},
     r"^liburing": {"worker"},
     r"^linux/io_uring": {"worker"},
-    r"^(lua|lauxlib|lualib|luajit)\.h$": {"core", "lua", "campaign", "worker"},
+    r"^(lua|lauxlib|lualib|luajit)\.h$": {"core", "lua", "campaign", "worker", "esl"},
     r"^(libpq-fe|sqlite3|sql|sqlext)\.h$": {"store"},
     r"^(opus/|opus\.h|srtp2/|spandsp|speex/|sndfile|bcg729|flite)": {"media"},
     r"^(pcre2|expat|curl/)": {"lua"},

@@ -70,7 +70,7 @@ static void core_open(lua_State *L)
     void (*const parts[])(lua_State *) = {
         fiber_open,  preempt_open, collect_open,   script_open,  isolate_open, basetypes_open, environment_open, chunk_open,
         object_open, hostlib_open, subscribe_open, channel_open, job_open,     curl_open,      child_open,       regex_open,
-        xml_open,    tools_open,   pattern_open,   random_open,  dbh_open,     isolated_open,
+        xml_open,    tools_open,   pattern_open,   random_open,  dbh_open,     isolated_open,  tcp_open,
     };
     lua_rawgeti(L, LUA_REGISTRYINDEX, engine_of(L)->core);
     for (size_t i = 0; i < ARRAY_SIZE(parts); i++) parts[i](L);
@@ -217,7 +217,8 @@ static void run_over(struct fiber *fiber, int status, void *context)
     kv_add(&pairs, "result", ok ? "ok" : "script_error");
     if (error) kv_add_bytes(&pairs, "error", error, strcspn(error, "\n"));
     if (host_note(fiber->engine->host, BUS_BROKER, MSG_CALL_SCRIPT_DONE, &pairs) < 0)
-        log_err(channel_facts(channel)->uuid_text, "the broker cannot be told how the script ended: its row will lack keys and disposition");
+        log_err(channel_facts(channel)->uuid_text,
+                "the broker cannot be told how the script ended: its row will lack keys and disposition");
     kv_free(&pairs);
     report_if_failed(fiber, status, channel);
 }

@@ -208,6 +208,7 @@ void job_open(lua_State *L);
 void curl_open(lua_State *L);
 void child_open(lua_State *L);
 void child_free_all(struct engine *engine);
+void tcp_open(lua_State *L);
 void isolated_open(lua_State *L);
 void isolated_free_all(struct engine *engine); /* waits a moment for their threads */
 void regex_open(lua_State *L);

@@ -18,7 +18,7 @@ local order = {
   "digit_actions",
   "ivr",
   -- commands and the other classes
-  "stream", "json", "api", "consumer", "dbh", "expr", "commands_text", "commands_machine", "commands_tables", "commands_script",
+  "stream", "json", "api", "consumer", "esl_module", "dbh", "expr", "commands_text", "commands_machine", "commands_tables", "commands_script",
   "commands_call", "commands_media", "commands_engine", "commands_show", "commands_directory", "registrations", "commands_socket", "commands_console",
   -- calls of other workers
   "remote",

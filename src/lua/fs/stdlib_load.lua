@@ -121,6 +121,7 @@ local function fill(p)
   data.__package = p
   p.path, p.cpath, p.config = path_first(), cpath_first(), config
   p.preload = {}
+  for name, f in pairs(core.fs.builtin_modules or {}) do p.preload[name] = f end
   p.loaders = { loader_preload, loader_lua, loader_c }
   p.searchers = p.loaders
   p.loaded = { _G = globals, package = p }
