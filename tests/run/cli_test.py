@@ -56,7 +56,7 @@ def test_the_shipped_configuration_has_nothing_wrong():
         ("slto = 1", r"c\.lua:3: slto: unknown key; did you mean `slots`\?"),
         ("trunks = { t = { address = 'h', cps = 0 } }", r"c\.lua:3: trunks\.t\.cps: found the number 0; allowed: a number from 0\.1 to 10000"),
         ("trunks = { t = { address = 'h', failover = { 'u' } } }", r"c\.lua:3: trunks\.t\.failover\.1: found \"u\", but there is no such trunk"),
-        ("x = os.getenv('HOME')", r"c\.lua:3: .*only env\(NAME\[, otherwise\]\) and include\(FILE\) exist here"),
+        ("x = os.getenv('HOME')", r"c\.lua:3: .*only env\(NAME\[, otherwise\]\), secret\(FILE\) and include\(FILE\) exist here"),
         ("slots = = 5", r"c\.lua:3: unexpected symbol"),
     ],
 )
