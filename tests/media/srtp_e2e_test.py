@@ -53,8 +53,8 @@ def frequency(samples, rate=8000):
 def heard(path):
     """Frequency of the middle second."""
     seconds, samples = sounds.read(path)
-    middle = len(samples) // 2
-    return frequency(samples[middle - 4000:middle + 4000])
+    middle, rate = len(samples) // 2, round(len(samples) / seconds)
+    return frequency(samples[middle - rate // 2:middle + rate // 2], rate)
 
 
 @pytest.fixture(scope="module")
@@ -107,10 +107,13 @@ def test_who_insists_ends_a_call_that_is_answered_plainly(engine, carrier):
 
 BARESIP = """
 sip_listen {host}:{sip}
-audio_player aufile,{out}
+audio_player aufile,/dev/null
+snd_path {folder}
 audio_source aufile,{source}
-audio_srate 8000
+audio_srate {rate}
 audio_channels 1
+opus_stereo no
+opus_sprop_stereo no
 audio_alert aufile,/dev/null
 ausrc_channels 1
 rtp_ports {rtp}-{rtp_end}
@@ -120,6 +123,7 @@ module opus.so
 module g722.so
 module srtp.so
 module aufile.so
+module sndfile.so
 module_app account.so
 module_app menu.so
 """
@@ -146,28 +150,31 @@ def own_address():
             pytest.skip("this machine has no address but loopback")
 
 
-@pytest.mark.parametrize("word", ["srtp", "srtp-mand"])
-def test_baresip_is_heard_and_hears_over_srtp(engine, tmp_path, word):
+@pytest.mark.parametrize("word, codec, rate", [("srtp", "PCMU", 8000), ("srtp-mand", "G722", 16000), ("srtp-mand", "opus", 48000)])
+def test_baresip_is_heard_and_hears_over_srtp(engine, tmp_path, word, codec, rate):
     """A telephone that we did not write calls with SRTP and plays 440 Hz; the trunk insists on SRTP."""
     if not shutil.which("baresip"):
         pytest.skip("baresip is not installed")
-    sip, rtp, out, taken = free_port(), PortBlock(16).first, tmp_path / "heard.wav", tmp_path / "taken.wav"
-    source = sounds.tone(str(tmp_path / "source.wav"), 10, 440)
+    sip, rtp, taken = free_port(), PortBlock(16).first, tmp_path / "taken.wav"
+    source = sounds.tone(str(tmp_path / "source.wav"), 10, 440, rate)
     e = engine(start=False, slots=20)
     host = own_address()
     e.config["sip"]["listen"][0]["address"] = host
     e.config["media"]["addresses"] = [host]
-    e.config["trunks"] = {"phone": {"address": "%s:%d" % (host, sip), "inbound": {"script": "taken.lua"}, "srtp": "mandatory"}}
+    e.config["trunks"] = {"phone": {"address": "%s:%d" % (host, sip), "inbound": {"script": "taken.lua"}, "srtp": "mandatory", "codecs": [codec]}}
     e.write_config()
     e.write("scripts/taken.lua", TAKEN % taken)
     e.start()
-    (tmp_path / "config").write_text(BARESIP.format(host=host, sip=sip, rtp=rtp, rtp_end=rtp + 15, out=out, source=source))
-    (tmp_path / "accounts").write_text("<sip:phone@%s:%d>;regint=0;mediaenc=%s;audio_codecs=PCMU\n" % (host, sip, word))
+    (tmp_path / "config").write_text(BARESIP.format(host=host, sip=sip, rate=rate, rtp=rtp, rtp_end=rtp + 15, folder=tmp_path, source=source))
+    (tmp_path / "accounts").write_text("<sip:phone@%s:%d>;regint=0;mediaenc=%s;audio_codecs=%s\n" % (host, sip, word, codec if rate < 48000 else "opus/48000/1"))
     (tmp_path / "contacts").write_text("")
     with open(tmp_path / "log", "w") as log:
-        subprocess.run(["baresip", "-f", str(tmp_path), "-e", "/dial sip:12125550100@%s:%d" % (host, e.sip_port), "-t", "6"], stdin=subprocess.DEVNULL,
+        subprocess.run(["baresip", "-f", str(tmp_path), "-e", "/dial sip:12125550100@%s:%d" % (host, e.sip_port), "-t", "5"], stdin=subprocess.DEVNULL,
                        stdout=log, stderr=subprocess.STDOUT, timeout=30)
     text = (tmp_path / "log").read_text()[-3000:] + e.all_text()[-2000:]
     assert taken.exists(), text
     assert abs(heard(str(taken)) - 440) < 3, text
     assert "SRTP" in text
+    seconds, samples = sounds.read(str(next(tmp_path.glob("dump-*-dec.wav"))))  # what it heard
+    loud = [i for i, x in enumerate(samples) if abs(x) > 2000]
+    assert loud and abs(frequency(samples[loud[0]:loud[0] + len(samples) // 8], len(samples) / seconds) - 700) < 90, text
