@@ -9,6 +9,7 @@
 #include "broker/adopt.h"
 #include "broker/agent.h"
 #include "broker/call.h"
+#include "broker/guard.h"
 #include "broker/lane.h"
 #include "broker/media.h"
 #include "broker/registrar.h"
@@ -62,6 +63,7 @@ static void beat(struct loop_timer *timer)
     struct ledger_status ledger;
     int64_t now = clock_mono_ns();
     proc_beat(broker->segment, broker->args->process, now);
+    guard_lateness(broker, now - timer->at_ns);
     ledger_status(broker->ledger, &ledger);
     counter_set(broker->counters[COUNTER_attempts_written], ledger.rows_written);
     counter_set(broker->counters[COUNTER_ledger_spooled], ledger.rows_spooled);
@@ -104,6 +106,7 @@ static int base_start(struct broker *broker, struct buf *error)
 static int signalling_start(struct broker *broker, struct buf *error)
 {
     tap_open(broker);
+    guard_open(broker);
     int err = agent_open(broker, error);
     if (err == 0) err = trunks_load(broker, error);
     if (err == 0) err = ledger_start(broker, error);
@@ -144,7 +147,7 @@ static int start(struct broker *broker, struct buf *error)
     if (err == 0) err = bus_start(broker, error);
     if (err < 0) return err;
     broker->dialler.broker = broker;
-    broker->beat = (struct loop_timer){ .fire = beat, .context = broker };
+    broker->beat = (struct loop_timer){ .at_ns = clock_mono_ns(), .fire = beat, .context = broker };
     beat(&broker->beat);
     err = adopt_recover(broker);
     if (err < 0) return buf_printf(error, "the ledger cannot say which calls were under way: %s", strerror(-err)), err;
@@ -168,6 +171,7 @@ static void stop(struct broker *broker)
     permit_close(broker);
     if (broker->agent.root) agent_close(broker);
     tap_close();
+    guard_close(broker);
     trunks_free(broker);
     slots_free(broker);
     kv_free(&broker->globals);

@@ -1,6 +1,7 @@
 /* gate.c: see gate.h. */
 #include "broker/gate.h"
 
+#include "broker/guard.h"
 #include "broker/state.h"
 #include "core/log.h"
 
@@ -21,7 +22,7 @@ static issize_t request_parse(su_home_t *home, msg_header_t *header, char *text,
 {
     su_addrinfo_t *info = msg_addrinfo((msg_t *)home);
     if (info && info->ai_addrlen && !source_allowed(gate_broker, (const struct sockaddr *)info->ai_addr)) {
-        COUNT(gate_broker, sip_dropped, 1);
+        guard_dropped(gate_broker, (const struct sockaddr *)info->ai_addr, text);
         return -1;
     }
     return sip_request_class->hc_parse(home, header, text, length);

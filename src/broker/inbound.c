@@ -8,6 +8,7 @@
 #include "broker/bye.h"
 #include "broker/call.h"
 #include "broker/dialog.h"
+#include "broker/guard.h"
 #include "broker/headers.h"
 #include "broker/invite.h"
 #include "broker/lane.h"
@@ -211,6 +212,14 @@ static bool hops_used_up(const sip_t *sip)
     return sip->sip_max_forwards && sip->sip_max_forwards->mf_count == 0;
 }
 
+/* Spread, so that those refused together do not come back together. */
+static void turn_away(struct broker *broker, msg_t *msg)
+{
+    char after[8];
+    snprintf(after, sizeof after, "%ld", 5 + random() % 11);
+    reply(broker, msg, SIP_503_SERVICE_UNAVAILABLE, after);
+}
+
 static void inbound_invite(struct broker *broker, const struct source_found *found, msg_t *msg, sip_t *sip)
 {
     const struct trunk *trunk = found->trunk;
@@ -223,8 +232,8 @@ static void inbound_invite(struct broker *broker, const struct source_found *fou
         reply(broker, msg, SIP_483_TOO_MANY_HOPS, NULL);
     } else if (extension_refused(broker, msg, sip)) {
         return;
-    } else if (broker->terminating || segment_draining(broker->segment) || !cap_free(&broker->cap)) {
-        reply(broker, msg, SIP_503_SERVICE_UNAVAILABLE, "10");
+    } else if (broker->terminating || segment_draining(broker->segment) || !cap_free(&broker->cap) || guard_refuses(broker, (const struct sockaddr *)msg_addrinfo(msg)->ai_addr, trunk != NULL)) {
+        turn_away(broker, msg);
     } else {
         if (found->trunk || found->listener->anybody) inbound_call_take(broker, found, msg, sip);
         else user_call_take(broker, found, msg, sip);
@@ -275,7 +284,7 @@ int inbound_message(struct broker *broker, nta_agent_t *nta, msg_t *msg, sip_t *
     bool heard = source_find(broker, msg, &found);
     if (heard && found.listener->users.on && !found.trunk) heard = registrar_admits(broker, (const struct sockaddr *)msg_addrinfo(msg)->ai_addr);
     if (!heard) {
-        COUNT(broker, sip_dropped, 1);
+        guard_dropped(broker, (const struct sockaddr *)msg_addrinfo(msg)->ai_addr, sip->sip_request->rq_method_name);
         nta_msg_discard(nta, msg);
         return 0;
     }

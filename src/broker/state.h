@@ -223,6 +223,7 @@ struct broker {
     uint16_t port_first, port_last;
     struct process_signals signals;
     struct loop_timer beat;
+    struct guard *guard;
     bool terminating;
     uint64_t *counters[COUNTER_COUNT];
 };

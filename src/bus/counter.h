@@ -16,6 +16,7 @@ struct segment;
     X(invites_sent, "INVITE transactions, with credentials and failovers") \
     X(invites_refused, "refused by the permit") \
     X(sip_dropped, "messages from unknown sources or malformed") \
+    X(sip_refused, "new calls refused for overload, or a source's rate") \
     X(sip_retransmissions, "requests sent again") \
     X(attempts_written, "attempt rows on disk") \
     X(ledger_spooled, "results waiting in the spool") \
