@@ -51,6 +51,7 @@ class Phone:
         self.contact = contact or "sip:%s@%s:%d" % (user, self.host, self.port)
         self.call_id, self.cseq, self.tag = "%s@phone" % uuid.uuid4().hex[:16], 0, uuid.uuid4().hex[:8]
         self.answer = answer          # of an INVITE; 0 = rings only
+        self.reply_notify = 200
         self.silent = False
         self.came, self.responses = [], []
         self.nonce, self.nc = None, 0
@@ -107,7 +108,8 @@ class Phone:
                 if invite.method == "INVITE" and invite.header("Call-ID") == request.header("Call-ID"):
                     self.send_reply(invite, source, 487, "Request Terminated")
         else:
-            self.send_reply(request, source, 200, "OK")
+            status = self.reply_notify if request.method == "NOTIFY" else 200
+            self.send_reply(request, source, status, "OK" if status == 200 else "No")
 
     def send_reply(self, request, source, status, phrase, body=""):
         lines = ["SIP/2.0 %d %s" % (status, phrase)]

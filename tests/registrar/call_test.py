@@ -88,7 +88,7 @@ def test_one_user_calls_another_and_both_are_joined(engine, phone):
     assert answer.status == 200, answer.text + e.all_text()[-3000:]
     invite = bob.wait("INVITE")
     assert re.search(r'"Alice" <sip:1001@', invite.header("From")), invite.text
-    assert e.api("show", "bridged_calls", "count").strip() == "2 total."
+    assert e.api("show", "bridged_calls").endswith("\n\n1 total.\n")
     assert alice.bye(answer).status == 200
     bob.wait("BYE")
 
