@@ -50,7 +50,7 @@ const rooms = [_]Room{
     .{ .name = "registrar", .uses = &.{ "core", "store" }, .packages = &.{"libcrypto"} },
     .{ .name = "broker", .uses = &.{ "core", "bus", "campaign", "registrar", "store" }, .packages = &.{"sofia-sip-ua"} },
     .{ .name = "control", .uses = &.{ "core", "bus" }, .packages = &.{"libmicrohttpd"} },
-    .{ .name = "supervisor", .uses = &.{ "core", "bus" } },
+    .{ .name = "supervisor", .uses = &.{ "core", "bus" }, .packages = &.{"libcap"} },
     .{ .name = "main", .uses = &.{ "core", "bus", "store", "media", "lua", "campaign", "worker", "registrar", "broker", "control", "supervisor" }, .packages = &.{"libedit"} },
 };
 

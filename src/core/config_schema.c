@@ -136,6 +136,7 @@ const struct schema_row schema_rows[] = {
     { "name", SCHEMA_TEXT, "carillon", 0, 0, NULL, form_name, .help = "This engine's name: of its shared segment (/dev/shm/carillon-NAME), in its logs and in its ledger rows." },
     { "data_dir", SCHEMA_PATH, "data", 0, 0, NULL, NULL, .help = "Where the ledger (SQLite), the spool and recordings lie." },
     { "run_dir", SCHEMA_PATH, "run", 0, 0, NULL, NULL, .help = "Where the operators' socket `control.sock` lies (0660: whoever may write to it may do everything)." },
+    { "user", SCHEMA_TEXT, NULL, 0, 0, NULL, form_name, .help = "An engine that root starts becomes this user's, and keeps only what media threads (CAP_SYS_NICE) and ports below 1024 need." },
     { "database", SCHEMA_TEXT, "sqlite", 1, 1000, NULL, form_database, .help = "The ledger: `sqlite` is `data_dir/ledger.db`; PostgreSQL as a URL." },
     { "workers", SCHEMA_INT, "auto", 1, 64, "auto", NULL, .help = "Worker processes, each pinned to a core. `auto`: one per usable core but one, at least one." },
     { "slots", SCHEMA_INT, "4000", 1, 65536, NULL, NULL, .help = "SIP calls that the whole engine can hold at a time, shared out evenly to the workers. Each has an RTP port pair of its own." },

@@ -20,6 +20,7 @@
 #include "core/log.h"
 #include "supervisor/folder.h"
 #include "supervisor/own.h"
+#include "supervisor/privileges.h"
 
 static void reap(struct supervisor *s)
 {
@@ -200,7 +201,14 @@ static int children_start(struct supervisor *s)
 static int run(struct supervisor *s)
 {
     const struct config_node *root = config_root(s->config);
-    int rc = log_open("supervisor", config_str(root, "log.file", "-"), config_str(root, "log.level", "info"));
+    struct buf error = BUF_INIT;
+    int rc = privileges_drop(root, &error);
+    if (rc < 0) {
+        fprintf(stderr, "carillon: %s\n", buf_text(&error));
+        buf_free(&error);
+        return rc;
+    }
+    rc = log_open("supervisor", config_str(root, "log.file", "-"), config_str(root, "log.level", "info"));
     if (rc < 0) {
         fprintf(stderr, "carillon: cannot open the log %s: %s\n", config_str(root, "log.file", "-"), strerror(-rc));
         return rc;
