@@ -17,6 +17,7 @@
 #include "core/loop.h"
 #include "media/rtcp.h"
 #include "media/rtp.h"
+#include "media/secure.h"
 #include "worker/media_port.h"
 
 #define SLOTS 8u
@@ -244,6 +245,102 @@ static void updates_change_codec_and_packet_length_in_mid_call(void **state)
     close(far);
 }
 
+/* --- SRTP ----------------------------------------------------------------------------------------------------------- */
+
+#define KEY_1 "AES_CM_128_HMAC_SHA1_80 inline:MTIzNDU2Nzg5QUJDREUwMTIzNDU2Nzg5QUJjZGVm"
+#define KEY_2 "AES_CM_128_HMAC_SHA1_80 inline:PS1uQCVeeCFCanVmcjkpPywjNWhcYD0mXXtxaVBR"
+#define KEY_3 "AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj"
+
+/* Packets that `in` opens, of those that came. */
+static unsigned opened(int fd, struct secure *in, unsigned *all)
+{
+    _Alignas(8) uint8_t bytes[2000];
+    ssize_t length;
+    unsigned good = 0;
+    *all = 0;
+    while ((length = recv(fd, bytes, sizeof bytes, 0)) > 0) {
+        uint32_t size = (uint32_t)length;
+        if (rtp_is_rtcp(bytes, size)) continue;
+        (*all)++;
+        good += !secure_unprotect(in, bytes, &size, false);
+    }
+    return good;
+}
+
+static void say(int fd, struct secure *out, uint16_t sequence, uint32_t slot)
+{
+    _Alignas(8) uint8_t packet[12 + 160 + SECURE_TRAILER_MAX] = { 0 };
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)(PORT + 2 * slot)), .sin_addr.s_addr = inet_addr(NEAR) };
+    uint32_t length = 172;
+    rtp_header(packet, 0, false, sequence, sequence * 160u, 99);
+    assert_int_equal(secure_protect(out, packet, &length, false), 0);
+    sendto(fd, packet, length, 0, (struct sockaddr *)&to, sizeof to);
+}
+
+static struct slot_totals totals_of(uint32_t slot)
+{
+    struct slot_totals totals;
+    run_ms(1100); /* they are written once a second */
+    assert_true(slot_totals_read(segment_slot(segment, slot), &totals));
+    return totals;
+}
+
+/* A re-INVITE with other keys changes over at once, both ways; packets under the old keys are dropped and counted; a re-INVITE with the
+ * same keys counts on, so that replayed packets stay replayed. */
+static void a_re_invite_changes_the_keys_of_srtp(void **state)
+{
+    struct media_port *port;
+    struct secure *hears_1, *hears_2, *says_2, *says_3;
+    struct slot_media media = pcmu;
+    uint16_t far_port;
+    unsigned all;
+    int far = socket_at("127.98.0.2", 0, &far_port);
+    assert_int_equal(port_start(&port), 0);
+    assert_int_equal(secure_new(&hears_1, KEY_1, false), 0);
+    assert_int_equal(secure_new(&hears_2, KEY_2, false), 0);
+    assert_int_equal(secure_new(&says_2, KEY_2, true), 0);
+    assert_int_equal(secure_new(&says_3, KEY_3, true), 0);
+    snprintf(media.crypto_local, sizeof media.crypto_local, KEY_1);
+    snprintf(media.crypto_remote, sizeof media.crypto_remote, KEY_2);
+    slot_set(6, 1, SLOT_MEDIA, &media, far_port);
+    push(6, 1, RING_MEDIA_START);
+    run_ms(300);
+    assert_in_range(opened(far, hears_1, &all), 10, 18);
+    assert_true(all <= 18);
+    for (uint16_t i = 0; i < 5; i++) say(far, says_2, i, 6);
+    struct slot_totals totals = totals_of(6);
+    assert_int_equal(totals.packets_received, 5);
+    assert_int_equal(totals.packets_dropped, 0);
+    push(6, 1, RING_MEDIA_UPDATE); /* the same keys */
+    run_ms(50);
+    opened(far, hears_1, &all);
+    run_ms(200);
+    assert_true(opened(far, hears_1, &all) >= 7);
+    snprintf(media.crypto_local, sizeof media.crypto_local, KEY_2);
+    snprintf(media.crypto_remote, sizeof media.crypto_remote, KEY_3);
+    slot_set(6, 1, SLOT_MEDIA, &media, far_port);
+    push(6, 1, RING_MEDIA_UPDATE);
+    run_ms(50);
+    while (recv(far, &(char[2000]) { 0 }, 2000, 0) > 0) {}
+    run_ms(200);
+    unsigned new_ones = opened(far, hears_2, &all);
+    assert_true(new_ones >= 7 && new_ones == all);
+    for (uint16_t i = 10; i < 15; i++) say(far, says_2, i, 6); /* the old key */
+    for (uint16_t i = 20; i < 23; i++) say(far, says_3, i, 6);
+    totals = totals_of(6);
+    assert_int_equal(totals.packets_received, 8);
+    assert_int_equal(totals.packets_dropped, 5);
+    push(6, 1, RING_MEDIA_STOP);
+    run_ms(100);
+    while (!taken(RING_RELEASED, 6, 1)) {} /* behind what was told of its silences */
+    media_port_stop(port);
+    close(far);
+    secure_free(hears_1);
+    secure_free(hears_2);
+    secure_free(says_2);
+    secure_free(says_3);
+}
+
 static void silence_of_the_far_end_is_told_once(void **state)
 {
     struct media_port *port;
@@ -287,6 +384,7 @@ int main(void)
         cmocka_unit_test(too_few_ports_are_refused),
         cmocka_unit_test(stopping_with_calls_and_recordings_under_way_leaves_nothing_behind),
         cmocka_unit_test(updates_change_codec_and_packet_length_in_mid_call),
+        cmocka_unit_test(a_re_invite_changes_the_keys_of_srtp),
         cmocka_unit_test(silence_of_the_far_end_is_told_once),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
