@@ -190,41 +190,32 @@ end
 
 local always = { NO_ANSWER = true, NO_USER_RESPONSE = true, ORIGINATOR_CANCEL = true }
 
--- Does the A leg go on after a failed dial?
-local function goes_on(a, cause)
-  if cause == "ATTENDED_TRANSFER" then return false end
-  local rule, inverse = a:get("continue_on_fail"), a:get("failure_causes")
-  if rule or inverse then
-    if inverse and not rule then return not util.cause_listed(inverse, cause) end
-    if util.truth(rule) then return true end
-    if util.falsity(rule) then return false end
-    return util.cause_listed(rule, cause)
+-- What becomes of the first leg after a failed dial: it goes on, is sent elsewhere ("causes [extension|auto_cause [dialplan [context]]]"), or ends.
+local function handle_cause(a, cause)
+  if not a:up() then return end
+  if cause ~= "ATTENDED_TRANSFER" then
+    local go_on, failures = a:get("continue_on_fail"), a:get("failure_causes")
+    if failures and not util.cause_listed(failures, cause) then return end
+    if go_on and (util.truth(go_on) or util.cause_listed(go_on, cause)) then return end
+    if not go_on and not failures and always[cause] then return end
+    local causes, extension, dialplan, context = match(a:get("transfer_on_fail") or "", "^(%S+) ?(%S*) ?(%S*) ?(%S*)")
+    if causes and util.truth(causes) then return end
+    if causes and util.cause_listed(causes, cause) then
+      if extension == "" or lower(extension) == "auto_cause" then extension = cause end
+      return fs.transfer.transfer(a, extension, dialplan, context)
+    end
   end
-  return always[cause] or false
+  channel.hangup(a, cause)
 end
+bridge.handle_cause = handle_cause
 
 function bridge.app(a, text)
-  a:set("originate_failed_cause", nil)
-  local timeout = tonumber(a:get("call_timeout")) or tonumber(a:get("originate_timeout"))
-  local vars = util.names()
-  for _, name in ipairs({ "ignore_early_media", "leg_timeout", "progress_timeout", "ringback", "fail_on_single_reject" }) do
-    local v = a:get(name)
-    if v then vars:set(name, v) end
-  end
-  local b, cause = fs.originate.dial(text, { aleg = a, timeout_s = timeout or 60, vars = vars, exports = "bridge_export_vars" })
+  if text == "" then return end
+  local b, cause = fs.originate.dial(text, { aleg = a, exports = "bridge_export_vars" })
   if not b then
-    a:set("originate_failed_cause", cause)
-    a:set("last_bridge_hangup_cause", cause)
     util.log(util.INFO, "Originate Failed.  Cause: " .. cause, a)
-    if not a:up() then return end
-    local transfer = a:get("transfer_on_fail")
-    if transfer and not goes_on(a, cause) then
-      local causes, extension, dialplan, context = match(transfer, "^(%S+)%s+(%S+)%s*(%S*)%s*(%S*)")
-      if not extension then causes, extension = "true", transfer end
-      if util.truth(causes) or util.cause_listed(causes, cause) then return fs.transfer.transfer(a, extension, dialplan, context) end
-    end
-    if not goes_on(a, cause) then channel.hangup(a, cause) end
-    return
+    a:set("originate_failed_cause", cause)
+    return handle_cause(a, cause)
   end
   -- Early media goes through to the A leg; B's answer answers A.
   if not a:answered() and not a:outbound() then

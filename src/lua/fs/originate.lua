@@ -4,7 +4,8 @@ local fs = core.fs
 local util, variables, headers, hooks, wait, channel, endpoints, dialstring =
   fs.util, fs.variables, fs.headers, fs.hooks, fs.wait, fs.channel, fs.endpoints, fs.dialstring
 
-local format, lower, match, min, max, sub, tonumber = string.format, string.lower, string.match, math.min, math.max, string.sub, tonumber
+local find, format, lower, match, min, max, sub, tonumber = string.find, string.format, string.lower, string.match, math.min, math.max, string.sub,
+  tonumber
 
 local originate = {}
 fs.originate = originate
@@ -34,8 +35,6 @@ local function context(leg, vars, o, early, timeout_ms)
   local get = getter(leg, vars)
   local aleg = o.aleg
   local name, number, given = caller(get, aleg)
-  if o.cid_name and not get("origination_caller_id_name") then name, given = o.cid_name, true end
-  if o.cid_number and not get("origination_caller_id_number") then number, given = o.cid_number, true end
   local ctx = { get = get, cid_name = name, cid_number = number, cid_given = given, early = early, timeout_ms = timeout_ms }
   function ctx.uuid()
     local preset = get("origination_uuid")
@@ -55,6 +54,7 @@ local function context(leg, vars, o, early, timeout_ms)
   end
   function ctx.dress(ch, destination, chan_name)
     ch:own(core.self())
+    if destination == "" then destination = "service" end
     chan_name = get("origination_channel_name") or chan_name
     ch:profile_set("caller_id_name", name)
     ch:profile_set("caller_id_number", number)
@@ -67,16 +67,19 @@ local function context(leg, vars, o, early, timeout_ms)
     ch:profile_set("source", "src/switch_ivr_originate.c")
     ch:profile_set("chan_name", chan_name)
     ch:set("channel_name", chan_name)
+    if aleg then ch:set("call_uuid", aleg:get("call_uuid") or aleg:uuid()) end
     ctx.each(function(n, v) ch:set(n, v ~= "" and v or nil) end)
+    ch:set("originate_early_media", early == "answer" and "true" or "false")
     if aleg then
       ch:set("originator", aleg:uuid())
       ch:set("originating_leg_uuid", aleg:uuid())
       ch:data().originator = aleg
+      variables.push(aleg, "originated_legs", format("%s;%s;%s", ch:uuid(), ch:profile("callee_id_name") or "", ch:profile("callee_id_number") or ""))
     end
+    ch:set("originate_endpoint", leg.kind or leg.endpoint)
     channel.created(ch)
     headers.fire("CHANNEL_OUTGOING", ch)
     headers.fire("CHANNEL_ORIGINATE", ch)
-    hooks.run(ch, "pre_originate")
     hooks.run(ch, "originate")
   end
   return ctx
@@ -101,6 +104,7 @@ local function expanded(legs, vars, depth, out)
         local inner = ents[1].forks[1]
         for k = 1, #inner do
           inner[k].vars = leg.vars:copy():merge(ents[1].vars):merge(inner[k].vars)
+          inner[k].kind = leg.kind or leg.endpoint
           if inner[k].endpoint == "error" and #inner > 1 then inner[k].passive = true end
         end
         expanded(inner, vars, depth + 1, out)
@@ -216,12 +220,11 @@ local function cancel_others(legs, winner, cause)
   end
 end
 
--- Does a refusal with this cause end the whole fork?
-local function fatal(rule, cause)
-  if not rule then return false end
-  if util.truth(rule) then return true end
-  if sub(rule, 1, 1) == "!" then return not util.cause_listed(sub(rule, 2), cause) end
-  return util.cause_listed(rule, cause)
+-- Is this cause one that the rule of fail_on_single_reject names? It is looked for anywhere within the list; "!" turns the list round.
+local function named(rule, cause)
+  local found = find(lower(rule), lower(cause), 1, true) ~= nil
+  if sub(rule, 1, 1) == "!" then return not found end
+  return found
 end
 
 -- What the A leg hears and shows while B rings.
@@ -247,7 +250,7 @@ local function ring_aleg_off(o)
   end
 end
 
--- The winner or nil, the cause, and whether the time was over.
+-- The winner or nil, the cause, and how it ended (see `finished`).
 local function fork_run(fork, vars, o)
   local begun = core.now()
   local limit_s = tonumber(vars:get("originate_timeout")) or o.timeout_s
@@ -308,10 +311,17 @@ local function fork_run(fork, vars, o)
     if ring_wins and ch:ringing() then return leg end
   end
 
-  local function finished(winner, cause, late)
+  -- how: "late" = the time was over, "over" = nothing else is to be tried.
+  local function finished(winner, cause, how)
     ring_aleg_off(o)
-    if a then a:watch(core.self(), false) end
-    return winner, cause, late
+    if a then
+      a:watch(core.self(), false)
+      for i = 1, #legs do
+        local ch = legs[i].ch
+        if ch and not legs[i].nested then variables.push(a, "originate_causes", ch:uuid() .. ";" .. (ch:up() and "NONE" or ch:cause() or "NONE")) end
+      end
+    end
+    return winner, cause, how
   end
 
   for i = 1, #legs do
@@ -337,13 +347,14 @@ local function fork_run(fork, vars, o)
         return finished(winner, "SUCCESS")
       end
       if leg.state == "failed" then
-        if not leg.told then
+        if single and not leg.told and not leg.passive and (util.truth(single) or named(single, leg.cause)) then
           leg.told = true
-          if leg.ch or not leg.passive then
-            if single and fatal(single, leg.cause) and #legs > 1 then
-              cancel_others(legs, leg, "NO_ANSWER")
-              return finished(nil, "NO_ANSWER")
-            end
+          if not leg.ch then -- there was never a call: its cause is that of the whole
+            cancel_others(legs, leg, leg.cause)
+            return finished(nil, leg.cause, "over")
+          elseif #legs > 1 then
+            cancel_others(legs, leg, "NO_ANSWER")
+            return finished(nil, "NO_ANSWER", not util.truth(single) and "over" or nil)
           end
         end
         if not last or leg.failed_at >= last.failed_at then last = leg end
@@ -372,7 +383,7 @@ local function fork_run(fork, vars, o)
     now = core.now()
     if now >= deadline then
       cancel_others(legs, nil, "NO_ANSWER")
-      return finished(nil, "NO_ANSWER", true)
+      return finished(nil, "NO_ANSWER", "late")
     end
     wait.once(max(min(next_at, deadline) - now, 0))
   end
@@ -380,38 +391,56 @@ end
 
 -- --- an ent: forks in turn, retries ---
 
+-- A number of a variable if it is within these, otherwise (with a warning) `default`.
+local function setting(vars, name, from, to, default)
+  local text = vars:get(name)
+  if not util.truth(text) then return default end
+  local n = util.int(text)
+  if n >= from and n <= to then return n end
+  core.log(util.WARN, format("Invalid %s setting of %d ignored, value must be between %d and %d\n", name, n, from, to))
+  return default
+end
+
+-- Waits between two attempts; the cause if the whole was given up meanwhile.
+local function pause_for(ms, o)
+  local till = core.now() + ms
+  while core.now() < till do
+    wait.once(till - core.now())
+    if o.aleg and not o.aleg:up() then return "ORIGINATOR_CANCEL" end
+    if o.cancel and o.cancel.cause then return o.cancel.cause end
+  end
+end
+
 local function ent_run(ent, o)
   local vars = (o.vars and o.vars:copy() or util.names()):merge(ent.vars)
-  local tries = min(max(tonumber(vars:get("originate_retries")) or 1, 1), 100)
-  local pause = min(max(tonumber(vars:get("originate_retry_sleep_ms")) or 1000, 500), 60000)
-  local retry_till = tonumber(vars:get("originate_retry_timeout"))
-  retry_till = retry_till and core.now() + retry_till * 1000
+  local retry_s = setting(vars, "originate_retry_timeout", 1, 2147483647, nil)
+  local tries = setting(vars, "originate_retries", 1, retry_s and 2147483647 or 100, 1)
+  local pause = setting(vars, "originate_retry_sleep_ms", 500, 60000, 1000)
+  local period = setting(vars, "originate_retry_min_period_ms", 500, 300000, 0)
+  local begun, last_begun = core.now(), core.now()
   local cause = "NORMAL_TEMPORARY_FAILURE"
   local go_on = util.truth(vars:get("originate_continue_on_timeout"))
   for try = 1, tries do
     if try > 1 then
-      local till = core.now() + pause
-      while core.now() < till do
-        wait.once(till - core.now())
-        if o.aleg and not o.aleg:up() then return nil, "ORIGINATOR_CANCEL" end
-        if o.cancel and o.cancel.cause then return nil, o.cancel.cause end
-      end
+      if retry_s and core.now() - begun > retry_s * 1000 then break end
+      local given_up = pause_for(max(pause, period - (core.now() - last_begun)), o)
+      if given_up then return nil, given_up end
     end
+    last_begun = core.now()
     for i = 1, #ent.forks do
       local fork = ent.forks[i]
       if try > 1 or i > 1 then -- legs carry the state of an attempt
         for k = 1, #fork do
           local leg = fork[k]
-          fork[k] = { endpoint = leg.endpoint, rest = leg.rest, vars = leg.vars, text = leg.text }
+          fork[k] = { endpoint = leg.endpoint, rest = leg.rest, vars = leg.vars, text = leg.text, kind = leg.kind }
         end
       end
-      local winner, why, late = fork_run(fork, vars, o)
+      local winner, why, how = fork_run(fork, vars, o)
       if winner then return winner.ch, "SUCCESS" end
       cause = why
-      if why == "ORIGINATOR_CANCEL" or (late and not go_on) then return nil, cause end
+      if why == "ORIGINATOR_CANCEL" or how == "over" or (how == "late" and not go_on) then return nil, cause end
       if o.cancel and o.cancel.cause then return nil, o.cancel.cause end
     end
-    if retry_till and core.now() >= retry_till then break end
   end
   return nil, cause
 end
@@ -466,43 +495,82 @@ end
 
 -- --- the whole ---
 
-local dialstatus = { SUCCESS = "SUCCESS", ORIGINATOR_CANCEL = "CANCEL", USER_BUSY = "BUSY", NO_ANSWER = "NOANSWER", NO_USER_RESPONSE = "NOANSWER",
-  INVALID_NUMBER_FORMAT = "INVALIDARGS", CALL_REJECTED = "DONTCALL" }
+local dialstatus = { ORIGINATOR_CANCEL = "CANCEL", USER_BUSY = "BUSY", NO_ANSWER = "NOANSWER", DESTINATION_OUT_OF_ORDER = "INVALIDARGS",
+  INVALID_PROFILE = "INVALIDARGS", CALL_REJECTED = "DONTCALL" }
+
+-- What of the first leg's variables counts for the dialling, where the dial string does not say.
+local taken_over = { "group_confirm_key", "group_confirm_file", "group_confirm_read_timeout", "group_confirm_cancel_timeout", "group_confirm_timeout",
+  "forked_dial", "fail_on_single_reject", "hangup_on_single_reject", "ignore_early_media", "bridge_early_media", "originate_continue_on_timeout",
+  "ignore_ring_ready", "monitor_early_media_ring", "monitor_early_media_ring_total", "monitor_early_media_fail", "return_ring_ready", "ring_ready",
+  "instant_ringback", "progress_timeout", "language" }
+
+-- Before a first leg has others dialled for it.
+local function prepare(aleg, o)
+  if util.falsity(aleg:get("preserve_originated_vars")) then
+    variables.set(aleg, "originated_legs", nil)
+    variables.set(aleg, "originate_causes", nil)
+  end
+  hooks.run(aleg, "pre_originate")
+  local vars = util.names()
+  for _, name in ipairs(taken_over) do
+    local value = aleg:get(name)
+    if value then vars:set(name, value) end
+  end
+  o.vars = vars:merge(o.vars)
+  local limit = aleg:get("call_timeout")
+  if limit then o.timeout_s = util.int(limit) end
+  aleg:set("originate_disposition", "failure")
+  aleg:set("DIALSTATUS", "INVALIDARGS")
+end
+
+-- What the first leg knows afterwards: `import` names variables of the new one that it takes.
+local function conclude(aleg, ch, cause)
+  aleg:set("originate_disposition", cause)
+  aleg:set("DIALSTATUS", dialstatus[cause] or cause)
+  if not ch then return end
+  aleg:data().originatee = ch
+  for _, name in ipairs(util.separate(variables.get(aleg, "import") or "", ",")) do
+    local value = variables.get(ch, name)
+    if value then variables.set(aleg, name, value) end
+  end
+end
 
 -- Dials. o: aleg (channel), timeout_s, vars (names put before those of the string), cid_name, cid_number, cancel, quiet.
 -- Gives a channel and "SUCCESS", or nil and the cause.
 function originate.dial(text, o)
   o = o or {}
-  o.timeout_s = o.timeout_s or TIMEOUT_S
-  local aleg = o.aleg
+  local aleg = not o.quiet and o.aleg or nil
   wait.breathe() -- dialling lets others work, even where it succeeds or fails at once
+  if aleg then prepare(aleg, o) end
+  if not o.timeout_s or o.timeout_s <= 0 then o.timeout_s = TIMEOUT_S end
+  if o.cid_name or o.cid_number then -- as if the dial string had named them; what it names itself counts
+    local vars = util.names()
+    if o.cid_name then vars:set("origination_caller_id_name", o.cid_name) end
+    if o.cid_number then vars:set("origination_caller_id_number", o.cid_number) end
+    o.vars = vars:merge(o.vars)
+  end
   local ents, cause = dialstring.parse(text)
   local ch
   if ents then
     if #ents > 1 then ch, cause = enterprise(ents, o) else ch, cause = ent_run(ents[1], o) end
+  elseif aleg then
+    cause = "ORIGINATOR_CANCEL" -- nothing was dialled for it
   end
-  if aleg and not o.quiet then
-    aleg:set("originate_disposition", cause)
-    aleg:set("DIALSTATUS", dialstatus[cause] or cause)
-    if ch then
-      aleg:data().originatee = ch
-      aleg:set("originated_legs", variables.array_text({ ch:uuid() .. ";" .. (ch:profile("callee_id_name") or "") .. ";" .. (ch:profile("callee_id_number") or "") }))
-    else
-      aleg:set("originate_causes", variables.array_text({ (";" .. cause) }))
-    end
-  end
+  if aleg then conclude(aleg, ch, cause) end
   if ch and not o.quiet then hooks.run(ch, "post_originate") end
+  if aleg then hooks.run(aleg, "post_originate") end
   return ch, cause
 end
 
 -- The command: <dial string> <extension>|&app(arguments) [dialplan] [context] [caller name] [caller number] [timeout].
 function originate.command(text)
   local usage = "-USAGE: <call url> <exten>|&<application_name>(<app_args>) [<dialplan>] [<context>] [<cid_name>] [<cid_num>] [<timeout_sec>]\n"
-  local words = util.separate(text, " ")
-  if #words < 2 or #words > 7 then return usage end
-  for i = 3, 7 do if words[i] == "undef" or words[i] == "" then words[i] = nil end end
+  local words = util.separate(text, " ", 10)
+  local n = #words
+  if n < 2 or n > 7 then return usage end
+  for i = 1, n do if lower(words[i]) == "undef" then words[i] = nil end end
   local target = words[2]
-  local ch, cause = originate.dial(words[1], { cid_name = words[5], cid_number = words[6], timeout_s = tonumber(words[7]) or TIMEOUT_S })
+  local ch, cause = originate.dial(words[1], { cid_name = words[5], cid_number = words[6], timeout_s = words[7] and util.int(words[7]) })
   if not ch then return "-ERR " .. cause .. "\n" end
   local uuid = ch:uuid()
   ch:own(nil)
