@@ -88,7 +88,7 @@ static nta_outgoing_t *transaction(struct call *call, const char *sdp)
 {
     struct agent *agent = &call->broker->agent;
     struct trunk *trunk = call->trunk;
-    const char *route = trunk ? trunk->route : *call->next_hop ? call->next_hop : NULL;
+    const char *route = call->redirected ? NULL : trunk ? trunk->route : *call->next_hop ? call->next_hop : NULL;
     sip_header_t *credentials = auth_headers(call, "INVITE", call->target);
     struct session_headers session;
     struct buf identity = BUF_INIT;
@@ -99,7 +99,7 @@ static nta_outgoing_t *transaction(struct call *call, const char *sdp)
                                 URL_STRING_MAKE(call->target), NTATAG_BRANCH_KEY(call->branch), TPTAG_IDENT(call->listener->name),
                                 SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_USER_AGENT(agent->user_agent), SIPTAG_ALLOW(agent->allow),
                                 TAG_IF(credentials, SIPTAG_HEADER(credentials)), TAG_IF(trunk && trunk->headers, SIPTAG_HEADER_STR(trunk ? trunk->headers : NULL)),
-                                TAG_IF(call->headers, SIPTAG_HEADER_STR(call->headers)), TAG_IF(trunk && *trunk->proxy, SIPTAG_ROUTE_STR(trunk ? trunk->proxy : NULL)),
+                                TAG_IF(call->headers, SIPTAG_HEADER_STR(call->headers)), TAG_IF(trunk && *trunk->proxy && route, SIPTAG_ROUTE_STR(trunk ? trunk->proxy : NULL)),
                                 SIPTAG_SUPPORTED_STR(reliable ? "timer, 100rel" : "timer"), TAG_IF(reliable == RELIABLE_REQUIRED, SIPTAG_REQUIRE_STR("100rel")),
                                 TAG_IF(*session.expires, SIPTAG_SESSION_EXPIRES_STR(session.expires)),
                                 TAG_IF(*session.min, SIPTAG_MIN_SE_STR(session.min)), TAG_IF(identity.length, SIPTAG_HEADER_STR(buf_text(&identity))),
@@ -147,7 +147,7 @@ static void trunk_leave(struct call *call)
     if (call->leg) nta_leg_destroy(call->leg);
     call->leg = NULL;
     if (call->credentials) call->credentials = NULL; /* their memory is the home's */
-    call->challenged = call->agreed_reliably = false;
+    call->challenged = call->agreed_reliably = call->redirected = false;
     early_dialogs_free(call);
     call->session = (struct session_timer){ 0 };
     call->trunk->cap.active--;

@@ -19,6 +19,8 @@ void invite_answered(struct call *call, const sip_t *sip);
 void invite_answered_late(struct call *call, const sip_t *sip);
 /* A 2xx outside every transaction (message callback). Takes msg. */
 void invite_orphan(struct broker *broker, msg_t *msg, sip_t *sip);
+/* redirect.c: a 3xx: true = the INVITE goes on to one of its contacts. */
+bool redirect_follow(struct call *call, int status, const sip_t *sip);
 /* refuse.c */
 void invite_refused(struct call *call, int status, const sip_t *sip);
 

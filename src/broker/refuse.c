@@ -44,7 +44,7 @@ void invite_refused(struct call *call, int status, const sip_t *sip)
         return;
     }
     heed_retry_after(call, status, sip);
-    if (try_credentials(call, status, sip) || try_longer_session(call, status, sip) || try_another(call, status)) return;
+    if (try_credentials(call, status, sip) || try_longer_session(call, status, sip) || redirect_follow(call, status, sip) || try_another(call, status)) return;
     call->sip_status = status;
     if (sip && sip->sip_status) snprintf(call->sip_phrase, sizeof call->sip_phrase, "%.60s", sip->sip_status->st_phrase ? sip->sip_status->st_phrase : "");
     headers_reason(sip, &cause);

@@ -46,7 +46,7 @@ int call_request(struct call *call, nta_leg_t *leg, nta_incoming_t *irq, const s
     case sip_method_update: return dialog_offer(call, irq, sip);
     case sip_method_notify: return refer_notified(call, sip);
     case sip_method_message: return 200;
-    case sip_method_refer: return 603; /* a far end does not dial at our cost */
+    case sip_method_refer: return refer_take(call, irq, sip);
     case sip_method_ack: return 0;
     case sip_method_cancel: return 481;
     default: return 405;

@@ -20,7 +20,10 @@ int reinvite_send(struct call *call, const char *action, const char *codecs, uin
 /* Our refresh of the session: UPDATE, or a re-INVITE that changes nothing. -EBUSY while another request is under way. */
 int refresh_send(struct call *call, bool update);
 
-/* refer.c */
+/* refer_take.c: theirs. */
+int refer_take(struct call *call, nta_incoming_t *irq, const sip_t *sip);
+
+/* refer.c: ours. */
 int refer_send(struct call *call, const char *to, uint64_t ticket);
 int refer_notified(struct call *call, const sip_t *sip);
 

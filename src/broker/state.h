@@ -76,6 +76,8 @@ struct call {
     uint32_t local_cseq, remote_cseq, invite_cseq;
     int64_t sent_ns;                   /* the last INVITE left; 0 = none, or its delay was counted */
     uint32_t tries;                    /* INVITE transactions so far */
+    bool redirected;                   /* by a 3xx, to another host than the trunk's: its INVITE goes there by itself */
+    unsigned hops;                     /* 3xx followed */
     bool cancelled;                    /* CANCEL sent, or due as soon as a 1xx comes */
     bool challenged, bye_challenged;   /* credentials were sent once */
     auth_client_t *credentials;

@@ -52,6 +52,8 @@ struct trunk {
     uint32_t ring_timeout_ms;
     uint32_t session_timer_s;            /* 0 = we ask for none */
     enum reliable reliable;
+    bool redirect;                       /* 3xx are followed */
+    char refer_context[BUS_NAME_MAX];    /* where transfers run that the far end asks for; "" = they are refused */
     char inbound_script[256], inbound_context[BUS_NAME_MAX];
     char failover_names[TRUNK_FAILOVERS_MAX][BUS_NAME_MAX];
     struct trunk *failover[TRUNK_FAILOVERS_MAX];

@@ -95,6 +95,8 @@ static void rules_read(struct trunk *trunk, const struct config_node *node)
     snprintf(trunk->inbound_context, sizeof trunk->inbound_context, "%s", config_str(node, "inbound.context", ""));
     trunk->session_timer_s = (uint32_t)config_int(node, "session_timer_s", 0);
     if (trunk->session_timer_s && trunk->session_timer_s < SESSION_MIN_S) trunk->session_timer_s = SESSION_MIN_S;
+    trunk->redirect = !strcmp(config_str(node, "redirect", "refuse"), "follow");
+    snprintf(trunk->refer_context, sizeof trunk->refer_context, "%s", config_str(node, "refer_context", ""));
     trunk->reliable = reliable_parse(config_str(node, "reliable", "off"));
     quality_read(trunk, node);
     trunk->early = early_of(config_str(node, "early", "ignore"));

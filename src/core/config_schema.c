@@ -262,6 +262,8 @@ const struct schema_row schema_rows[] = {
     { "trunks.*.early", SCHEMA_TEXT, "ignore", 0, 0, "ignore|listen|answer", NULL, .live = true, .help = "What early media (183) is for calls that do not say." },
     { "trunks.*.session_timer_s", SCHEMA_INT, "0", 0, 86400, NULL, NULL, .live = true, .help = "Session timer (RFC 4028) to ask for, at least 90 s; 0 = none, but the carrier's is heeded." },
     { "trunks.*.reliable", SCHEMA_TEXT, "off", 0, 0, "off|supported|required", NULL, .live = true, .help = "Provisional responses with PRACK (RFC 3262): offered, or insisted on. A caller that insists gets them anyway." },
+    { "trunks.*.redirect", SCHEMA_TEXT, "refuse", 0, 0, "refuse|follow", NULL, .live = true, .help = "What a 3xx is: the call's end, or followed to the carrier's own host and to `sip.uri_hosts`, with a permit for the new number." },
+    { "trunks.*.refer_context", SCHEMA_TEXT, NULL, 0, 0, NULL, form_name, .live = true, .help = "Dialplan context in which a transfer runs that the far end asks for (REFER), for the call's partner; without it such are refused." },
     { "trunks.*.nat", SCHEMA_BOOL, "false", 0, 0, NULL, NULL, .live = true, .help = "RTP may come from another address than the SDP's." },
     { "trunks.*.inbound", SCHEMA_TABLE, .optional_table = true, .help = "What its inbound calls run; without this they are refused." },
     { "trunks.*.inbound.script", SCHEMA_TEXT, NULL, 1, 1000, NULL, NULL, .help = "A script, looked up in `scripts.dir`." },
