@@ -212,6 +212,12 @@ static bool hops_used_up(const sip_t *sip)
     return sip->sip_max_forwards && sip->sip_max_forwards->mf_count == 0;
 }
 
+/* A call that this engine makes to itself was held to its limits where it was made. */
+static bool from_ourselves(struct broker *broker, const sip_t *sip)
+{
+    return sip->sip_call_id && call_by_call_id(broker, sip->sip_call_id->i_id);
+}
+
 /* Spread, so that those refused together do not come back together. */
 static void turn_away(struct broker *broker, msg_t *msg)
 {
@@ -232,7 +238,8 @@ static void inbound_invite(struct broker *broker, const struct source_found *fou
         reply(broker, msg, SIP_483_TOO_MANY_HOPS, NULL);
     } else if (extension_refused(broker, msg, sip)) {
         return;
-    } else if (broker->terminating || segment_draining(broker->segment) || !cap_free(&broker->cap) || guard_refuses(broker, (const struct sockaddr *)msg_addrinfo(msg)->ai_addr, trunk != NULL)) {
+    } else if (broker->terminating || segment_draining(broker->segment) || !cap_free(&broker->cap) ||
+               (!from_ourselves(broker, sip) && guard_refuses(broker, (const struct sockaddr *)msg_addrinfo(msg)->ai_addr, trunk != NULL))) {
         turn_away(broker, msg);
     } else {
         if (found->trunk || found->listener->anybody) inbound_call_take(broker, found, msg, sip);
