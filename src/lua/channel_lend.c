@@ -1,4 +1,5 @@
-/* channel_lend.c: a channel's methods for being lent to another worker, and the guests that are lent to this one (host.h, fs/loan.lua). */
+/* channel_lend.c: a channel's methods for being lent to another worker, the guests that are lent to this one, and voices of rooms (host.h,
+ * fs/loan.lua). */
 #include <errno.h>
 #include <string.h>
 
@@ -34,12 +35,12 @@ static int m_reclaim(lua_State *L)
     return 0;
 }
 
-/* The guest is let go: nothing of it lives on. */
+/* A guest or voice is let go: nothing of it lives on. */
 static int m_release(lua_State *L)
 {
-    struct channel *guest = channel_check(L, 1);
-    channel_guest_release(guest);
-    channel_forget(engine_of(L), guest);
+    struct channel *channel = channel_check(L, 1);
+    channel_hidden_release(channel);
+    channel_forget(engine_of(L), channel);
     return 0;
 }
 
@@ -50,8 +51,19 @@ static int lua_guest(lua_State *L)
     return 1;
 }
 
+/* core.voice(rate): for a room. */
+static int lua_voice(lua_State *L)
+{
+    struct channel *channel = channel_new_voice(engine_of(L)->host, (uint32_t)luaL_checkinteger(L, 1));
+    channel_push(L, channel);
+    channel_unref(channel);
+    return 1;
+}
+
 void channel_lend_open(lua_State *L)
 {
+    lua_pushcfunction(L, lua_voice);
+    lua_setfield(L, -2, "voice");
     lua_pushcfunction(L, lua_guest);
     lua_setfield(L, -2, "guest");
 }

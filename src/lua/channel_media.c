@@ -112,9 +112,20 @@ static int m_echo(lua_State *L)
     return result(L, channel_echo(channel_check(L, 1), lua_toboolean(L, 2), (uint32_t)luaL_optnumber(L, 3, 0)));
 }
 
+/* ch:room_join(number, table): the fields of struct room_member by their names. */
 static int m_room_join(lua_State *L)
 {
-    return result(L, channel_room_join(channel_check(L, 1), (uint32_t)luaL_checknumber(L, 2), lua_toboolean(L, 3), lua_toboolean(L, 4)));
+    struct channel *channel = channel_check(L, 1);
+    uint32_t room = (uint32_t)luaL_checknumber(L, 2);
+    luaL_checktype(L, 3, LUA_TTABLE);
+    lua_settop(L, 3);
+    struct room_member member = { .rate = number_field(L, "rate"),
+                                  .energy = number_field(L, "energy"),
+                                  .muted = flag_field(L, "muted"),
+                                  .deaf = flag_field(L, "deaf"),
+                                  .mute_detect = flag_field(L, "mute_detect"),
+                                  .voice = flag_field(L, "voice") };
+    return result(L, channel_room_join(channel, room, &member));
 }
 
 static int m_room_leave(lua_State *L) { return result(L, channel_room_leave(channel_check(L, 1))); }

@@ -109,7 +109,10 @@ void channel_recall(struct channel *channel);
 void channel_reclaim(struct channel *channel);
 /* A guest was made by the message that asks for it (CALL_METHOD, :lend), before any other word about it can come; borrowed, NULL = there is none. */
 struct channel *channel_guest(struct host *host, uint32_t process, const char *loan);
-void channel_guest_release(struct channel *guest);
+/* A null leg at `rate` that is no call: a room's voice, or its recorder. */
+struct channel *channel_new_voice(struct host *host, uint32_t rate);
+/* Guests and voices are hidden from everybody else, and end by this alone. */
+void channel_hidden_release(struct channel *channel);
 
 /* A SIP leg: pairs as MSG_DIAL without uuid. Happenings for `fiber`: DIAL_PROGRESS notes and finally HAPPENING_DIALLED. */
 struct channel *channel_dial(struct host *host, struct fiber *fiber, const char *uuid_or_null, const struct kv *pairs);
@@ -133,7 +136,8 @@ int channel_operation_stop(struct channel *channel, uint64_t token);
 int channel_bridge(struct channel *a, struct channel *b); /* both hear each other; state CS_EXCHANGE_MEDIA */
 int channel_unbridge(struct channel *channel);
 int channel_echo(struct channel *channel, bool on, uint32_t delay_ms);
-int channel_room_join(struct channel *channel, uint32_t room, bool muted, bool deaf);
+/* Joining again changes the member. Its news (enum room_news) are queued events with call-command: conference. */
+int channel_room_join(struct channel *channel, uint32_t room, const struct room_member *member);
 int channel_room_leave(struct channel *channel);
 /* Drops what the far end says; sends silence. */
 int channel_mute(struct channel *channel, bool read, bool write);

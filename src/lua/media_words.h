@@ -53,6 +53,16 @@ struct record_params {
     const char *title, *artist, *comment, *copyright, *software, *date; /* NULL = none */
 };
 
+/* A member of a room, and what is told of it. */
+struct room_member {
+    uint32_t rate;   /* the room's, if this is its first member: 8000, 16000, 32000, 48000 */
+    uint32_t energy; /* mean absolute sample above which it is heard; 0 = always */
+    bool muted, deaf;
+    bool mute_detect; /* talking is told while it is muted, too */
+    bool voice;       /* speaks what it plays instead of hearing it */
+};
+enum room_news { ROOM_TALKS = 1, ROOM_QUIET, ROOM_FLOOR };
+
 /* What can be listened for. */
 enum media_detector { DETECT_TONE, DETECT_INBAND_DIGITS, DETECT_ENERGY, DETECT_PROGRESS, DETECT_ANSWER };
 struct detect_params {

@@ -62,7 +62,7 @@ static void end_guard_fired(struct loop_timer *timer)
     channel_settled(channel);
 }
 
-struct channel *channel_new(struct host *host, const char *uuid_or_null, enum channel_kind kind, bool outbound)
+static struct channel *channel_make(struct host *host, const char *uuid_or_null, enum channel_kind kind, bool outbound, bool hidden)
 {
     struct channel *channel = calloc(1, sizeof(*channel));
     if (!channel)
@@ -73,7 +73,7 @@ struct channel *channel_new(struct host *host, const char *uuid_or_null, enum ch
     channel->end_guard = (struct loop_timer){ .fire = end_guard_fired, .context = channel };
     struct channel_facts *facts = &channel->facts;
     bool usable = uuid_or_null && uuid_or_null[0] && strlen(uuid_or_null) < UUID_TEXT_SIZE &&
-                  (kind == CHANNEL_GUEST || !channel_by_uuid(host, uuid_or_null));
+                  (hidden || !channel_by_uuid(host, uuid_or_null));
     if (usable && uuid_parse(&facts->uuid, uuid_or_null) == 0) {
         memcpy(facts->uuid_text, uuid_or_null, strlen(uuid_or_null) + 1);
     } else if (usable) { /* FreeSWITCH takes any word as origination_uuid; the bus still needs 16 bytes */
@@ -90,8 +90,33 @@ struct channel *channel_new(struct host *host, const char *uuid_or_null, enum ch
     facts->created_us = clock_utc_us();
     names_set(&channel->profile, "uuid", facts->uuid_text);
     names_set(&channel->profile, "direction", outbound ? "outbound" : "inbound");
-    if (kind != CHANNEL_GUEST) channel_link(channel); /* a guest is not found by its uuid: the call lives elsewhere */
+    channel->hidden = hidden;
+    if (!hidden)
+        channel_link(channel);
     return channel;
+}
+
+struct channel *channel_new(struct host *host, const char *uuid_or_null, enum channel_kind kind, bool outbound)
+{
+    return channel_make(host, uuid_or_null, kind, outbound, false);
+}
+
+struct channel *channel_new_hidden(struct host *host, const char *uuid_or_null, enum channel_kind kind, bool outbound)
+{
+    return channel_make(host, uuid_or_null, kind, outbound, true);
+}
+
+void channel_hidden_release(struct channel *channel)
+{
+    if (!channel->hidden || channel->over_told)
+        return;
+    channel->over_told = true;
+    guest_forget(channel);
+    channel->facts.up = channel->facts.media_ready = false;
+    if (!channel->facts.cause)
+        channel->facts.cause = 16; /* NORMAL_CLEARING */
+    channel_leg_clear(channel);
+    channel_unref(channel);
 }
 
 struct channel *channel_ref(struct channel *channel)
@@ -103,7 +128,8 @@ struct channel *channel_ref(struct channel *channel)
 static void channel_free(struct channel *channel)
 {
     struct host *host = channel->host;
-    if (channel->facts.kind != CHANNEL_GUEST) channel_unlink(channel);
+    if (!channel->hidden)
+        channel_unlink(channel);
     channel_loan_free(channel);
     channel_leg_clear(channel);
     loop_timer_clear(host->loop, &channel->end_guard);

@@ -289,7 +289,7 @@ void guest_new(struct host *host, uint32_t process, struct kv_view pairs)
     if (media_leg_open_link(host->media, &leg, link, false, (uint32_t)kv_get_int(pairs, "generation", 0),
                             (uint32_t)kv_get_int(pairs, "rate", GUEST_RATE_DEFAULT)) < 0)
         return;
-    struct channel *guest = channel_new(host, kv_get(pairs, "uuid"), CHANNEL_GUEST, facts.outbound);
+    struct channel *guest = channel_new_hidden(host, kv_get(pairs, "uuid"), CHANNEL_GUEST, facts.outbound);
     struct loan *loan = calloc(1, sizeof(*loan));
     if (!guest || !loan) {
         media_leg_close(host->media, (struct media_leg) { leg, 1 });
@@ -316,19 +316,13 @@ struct channel *channel_guest(struct host *host, uint32_t process, const char *l
     return guest;
 }
 
-void channel_guest_release(struct channel *guest)
+void guest_forget(struct channel *guest)
 {
     struct channel **at = &guest->host->guests;
     while (*at && *at != guest) at = &(*at)->next_guest;
     if (!*at) return;
     *at = guest->next_guest;
     guest->loan->active = false;
-    if (guest->facts.up) {
-        guest->facts.up = guest->facts.media_ready = false;
-        guest->facts.cause = 16;
-    }
-    channel_leg_clear(guest);
-    channel_unref(guest);
 }
 
 void guests_of_gone(struct host *host, uint32_t process)

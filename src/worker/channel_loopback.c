@@ -32,6 +32,21 @@ struct channel *channel_new_null(struct host *host, const char *uuid_or_null)
     return channel_ref(channel);
 }
 
+struct channel *channel_new_voice(struct host *host, uint32_t rate)
+{
+    uint32_t leg;
+    if (media_leg_open_rate(host->media, &leg, rate) < 0)
+        return NULL;
+    struct channel *channel = channel_new_hidden(host, NULL, CHANNEL_NULL, true);
+    if (!channel) {
+        media_leg_close(host->media, (struct media_leg){ leg, 1 });
+        return NULL;
+    }
+    channel_leg_set(channel, leg, 1);
+    channel->facts.answered = channel->facts.media_ready = true;
+    return channel_ref(channel);
+}
+
 struct channel *channel_new_loopback(struct host *host, const char *uuid_or_null, struct channel **other)
 {
     struct channel *a = virtual_new(host, uuid_or_null, CHANNEL_LOOPBACK, true);

@@ -230,9 +230,9 @@ int channel_echo(struct channel *channel, bool on, uint32_t delay_ms)
     return channel->leg.number == LEG_NONE ? -ENOTCONN : media_echo(channel->host->media, channel->leg, on, delay_ms);
 }
 
-int channel_room_join(struct channel *channel, uint32_t room, bool muted, bool deaf)
+int channel_room_join(struct channel *channel, uint32_t room, const struct room_member *member)
 {
-    return channel->leg.number == LEG_NONE ? -ENOTCONN : media_room_join(channel->host->media, room, channel->leg, muted, deaf);
+    return channel->leg.number == LEG_NONE ? -ENOTCONN : media_room_join(channel->host->media, room, channel->leg, member);
 }
 
 int channel_room_leave(struct channel *channel)
@@ -266,6 +266,17 @@ int channel_detect(struct channel *channel, struct fiber *fiber, uint64_t token,
     if (!operation)
         return -ENOMEM;
     return operation_began(channel, operation, media_detect(channel->host->media, channel->leg, token, params));
+}
+
+static void room_told(struct channel *channel, const struct media_event *event)
+{
+    static const char *const words[] = { "", "talks", "quiet", "floor" };
+    struct kv pairs = KV_INIT;
+    kv_add(&pairs, "call-command", "conference");
+    kv_add(&pairs, "what", words[event->value & 3]);
+    kv_add_int(&pairs, "energy", event->duration);
+    channel_tell(channel, &(struct happening){ .kind = HAPPENING_EVENT, .channel = channel, .pairs = kv_view(&pairs) });
+    kv_free(&pairs);
 }
 
 static struct channel *event_channel(struct host *host, const struct media_event *event)
@@ -324,6 +335,9 @@ void host_media_event(void *context, const struct media_event *event)
         break;
     case MEDIA_ENDED:
         channel_end_told(channel);
+        break;
+    case MEDIA_ROOM:
+        room_told(channel, event);
         break;
     case MEDIA_STARTED:
         break;

@@ -209,7 +209,7 @@ static void channels_end(struct host *host)
         if (c->facts.up)
             channel_hangup(c, 701 /* SYSTEM_SHUTDOWN */);
     while (host->guests)
-        channel_guest_release(host->guests);
+        channel_hidden_release(host->guests);
 }
 
 void host_free(struct host *host)

@@ -121,6 +121,7 @@ struct channel {
     struct kv end_pairs;   /* of a CALL_ENDED that waits for the media thread (channel_end.c) */
     struct loop_timer end_hold;
     bool end_held, media_told;
+    bool hidden; /* a guest or a voice: not found, not listed */
     struct loan *loan; /* NULL if it never was lent */
     struct channel *bucket_next, *next, *previous, *next_guest;
 };
@@ -138,6 +139,7 @@ void host_media_event(void *context, const struct media_event *event);
 
 /* channel.c */
 struct channel *channel_new(struct host *host, const char *uuid_or_null, enum channel_kind kind, bool outbound);
+struct channel *channel_new_hidden(struct host *host, const char *uuid_or_null, enum channel_kind kind, bool outbound);
 struct channel *channel_by_uuid(struct host *host, const char *uuid); /* borrowed */
 /* Something about it changed: tells owner, dialler and watchers. */
 void channel_changed(struct channel *channel);
@@ -168,6 +170,7 @@ bool guest_tell_break(struct channel *channel, bool all);
 bool guest_ask(struct channel *channel, const char *what); /* answer, early, ring; false = it is no guest */
 int guest_hangup(struct channel *guest, int cause);
 int guest_respond(struct channel *guest, int status, const char *phrase, const char *contact);
+void guest_forget(struct channel *guest);
 void channel_loan_free(struct channel *channel);
 /* channel_sip.c */
 void channel_sip_slot(struct channel *channel, struct kv_view pairs);

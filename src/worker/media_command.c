@@ -63,7 +63,7 @@ static void command_leg_open(struct media *m, const struct command *command)
     struct leg_link *link = leg->link;
     m->legs[leg->number] = leg;
     leg_on(m, leg);
-    leg_codec(m, leg, codec_linear(link ? leg_link_rate(link) : 8000));
+    leg_codec(m, leg, codec_linear(command->a));
     if ((leg->link = link)) leg_link_open(m, leg);
     leg_plan(m, leg);
 }
@@ -107,13 +107,6 @@ static void command_control(struct media *m, const struct command *command)
         record_control(m, CONTAINER_OF(operation, struct record, operation), (enum media_control)command->a, command->value);
 }
 
-static void command_room_play(struct media *m, const struct command *command)
-{
-    struct play *play = command->object;
-    operation_add(m, &play->operation);
-    room_play(m, command->a, play);
-}
-
 /* Commands about one leg that is there. */
 static void command_leg(struct media *m, const struct command *command)
 {
@@ -140,11 +133,7 @@ static void command_leg(struct media *m, const struct command *command)
         leg->hold_timeout_ms = command->b;
         break;
     case COMMAND_ROOM_JOIN:
-        room_join(m, leg, (uint32_t)command->value, command->a, command->b);
-        break;
-    case COMMAND_ROOM_SET:
-        leg->room_muted = command->a;
-        leg->room_deaf = command->b;
+        room_join(m, leg, (uint32_t)command->value, &command->member);
         break;
     case COMMAND_ROOM_LEAVE:
         if (leg->room) room_leave(m, leg);
@@ -198,9 +187,6 @@ static void command_take(struct media *m, const struct command *command)
         break;
     case COMMAND_BRIDGE:
         command_bridge(m, command);
-        break;
-    case COMMAND_ROOM_PLAY:
-        command_room_play(m, command);
         break;
     default:
         command_leg(m, command);

@@ -26,7 +26,6 @@ static bool command_awaits(struct media *m, const struct command *command)
     case COMMAND_LEG_CLOSE:
     case COMMAND_CONTROL:
     case COMMAND_STOP:
-    case COMMAND_ROOM_PLAY:
         return false;
     case COMMAND_BRIDGE:
     case COMMAND_LISTEN:

@@ -72,7 +72,7 @@ enum operation_kind { OPERATION_PLAY, OPERATION_RECORD, OPERATION_DIGITS, OPERAT
 struct operation {
     uint64_t number;
     enum operation_kind kind;
-    struct leg *leg;         /* NULL: a room's play, or a recording that is being closed */
+    struct leg *leg;         /* NULL: a recording that is being closed */
     struct media_leg id;     /* of its leg, for its events */
     struct operation *chain; /* in the table by number */
 };
@@ -81,7 +81,6 @@ struct load; /* media_helpers.c: a playlist being loaded */
 
 struct play {
     struct operation operation;
-    struct room *room;       /* NULL unless the room's own */
     struct playlist *list;   /* NULL while loading */
     struct playlist *linear; /* for codecs that are not bytewise, once linear audio was wanted */
     struct load *load;       /* under way */
@@ -153,13 +152,19 @@ struct leg_audio {
     int32_t noise_peak; /* the far end said comfort noise: what silence is filled with until it talks again; 0 = true silence */
     uint32_t noise_seed;
     int16_t in[CODEC_FRAME_MAX], out[CODEC_FRAME_MAX]; /* this frame: heard, and sent */
-    int16_t room_in[160];
+    int16_t room_in[CODEC_FRAME_MAX];
     int16_t fifo[CODEC_PACKET_MAX + CODEC_FRAME_MAX];
 };
 
 struct echo {
     uint32_t delay_frames, at;
     int16_t *ring;
+};
+
+/* A member of a room: whether it talks, and who is heard. */
+struct room_state {
+    bool talking, added;
+    uint32_t score, slow_mean, loud_frames, quiet_frames;
 };
 
 struct leg {
@@ -218,7 +223,8 @@ struct leg {
     struct leg_link *link;
     struct room *room;
     struct leg *room_next;
-    bool room_muted, room_deaf;
+    struct room_member room_member;
+    struct room_state room_state;
     struct leg *listens_to, *listeners, *listen_next;
     bool whisper_target, whisper_partner;
 };
@@ -230,10 +236,10 @@ struct leg_end {
 
 struct room {
     uint32_t number, members;
-    struct leg *legs;
-    struct play *play;
+    uint32_t rate;
+    struct leg *legs, *floor;
     uint8_t slice;
-    int32_t sum[160]; /* rooms mix at 8 kHz */
+    int32_t sum[CODEC_FRAME_MAX];
     struct room *next;
 };
 
@@ -253,9 +259,7 @@ enum command_kind {
     COMMAND_GAIN,
     COMMAND_TIMEOUTS,
     COMMAND_ROOM_JOIN,
-    COMMAND_ROOM_SET,
     COMMAND_ROOM_LEAVE,
-    COMMAND_ROOM_PLAY,
     COMMAND_LISTEN
 };
 
@@ -266,6 +270,7 @@ struct command {
     void *object; /* made by the script thread, the media thread's from here on */
     int64_t value;
     uint32_t a, b;
+    struct room_member member;
 };
 
 /* --- where the time goes (media_budget.c) ------------------------------------------------------------------------- */
@@ -447,20 +452,17 @@ void leg_unlink(struct media *m, struct leg *leg);
 /* Adds `from`'s audio (at its rate) to `out` at the leg's rate. */
 const int16_t *leg_at_rate(struct leg *leg, const int16_t *pcm, uint32_t rate, int16_t *scratch);
 /* media_link.c */
-struct leg_link *leg_link_new(struct link *link, enum link_side side, uint32_t generation, uint32_t rate);
-uint32_t leg_link_rate(const struct leg_link *link);
+struct leg_link *leg_link_new(struct link *link, enum link_side side, uint32_t generation);
 void leg_link_open(struct media *m, struct leg *leg);
 void leg_link_close(struct leg *leg, bool detach);
 void leg_link_read(struct media *m, struct leg *leg, int16_t *in);
 void leg_link_write(struct media *m, struct leg *leg, const int16_t *pcm);
 void leg_link_digit(struct media *m, struct leg *leg, char digit, uint32_t duration);
 /* media_room.c */
-struct room *room_find(struct media *m, uint32_t number, bool make);
-void room_join(struct media *m, struct leg *leg, uint32_t number, bool muted, bool deaf);
+void room_join(struct media *m, struct leg *leg, uint32_t number, const struct room_member *member);
 void room_leave(struct media *m, struct leg *leg);
-void room_play(struct media *m, uint32_t number, struct play *play);
 void room_mix(struct media *m, struct room *room);
-void room_free_empty(struct media *m, struct room *room);
+void room_take(struct leg *leg, int16_t *pcm); /* what a member hears */
 /* media_budget.c */
 void stage_begin(struct media *m);                 /* the time from here on … */
 void stage_end(struct media *m, enum stage stage); /* … to here is this stage's; the next one begins */

@@ -13,24 +13,22 @@
 struct leg_link {
     struct link *link;
     enum link_side side;
-    uint32_t generation, rate;
+    uint32_t generation;
     bool began;      /* a frame has come */
     uint32_t missed; /* frames in a row */
     uint32_t window, ticks, least;
     int16_t last[CODEC_FRAME_MAX];
 };
 
-struct leg_link *leg_link_new(struct link *link, enum link_side side, uint32_t generation, uint32_t rate)
+struct leg_link *leg_link_new(struct link *link, enum link_side side, uint32_t generation)
 {
     struct leg_link *l = calloc(1, sizeof *l);
     if (l)
         *l = (struct leg_link) {
-            .link = link, .side = side, .generation = generation, .rate = rate, .window = WINDOW_TICKS, .least = LINK_FRAMES
+            .link = link, .side = side, .generation = generation, .window = WINDOW_TICKS, .least = LINK_FRAMES
         };
     return l;
 }
-
-uint32_t leg_link_rate(const struct leg_link *l) { return l->rate; }
 
 /* A lease that is over already (its call ended in between) leaves a leg that hears and says nothing. */
 void leg_link_open(struct media *m, struct leg *leg)

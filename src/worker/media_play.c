@@ -234,7 +234,6 @@ void play_end(struct media *m, struct play *play, enum media_reason reason)
     }
     if (play->load) helpers_forget(m, play);
     operation_remove(m, &play->operation);
-    if (play->room) play->room->play = NULL;
     if (leg && leg->play == play) {
         leg->play = NULL;
         leg_plan(m, leg);

@@ -23,7 +23,7 @@ static int command_send(struct media_port *port, const struct command *command)
     return result;
 }
 
-static int leg_open(struct media_port *port, uint32_t *number, struct leg_link *link)
+static int leg_open(struct media_port *port, uint32_t *number, uint32_t rate, struct leg_link *link)
 {
     struct leg *leg = port->virtual_count ? calloc(1, sizeof *leg) : NULL;
     if (!leg) return port->virtual_count ? -ENOMEM : -EAGAIN;
@@ -32,7 +32,7 @@ static int leg_open(struct media_port *port, uint32_t *number, struct leg_link *
     leg->generation = 1;
     leg->is_virtual = true;
     *number = leg->number;
-    int result = command_send(port, &(struct command) { .kind = COMMAND_LEG_OPEN, .object = leg });
+    int result = command_send(port, &(struct command) { .kind = COMMAND_LEG_OPEN, .object = leg, .a = rate });
     if (result) {
         free(leg);
         return result;
@@ -42,12 +42,17 @@ static int leg_open(struct media_port *port, uint32_t *number, struct leg_link *
     return 0;
 }
 
-int media_leg_open(struct media_port *port, uint32_t *number) { return leg_open(port, number, NULL); }
+int media_leg_open(struct media_port *port, uint32_t *number) { return leg_open(port, number, 8000, NULL); }
+
+int media_leg_open_rate(struct media_port *port, uint32_t *number, uint32_t rate)
+{
+    return codec_linear(rate) ? leg_open(port, number, rate, NULL) : -EINVAL;
+}
 
 int media_leg_open_link(struct media_port *port, uint32_t *number, struct link *link, bool home, uint32_t generation, uint32_t rate)
 {
-    struct leg_link *end = codec_linear(rate) ? leg_link_new(link, home ? LINK_HOME : LINK_AWAY, generation, rate) : NULL;
-    int result = end ? leg_open(port, number, end) : -ENOMEM;
+    struct leg_link *end = codec_linear(rate) ? leg_link_new(link, home ? LINK_HOME : LINK_AWAY, generation) : NULL;
+    int result = end ? leg_open(port, number, rate, end) : -ENOMEM;
     if (result) free(end);
     return result;
 }
@@ -94,12 +99,6 @@ int media_play(struct media_port *port, struct media_leg leg, uint64_t operation
 {
     struct play *play = play_new(operation, source, start, flags);
     return play_send(port, play, &(struct command) { .kind = COMMAND_OPERATION, .leg = leg, .object = &play->operation });
-}
-
-int media_room_play(struct media_port *port, uint32_t room, uint64_t operation, const char *source)
-{
-    struct play *play = play_new(operation, source, 0, 0);
-    return play_send(port, play, &(struct command) { .kind = COMMAND_ROOM_PLAY, .a = room, .object = play });
 }
 
 int media_control(struct media_port *port, uint64_t operation, enum media_control control, int64_t value)
@@ -205,14 +204,9 @@ int media_gain(struct media_port *port, struct media_leg leg, bool read, int lev
     return command_send(port, &(struct command) { .kind = COMMAND_GAIN, .leg = leg, .a = read, .value = level });
 }
 
-int media_room_join(struct media_port *port, uint32_t room, struct media_leg leg, bool muted, bool deaf)
+int media_room_join(struct media_port *port, uint32_t room, struct media_leg leg, const struct room_member *member)
 {
-    return command_send(port, &(struct command) { .kind = COMMAND_ROOM_JOIN, .leg = leg, .value = room, .a = muted, .b = deaf });
-}
-
-int media_room_set(struct media_port *port, struct media_leg leg, bool muted, bool deaf)
-{
-    return command_send(port, &(struct command) { .kind = COMMAND_ROOM_SET, .leg = leg, .a = muted, .b = deaf });
+    return command_send(port, &(struct command) { .kind = COMMAND_ROOM_JOIN, .leg = leg, .value = room, .member = *member });
 }
 
 int media_room_leave(struct media_port *port, struct media_leg leg)

@@ -55,6 +55,7 @@ void media_port_stop(struct media_port *port);
 
 /* Virtual legs. A null leg swallows audio and sends silence; two loopback legs hear each other's written audio. */
 int media_leg_open(struct media_port *port, uint32_t *number); /* generation is 1 */
+int media_leg_open_rate(struct media_port *port, uint32_t *number, uint32_t rate); /* a null leg at 8000, 16000, 32000 or 48000 */
 int media_leg_join(struct media_port *port, struct media_leg a, struct media_leg b); /* the two ends of a loopback call */
 /* This worker's end of an audio link (bus/link.h) as a virtual leg, at `rate`; home = the call on it is ours. */
 struct link;
@@ -89,11 +90,10 @@ int media_timeouts(struct media_port *port, struct media_leg leg, uint32_t ms, u
 /* Each hit is a MEDIA_DETECTED event, until media_stop. */
 int media_detect(struct media_port *port, struct media_leg leg, uint64_t operation, const struct detect_params *params);
 
-/* Rooms: N legs mixed. A leg is in at most one room and not bridged meanwhile. */
-int media_room_join(struct media_port *port, uint32_t room, struct media_leg leg, bool muted, bool deaf);
-int media_room_set(struct media_port *port, struct media_leg leg, bool muted, bool deaf);
+/* Rooms: N legs mixed, at the rate that the first member names. A leg is in at most one room and not bridged meanwhile. Joining the same
+ * room again changes the member. */
+int media_room_join(struct media_port *port, uint32_t room, struct media_leg leg, const struct room_member *member);
 int media_room_leave(struct media_port *port, struct media_leg leg);
-int media_room_play(struct media_port *port, uint32_t room, uint64_t operation, const char *source);
 /* One hears the other (eavesdrop): listener hears both sides of `target`; whisper: target / its partner hear the listener. */
 /* A target that is no leg (number UINT32_MAX): no more. */
 int media_listen(struct media_port *port, struct media_leg listener, struct media_leg target, bool whisper_target, bool whisper_partner);
@@ -107,7 +107,8 @@ enum media_event_kind {
     MEDIA_DONE,         /* operation, reason, samples, ms, position */
     MEDIA_UNBRIDGED,    /* leg */
     MEDIA_DETECTED,     /* operation, leg, value */
-    MEDIA_SILENT        /* leg: RTP timeout */
+    MEDIA_SILENT,       /* leg: RTP timeout */
+    MEDIA_ROOM          /* leg, value: enum room_news; duration: its energy */
 };
 struct media_event {
     enum media_event_kind kind;

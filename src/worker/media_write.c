@@ -103,14 +103,6 @@ static void take_from(struct leg *leg, int16_t *pcm, const struct leg *from)
     if (from->audio) memcpy(pcm, leg_at_rate(leg, from->audio->in, from->codec->rate, scratch), frame * sizeof *pcm);
 }
 
-static void take_room(struct leg *leg, int16_t *pcm)
-{
-    int16_t mixed[160], scratch[CODEC_FRAME_MAX];
-    if (leg->room_deaf) return;
-    mix_minus(mixed, leg->room->sum, leg->room_muted ? NULL : leg->audio->room_in, 160);
-    memcpy(pcm, leg_at_rate(leg, mixed, 8000, scratch), codec_frame_samples(leg->codec) * sizeof *pcm);
-}
-
 static void take_echo(struct leg *leg, int16_t *pcm)
 {
     struct echo *echo = leg->echo;
@@ -154,12 +146,12 @@ static void gather(struct media *m, struct leg *leg, int16_t *pcm)
 {
     uint32_t frame = codec_frame_samples(leg->codec);
     memset(pcm, 0, frame * sizeof *pcm);
-    if (leg->play && play_ready(leg->play)) {
+    if (leg->play && play_ready(leg->play) && !(leg->room && leg->room_member.voice)) {
         if (!play_pcm(m, leg->play, pcm, frame)) play_end(m, leg->play, MEDIA_FINISHED);
     } else if (leg->bridge) {
         take_from(leg, pcm, leg->bridge);
     } else if (leg->room) {
-        take_room(leg, pcm);
+        room_take(leg, pcm);
     } else if (leg->listens_to) {
         take_target(leg, pcm);
     } else if (leg->echo) {

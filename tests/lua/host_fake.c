@@ -482,7 +482,7 @@ int channel_unbridge(struct channel *channel)
 
 int channel_echo(struct channel *channel, bool on, uint32_t delay_ms) { return 0; }
 
-int channel_room_join(struct channel *channel, uint32_t room, bool muted, bool deaf) { return 0; }
+int channel_room_join(struct channel *channel, uint32_t room, const struct room_member *member) { return 0; }
 
 int channel_room_leave(struct channel *channel) { return 0; }
 
@@ -498,7 +498,8 @@ int channel_lend(struct channel *channel, uint32_t process, struct kv *out) { re
 void channel_recall(struct channel *channel) { }
 void channel_reclaim(struct channel *channel) { }
 struct channel *channel_guest(struct host *host, uint32_t process, const char *loan) { return NULL; }
-void channel_guest_release(struct channel *guest) { }
+void channel_hidden_release(struct channel *channel) { }
+struct channel *channel_new_voice(struct host *host, uint32_t rate) { return channel_make(host, CHANNEL_NULL, NULL); }
 
 size_t channel_digits_waiting(const struct channel *channel) { return channel->digit_count; }
 

@@ -62,16 +62,16 @@ def amplitude(samples, hz, rate):
     return 2 * math.sqrt(max(0.0, s1 * s1 + s2 * s2 - 2 * math.cos(w) * s1 * s2)) / len(samples)
 
 
-def levels(path, side=1):
+def levels(path, side=1, channels=2):
     try:
         with wave.open(path) as f:
-            rate, channels, n = f.getframerate(), f.getnchannels(), f.getnframes()
-            data = struct.unpack("<%dh" % (n * channels), f.readframes(n))
+            rate, found, n = f.getframerate(), f.getnchannels(), f.getnframes()
+            data = struct.unpack("<%dh" % (n * found), f.readframes(n))
     except (OSError, EOFError, wave.Error):
         return None
-    if channels != 2 or n < rate // 2:
+    if found != channels or n < rate // 2:
         return None
-    samples = data[side::2][rate // 10:]
+    samples = data[side if channels == 2 else 0::channels][rate // 10:]
     return {hz: amplitude(samples, hz, rate) for hz in (440, 700, 1000)}
 
 

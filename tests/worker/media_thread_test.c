@@ -694,8 +694,8 @@ static void a_room_mixes_everybody_but_oneself(void **state)
     struct slot_totals totals;
     struct media_leg left = call_start(13, a), right = call_start(14, b);
     assert_non_null(event_wait(MEDIA_STARTED, 0, 14, 1000, a, b));
-    media_room_join(port, 5, left, false, false);
-    media_room_join(port, 5, right, false, false);
+    media_room_join(port, 5, left, &(struct room_member) { 0 });
+    media_room_join(port, 5, right, &(struct room_member) { 0 });
     run_ms(100, a, b);
     a->heard_count = b->heard_count = 0;
     far_talks(a, b, 60, 500);
@@ -707,6 +707,51 @@ static void a_room_mixes_everybody_but_oneself(void **state)
     call_stop(right, &totals);
     far_free(a);
     far_free(b);
+}
+
+static void a_room_of_any_rate_is_heard_as_it_is_spoken_and_a_voice_plays_into_it(void **state)
+{
+    const uint32_t rates[] = { 16000, 48000 };
+    for (int i = 0; i < 2; i++) {
+        struct far *a = far_new(13), *b = far_new(14);
+        struct slot_totals totals;
+        struct media_leg left = call_start(13, a), right = call_start(14, b), voice = { 0, 1 };
+        assert_non_null(event_wait(MEDIA_STARTED, 0, 14, 1000, a, b));
+        media_room_join(port, 6, left, &(struct room_member) { .rate = rates[i], .energy = 100 });
+        media_room_join(port, 6, right, &(struct room_member) { .rate = 8000, .energy = 100 }); /* the first one's counts */
+        run_ms(60, a, b);
+        far_talks(a, b, 30, 500);
+        b->heard_count = 0;
+        far_talks(a, b, 50, 500);
+        assert_true(fabs(frequency(b->heard + 1600, 6000) - 500) < HZ_OFF_MAX);
+        run_ms(1200, a, b); /* it falls silent: the gate closes */
+        assert_int_equal(media_leg_open_rate(port, &voice.number, rates[i]), 0);
+        media_room_join(port, 6, voice, &(struct room_member) { .voice = true });
+        media_play(port, voice, 130 + (uint64_t)i, "tone_stream://%(2000,0,700)", 0, 0);
+        run_ms(300, a, b);
+        a->heard_count = b->heard_count = 0;
+        run_ms(1000, a, b);
+        assert_true(fabs(frequency(a->heard + 800, 6000) - 700) < HZ_OFF_MAX);
+        assert_true(fabs(frequency(b->heard + 800, 6000) - 700) < HZ_OFF_MAX);
+        media_stop(port, 130 + (uint64_t)i);
+        assert_non_null(event_wait(MEDIA_DONE, 130 + (uint64_t)i, voice.number, 2000, a, b));
+        int talks = 0, quiet = 0, floors = 0;
+        for (unsigned e = 0; e < kept_count; e++) {
+            if (kept[e].kind != MEDIA_ROOM) continue;
+            talks += kept[e].value == ROOM_TALKS && kept[e].leg.number == 13;
+            quiet += kept[e].value == ROOM_QUIET && kept[e].leg.number == 13;
+            floors += kept[e].value == ROOM_FLOOR;
+        }
+        assert_int_equal(talks, 1);
+        assert_int_equal(quiet, 1);
+        assert_in_range(floors, 1, 2);
+        media_leg_close(port, voice);
+        call_stop(left, &totals);
+        call_stop(right, &totals);
+        kept_count = 0;
+        far_free(a);
+        far_free(b);
+    }
 }
 
 static void pause_speed_and_seek_change_what_is_played(void **state)
@@ -852,6 +897,7 @@ int main(void)
         cmocka_unit_test(only_nat_media_latches_and_never_to_the_last_call),
         cmocka_unit_test(a_stop_for_an_unknown_call_is_answered_and_a_stale_one_dropped),
         cmocka_unit_test(a_room_mixes_everybody_but_oneself),
+        cmocka_unit_test(a_room_of_any_rate_is_heard_as_it_is_spoken_and_a_voice_plays_into_it),
         cmocka_unit_test(pause_speed_and_seek_change_what_is_played),
         cmocka_unit_test(in_band_digits_are_sent_and_detected),
         cmocka_unit_test(the_counters_tell_of_all_this),

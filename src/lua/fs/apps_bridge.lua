@@ -1,4 +1,4 @@
--- apps_bridge.lua: applications that join calls: bridge, intercept, eavesdrop, three_way, att_xfer, hold, conference, pickup.
+-- apps_bridge.lua: applications that join calls: bridge, intercept, eavesdrop, three_way, att_xfer, hold, lots and queues.
 local core = ...
 local fs = core.fs
 local util, variables, headers, wait, channel, apps, bridge, transfer, play, loan =
@@ -78,51 +78,6 @@ define("eavesdrop", "M", "`uuid|all`: hears a call; 2 speaks to it, 1 to its par
   end })
   target:watch(me, false)
   if ch:up() then ch:listen(nil, false, false) end
-end)
-
--- --- rooms ---
-
-local rooms = {}
-local next_room = 0
-local function room(name)
-  local r = rooms[name]
-  if not r then
-    next_room = next_room + 1
-    r = { name = name, number = core.worker() * 65536 + next_room, members = 0, next_member = 1 }
-    rooms[name] = r
-  end
-  return r
-end
-
-local function conference_event(ch, r, action, member)
-  headers.fire("CUSTOM", ch, { { "Conference-Name", r.name }, { "Conference-Size", r.members }, { "Member-ID", member }, { "Action", action } }, "conference::maintenance")
-end
-
-define("conference", "M", "`name[@profile][+pin][+flags{mute|deaf}]`: a room where all hear each other; # leaves", function(ch, text)
-  local name = match(text, "^%s*([^@%+%s]+)")
-  if not name or loan.at(ch, name, "conference", text) then return end
-  local pin = match(text, "%+(%d+)")
-  local flags = match(text, "flags{(.-)}") or ""
-  if pin then
-    local keys = fs.digits.collect(ch, { max = #pin, terminators = "#", first_ms = 10000, inter_ms = 5000 })
-    if keys ~= pin then return channel.hangup(ch, "NORMAL_CLEARING") end
-  end
-  channel.answer(ch)
-  local r = room(name)
-  local member = r.next_member
-  r.next_member, r.members = member + 1, r.members + 1
-  ch:set("conference_name", name)
-  ch:set("conference_member_id", format("%d", member))
-  local ok, problem = pcall(function()
-    ch:room_join(r.number, find(flags, "mute", 1, true) ~= nil, find(flags, "deaf", 1, true) ~= nil)
-    conference_event(ch, r, "add-member", member)
-    wait.serve(ch, { on_digit = function(digit) return digit == "#" end })
-  end)
-  r.members = r.members - 1
-  if ch:up() then ch:room_leave() end
-  conference_event(ch, r, "del-member", member)
-  if r.members == 0 then rooms[name] = nil end
-  if not ok then error(problem, 0) end
 end)
 
 define("three_way", "M", "`uuid`: joins a call as the third", function(ch, text)

@@ -14,12 +14,12 @@ local order = {
   "timecheck", "dialplan", "transfer", "messages", "bridge", "loan", "cdr",
   "dialstring", "endpoints", "originate",
   "session", "session_media",
-  "apps", "apps_variables", "apps_call", "apps_media", "apps_detect", "apps_control", "apps_bridge", "apps_digits", "apps_misc",
+  "apps", "apps_variables", "apps_call", "apps_media", "apps_detect", "apps_control", "apps_bridge", "conference", "apps_digits", "apps_misc",
   "digit_actions",
   "ivr",
   -- commands and the other classes
   "stream", "json", "api", "consumer", "esl_module", "dbh", "expr", "commands_text", "commands_machine", "commands_tables", "commands_script",
-  "commands_call", "commands_media", "commands_engine", "commands_show", "commands_directory", "registrations", "commands_socket", "commands_console",
+  "commands_call", "commands_media", "commands_conference", "commands_engine", "commands_show", "commands_directory", "registrations", "commands_socket", "commands_console",
   -- calls of other workers
   "remote",
   -- the table `freeswitch` takes every class made so far

@@ -36,6 +36,7 @@ end
 function commands.nomedia() end
 function commands.unicast() end
 function commands.wake() end
+function commands.conference(ch, get) fs.conference.news(ch, get("what"), get("energy")) end -- the media thread's news of a member
 
 -- One message, a list of {name, value}.
 function messages.run(ch, list)
