@@ -166,7 +166,7 @@ void channel_event_queue(struct channel *channel, const struct kv *event);
 
 enum happening_kind {
     HAPPENING_NONE = 0, /* the timeout of wait() */
-    HAPPENING_DONE,     /* token, reason, samples, rate, ms, position, bytes: a media operation ended (media_words.h: enum media_reason) */
+    HAPPENING_DONE,     /* token, reason, samples, rate, ms, position, bytes, lost: a media operation ended (media_words.h: enum media_reason) */
     HAPPENING_DIGIT,    /* channel: a digit was queued */
     HAPPENING_STATE,    /* channel: its facts changed (ringing, early, answered, hung up, transferred, bridged …) */
     HAPPENING_DIALLED,  /* channel: the DIAL ended; facts and variables tell (pairs = the reply's) */
@@ -181,7 +181,7 @@ struct happening {
     struct channel *channel; /* borrowed */
     uint64_t token;
     int reason, status;
-    uint64_t samples, position, bytes;
+    uint64_t samples, position, bytes, lost; /* lost: frames of a recording that the disk was too slow for */
     uint32_t rate, ms;
     int64_t value;
     struct kv_view pairs;    /* copied by fiber_post */

@@ -88,6 +88,7 @@ static void push_done(lua_State *L, const struct happening *h)
         double value;
     } fields[] = {
         { "samples", h->samples }, { "rate", h->rate }, { "ms", h->ms }, { "position", h->position }, { "bytes", h->bytes },
+        { "lost", h->lost },
     };
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
         lua_pushnumber(L, fields[i].value);

@@ -234,6 +234,7 @@ static void close_file(struct recorder *r, int error)
     if (r->file && sf_close(r->file) && !error) error = -EIO;
     r->file = NULL;
     r->result.error = error;
+    r->result.opened = r->opened;
     r->result.frames_lost = r->lost;
     if (r->opened && !error && r->min_ms && r->result.samples * 1000 < (uint64_t)r->min_ms * r->result.rate) {
         r->result.deleted = unlink(r->path) == 0;

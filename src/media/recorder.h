@@ -20,6 +20,7 @@ struct recorder_params {
 
 struct recorder_result {
     int error;            /* 0, or -errno of opening or writing */
+    bool opened;          /* so far it came: an error is the disk's */
     uint64_t samples;     /* written now, per channel, at the file's rate */
     uint32_t rate;        /* the file's */
     uint64_t bytes;       /* file size afterwards */

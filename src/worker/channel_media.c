@@ -294,7 +294,7 @@ static void operation_done(struct channel *channel, const struct media_event *ev
             continue;
         fiber_post(operation->fiber,
                    &(struct happening){ .kind = HAPPENING_DONE, .channel = channel, .token = event->operation, .reason = (int)event->reason,
-                                        .samples = event->samples, .position = event->position, .bytes = event->bytes,
+                                        .samples = event->samples, .position = event->position, .bytes = event->bytes, .lost = event->lost,
                                         .rate = event->rate, .ms = event->ms });
         operation_drop(channel, operation);
         return;

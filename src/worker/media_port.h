@@ -121,7 +121,7 @@ struct media_event {
     uint32_t rate;
     uint32_t ms;
     uint64_t position;      /* last offset in the file, samples */
-    uint64_t bytes;         /* recordings: file size */
+    uint64_t bytes, lost;   /* recordings: file size; frames lost because the disk was too slow */
     int64_t value;
 };
 

@@ -46,13 +46,13 @@ void record_closed(struct media *m, struct record *record)
     if (!record->finishing) /* the file failed before we ended it */
         record_finish(m, record, MEDIA_DISK);
     event.reason = record->reason;
-    if (result->error) event.reason = result->samples ? MEDIA_DISK : MEDIA_CANNOT_OPEN;
+    if (result->error) event.reason = result->opened ? MEDIA_DISK : MEDIA_CANNOT_OPEN;
     event.samples = result->samples;
     event.rate = result->rate;
     event.ms = result->rate ? (uint32_t)(result->samples * 1000 / result->rate) : 0;
     event.position = result->samples;
     event.bytes = result->bytes;
-    event.value = (int64_t)result->frames_lost;
+    event.lost = result->frames_lost;
     operation_remove(m, &record->operation);
     event_push(m, &event);
     if (record->end) leg_end_one(m, record->end);

@@ -43,6 +43,17 @@ local function post_process(ch)
   if command then fs.run_api(command, variables.expand(ch, arguments), { channel = ch }) end
 end
 
+-- What a recording that has ended tells the script beside its length: the disk was too slow, or refused. Gives whether it refused.
+local function disk_tells(ch, path, x)
+  if not x or x == true then return false end
+  local refused = x.reason == "disk"
+  ch:set("record_frames_lost", x.lost and x.lost > 0 and format("%d", x.lost) or nil)
+  ch:set("record_failed", refused and "disk" or nil)
+  if x.lost and x.lost > 0 then util.warn(ch, "%s: the disk was too slow, %d frames of 20 ms are missing", path, x.lost) end
+  if refused then util.err(ch, "%s: the disk refuses to take more, the recording ends after %d ms", path, x.ms or 0) end
+  return refused
+end
+
 -- Writes what the far end says until limit, silence, a key, a break or the end of the call.
 -- Ends with success break hangup stop, or failed (the file cannot be written).
 function record.file(ch, path, limit_s, threshold, silence_s, o)
@@ -97,10 +108,11 @@ function record.file(ch, path, limit_s, threshold, silence_s, o)
     local reason = value and value.reason or "finished"
     silence = reason == "silence"
     if reason == "limit" or reason == "silence" or reason == "finished" then status = "success"
-    elseif reason == "cannot_open" or reason == "not_found" or reason == "bad_source" or reason == "disk" then status = "failed"
+    elseif reason == "cannot_open" or reason == "not_found" or reason == "bad_source" then status = "failed"
     elseif reason == "gone" then status = "hangup"
     else status = "break" end
   end
+  disk_tells(ch, path, x)
   if status ~= "failed" then post_process(ch) end
   if status ~= "failed" and x and x ~= true then
     local rate = x.rate and x.rate > 0 and x.rate or 8000
@@ -150,6 +162,11 @@ function record.start(ch, path, limit_s, vars)
     hooks.run(ch, "record_start")
     local x = wait.finish(op)
     data.recordings[path] = nil
+    local unopened = x and x ~= true and x.reason == "cannot_open"
+    if unopened then util.err(ch, "Error opening %s", path) end
+    if (disk_tells(ch, path, x) or unopened) and ch:up() and util.truth(setting("RECORD_HANGUP_ON_ERROR")) then
+      channel.hangup(ch, "DESTINATION_OUT_OF_ORDER")
+    end
     if x and x ~= true and x.samples then
       local rate = x.rate and x.rate > 0 and x.rate or 8000
       ch:set("record_seconds", format("%d", floor(x.samples / rate)))
