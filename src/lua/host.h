@@ -98,7 +98,7 @@ const char *channel_profile(struct channel *channel, const char *field);
 void channel_profile_set(struct channel *channel, const char *field, const char *value);
 
 /* New channels. The fiber is told by happenings about this channel. */
-struct channel *channel_new_null(struct host *host, const char *uuid_or_null);
+struct channel *channel_new_null(struct host *host, const char *uuid_or_null, bool answered); /* answered from the start, or when asked to */
 /* A loopback pair: a (returned, the dialling side) and b (in *other), whose dialplan runs by itself from `extension`. */
 struct channel *channel_new_loopback(struct host *host, const char *uuid_or_null, struct channel **other);
 

@@ -22,13 +22,13 @@ static struct channel *virtual_new(struct host *host, const char *uuid_or_null, 
     return channel;
 }
 
-struct channel *channel_new_null(struct host *host, const char *uuid_or_null)
+struct channel *channel_new_null(struct host *host, const char *uuid_or_null, bool answered)
 {
     struct channel *channel = virtual_new(host, uuid_or_null, CHANNEL_NULL, true);
     if (!channel)
         return NULL;
-    channel->facts.answered = channel->facts.media_ready = true;
-    channel->facts.answered_us = clock_utc_us();
+    channel->facts.answered = channel->facts.media_ready = answered;
+    channel->facts.answered_us = answered ? clock_utc_us() : 0;
     return channel_ref(channel);
 }
 

@@ -28,6 +28,7 @@ DIRECTORY = """<include>
         </users>
       </group>
     </groups>
+    <user id="1005"><params><param name="dial-string" value="loopback/1,user/1005@example.test"/></params></user>
   </domain>
 </include>
 """ % hashlib.md5(b"1002:example.test:secret").hexdigest()

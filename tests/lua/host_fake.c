@@ -329,7 +329,7 @@ const char *channel_profile(struct channel *channel, const char *field) { return
 
 void channel_profile_set(struct channel *channel, const char *field, const char *value) { variable_set(&channel->profile, field, value); }
 
-struct channel *channel_new_null(struct host *host, const char *uuid) { return channel_make(host, CHANNEL_NULL, uuid); }
+struct channel *channel_new_null(struct host *host, const char *uuid, bool answered) { return (void)answered, channel_make(host, CHANNEL_NULL, uuid); }
 
 struct channel *channel_new_loopback(struct host *host, const char *uuid, struct channel **other)
 {

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from lib import users
+from lib.engine import wait_for
 from lib.phone import Phone
 
 
@@ -98,3 +99,48 @@ def test_a_call_and_its_end_reach_a_caller_behind_a_nat(engine, phone):
     p = phone(e, contact="sip:1001@192.168.7.9:5060")
     assert p.call("who").status == 200
     assert p.wait("BYE").uri == "sip:1001@127.0.0.1:%d" % p.port
+
+
+@pytest.mark.parametrize("workers", [1, 2])  # of two, the one who picks up is on the other one
+def test_who_picks_up_takes_the_place_of_the_telephones_that_ring(engine, phone, workers):
+    e = users.start(engine, workers=workers)
+    alice, bob = phone(e, answer=0), phone(e, "1002")
+    assert alice.register().status == 200
+    e.write("scripts/caller.lua", """
+      local s = freeswitch.Session("{origination_caller_id_name=Carol,origination_caller_id_number=1555,ignore_early_media=true}loopback/group/default")
+      s:sleep(10000)""")
+    e.api("luarun", "caller.lua")
+    alice.wait("INVITE")
+    answer = bob.call("*8sales")
+    assert answer.status == 200, answer.text + e.all_text()[-3000:]
+    alice.wait("CANCEL")
+    wait_for(lambda: "*8sales" in e.api("show", "bridged_calls"), 5, "the bridge", e.all_text)
+    picker = [line.split(",")[0] for line in e.api("show", "channels").splitlines() if "*8sales" in line][0]
+    assert "variable_picked_up_uuid: " in e.api("uuid_dump", picker)
+    assert bob.bye(answer).status == 200
+    wait_for(lambda: "0 total." in e.api("show", "channels", "count"), 10, "the end of all calls", e.all_text)
+
+
+def test_a_pickup_leg_keeps_no_call_ringing_that_all_telephones_refused(engine, phone):
+    e = users.start(engine)
+    p = phone(e, answer=486)
+    assert p.register().status == 200
+    assert cause(e, "user/1001@example.test,pickup/sales") == "USER_BUSY"
+    assert cause(e, "error/USER_BUSY,pickup/sales") == "USER_BUSY"
+    # Nobody waits: the application gives way at once.
+    q = phone(e, "1002")
+    assert q.call("*8sales").status >= 400
+    assert e.api("show", "channels", "count").strip() == "0 total."
+
+
+def test_user_sets_the_users_variables_on_the_call_and_finds_a_loop(engine, phone):
+    e = users.start(engine)
+    p = phone(e)
+    assert p.register().status == 200
+    text = e.lua("""local s = freeswitch.Session("user/1001@example.test")
+                    for _, n in ipairs({ "dialed_user", "dialed_domain", "presence_id", "accountcode", "user_context" }) do
+                      stream:write(n .. "=" .. tostring(s:getVariable(n)) .. " ")
+                    end
+                    s:hangup()""")
+    assert text.strip() == "dialed_user=1001 dialed_domain=example.test presence_id=1001@example.test accountcode=A1001 user_context=inside"
+    assert cause(e, "user/1005@example.test") == "INVALID_IE_CONTENTS"

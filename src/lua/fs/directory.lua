@@ -78,16 +78,20 @@ function directory.group(group_name, domain_name)
 end
 
 -- What to dial for a user, or nil and the cause.
-function directory.dial_string(id, domain_name)
+function directory.dial_string(id, domain_name, aleg)
   local user = directory.user(id, domain_name)
   if not user then return nil, "SUBSCRIBER_ABSENT" end
   local dial = util.some(user.params["dial-string"])
   if not dial then return nil, "MANDATORY_IE_MISSING", user end
+  if aleg then
+    aleg:set("dialed_user", user.id)
+    aleg:set("dialed_domain", user.domain)
+  end
   dial = fs.variables.expand_with(dial, function(name)
     if name == "dialed_user" then return user.id end
     if name == "dialed_domain" then return user.domain end
-    return user.variables[name] or core.global_get(name)
-  end, function(command, arguments) return fs.run_api(command, arguments, {}) end)
+    return aleg and fs.variables.get(aleg, name) or user.variables[name] or core.global_get(name)
+  end, function(command, arguments) return fs.run_api(command, arguments, { channel = aleg }) end)
   return dial, nil, user
 end
 

@@ -190,15 +190,23 @@ end
 
 -- --- stand for others ---
 
-function endpoints.expand.user(leg)
+-- `aleg`: the call that dials, if one does.
+function endpoints.expand.user(leg, aleg)
   local id, domain = match(leg.rest, "^([^@/]*)@?([^/]*)")
-  local dial_string, cause, user = directory.dial_string(id, util.some(domain))
+  local dial_string, cause, user = directory.dial_string(id, util.some(domain), aleg)
   if not dial_string then return nil, cause end
+  if find(lower(dial_string), lower("user/" .. user.id), 1, true) then
+    core.log(4, format("Waddya Daft? You almost called 'user/%s' in an infinate loop!\n", user.id))
+    return nil, "INVALID_IE_CONTENTS"
+  end
+  for name, value in pairs(user.params) do
+    local variable = match(lower(name), "^dial%-var%-(.+)$")
+    if variable then leg.vars:set(variable, value) end
+  end
   leg.vars:set("dialed_user", user.id)
   leg.vars:set("dialed_domain", user.domain)
-  for k, v in pairs(user.variables) do
-    if not leg.vars:get(k) and match(k, "^dial_var_") then leg.vars:set(match(k, "^dial_var_(.*)$"), v) end
-  end
+  if not find(dial_string, "presence_id=", 1, true) then leg.vars:set("presence_id", user.id .. "@" .. user.domain) end
+  leg.user = user
   return dial_string
 end
 

@@ -86,7 +86,7 @@ local function context(leg, vars, o, early, timeout_ms)
 end
 
 -- user/ and group/ give way to the legs of what they stand for; whatever is not a plain list of legs becomes an originate of its own.
-local function expanded(legs, vars, depth, out)
+local function expanded(legs, vars, depth, out, aleg)
   for i = 1, #legs do
     local leg = legs[i]
     local expand = endpoints.expand[leg.endpoint]
@@ -95,7 +95,7 @@ local function expanded(legs, vars, depth, out)
     elseif depth > NESTING_MAX then
       out[#out + 1] = { failed = "DESTINATION_OUT_OF_ORDER", vars = leg.vars }
     else
-      local text, cause = expand(leg)
+      local text, cause = expand(leg, aleg)
       local ents
       if text then ents, cause = dialstring.parse(text) end
       if not ents then
@@ -105,11 +105,12 @@ local function expanded(legs, vars, depth, out)
         for k = 1, #inner do
           inner[k].vars = leg.vars:copy():merge(ents[1].vars):merge(inner[k].vars)
           inner[k].kind = leg.kind or leg.endpoint
+          inner[k].user = inner[k].user or leg.user
           if inner[k].endpoint == "error" and #inner > 1 then inner[k].passive = true end
         end
-        expanded(inner, vars, depth + 1, out)
+        expanded(inner, vars, depth + 1, out, aleg)
       else
-        out[#out + 1] = { nested = text, vars = leg.vars }
+        out[#out + 1] = { nested = text, vars = leg.vars, user = leg.user }
       end
     end
   end
@@ -250,6 +251,32 @@ local function ring_aleg_off(o)
   end
 end
 
+-- Somebody took the place of a leg `pickup/…`.
+local function picked_up(leg)
+  local waited = leg.ch
+  local ch = waited:data().swap
+  if not ch:up() then
+    channel.hangup(waited, "ORIGINATOR_CANCEL")
+    return nil
+  end
+  channel.hangup(waited, "PICKED_OFF")
+  ch:own(core.self())
+  leg.ch = ch
+  channel.answer(ch)
+  ch:set("picked_up_uuid", waited:uuid())
+  hooks.run(ch, "pickup")
+  return leg
+end
+
+-- The variables of the user who was called, as `user/` sets them on the call that came about.
+local function dress_user(leg)
+  local user, ch = leg.user, leg.ch
+  if not user or not ch then return end
+  for name, value in pairs(user.variables) do ch:set(name, value) end
+  local context = util.some(user.variables.user_context)
+  if context then ch:profile_set("context", context) end
+end
+
 -- The winner or nil, the cause, and how it ended (see `finished`).
 local function fork_run(fork, vars, o)
   local begun = core.now()
@@ -260,7 +287,7 @@ local function fork_run(fork, vars, o)
   if ignore and ignore ~= "" and not util.falsity(ignore) then early = ignore == "consume" and "listen" or "ignore" end
   local ring_wins = util.truth(vars:get("return_ring_ready"))
   local single = util.some(vars:get("fail_on_single_reject"))
-  local legs = expanded(fork, vars, 0, {})
+  local legs = expanded(fork, vars, 0, {}, o.aleg)
   local a = o.aleg
   if a then a:watch(core.self(), true) end
 
@@ -287,6 +314,7 @@ local function fork_run(fork, vars, o)
     end
     if leg.state ~= "active" then return end
     local ch = leg.ch
+    if ch:up() and ch:data().swap then return picked_up(leg) end
     if not ch:up() then
       channel.over(ch)
       return fail(leg, ch:cause() or "NORMAL_CLEARING")
@@ -336,7 +364,7 @@ local function fork_run(fork, vars, o)
 
   local deadline = begun + timeout_ms
   while true do
-    local live, last, now = 0, nil, core.now()
+    local live, pickups, last, now = 0, 0, nil, core.now()
     local next_at = deadline
     for i = 1, #legs do
       local leg = legs[i]
@@ -344,6 +372,7 @@ local function fork_run(fork, vars, o)
       local winner = update(leg)
       if winner then
         cancel_others(legs, winner, "LOSE_RACE")
+        dress_user(winner)
         return finished(winner, "SUCCESS")
       end
       if leg.state == "failed" then
@@ -360,6 +389,7 @@ local function fork_run(fork, vars, o)
         if not last or leg.failed_at >= last.failed_at then last = leg end
       else
         live = live + 1
+        if leg.endpoint == "pickup" and not leg.deadline then pickups = pickups + 1 end
         if leg.deadline and leg.state == "active" then
           if now >= leg.deadline then cancel(leg, "ALLOTTED_TIMEOUT") end
           next_at = min(next_at, leg.deadline)
@@ -370,6 +400,10 @@ local function fork_run(fork, vars, o)
         end
         if leg.due and leg.state == "waiting" then next_at = min(next_at, leg.due) end
       end
+    end
+    if live > 0 and live == pickups and last then -- nobody rings any more who could be picked up from
+      cancel_others(legs, nil, "NO_PICKUP")
+      return finished(nil, last.cause)
     end
     if live == 0 then return finished(nil, last and last.cause or "NORMAL_TEMPORARY_FAILURE") end
     if a and not a:up() then
