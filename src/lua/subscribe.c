@@ -34,6 +34,21 @@ static void push_head(lua_State *L, const struct event_head *head)
     }
 }
 
+/* Pushes the pairs as a list: the same table for each of an event's subscribers, who only read it. */
+static void push_pairs(struct engine *engine, const struct event_head *head, struct kv_view pairs)
+{
+    struct event_told *told = &engine->told;
+    lua_State *L = engine->L;
+    if (told->list && told->sequence == head->sequence && told->producer == head->producer && told->epoch == head->epoch) {
+        lua_rawgeti(L, LUA_REGISTRYINDEX, told->list);
+        return;
+    }
+    pairs_push_list(L, pairs);
+    if (told->list) luaL_unref(L, LUA_REGISTRYINDEX, told->list);
+    lua_pushvalue(L, -1);
+    *told = (struct event_told){ .producer = head->producer, .epoch = head->epoch, .sequence = head->sequence, .list = luaL_ref(L, LUA_REGISTRYINDEX) };
+}
+
 /* The host may deliver in the middle of a fiber's turn: its place is kept. */
 static void deliver(void *context, const struct event_head *head, struct kv_view pairs)
 {
@@ -49,7 +64,7 @@ static void deliver(void *context, const struct event_head *head, struct kv_view
     basetypes_switch(engine, NULL);
     luaL_checkstack(L, 10, "event");
     lua_rawgeti(L, LUA_REGISTRYINDEX, s->function);
-    pairs_push_list(L, pairs);
+    push_pairs(engine, head, pairs);
     push_head(L, head);
     if (lua_pcall(L, 2, 0, 0)) log_err(NULL, "an event's function: %s", lua_tostring(L, -1));
     lua_settop(L, top);

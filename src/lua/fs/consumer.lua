@@ -11,19 +11,22 @@ fs.consumer = consumer
 local BINDS_MAX = #types.names
 local QUEUE_DEFAULT = 5000
 
--- One bind wants an event: its type, or all; and where a subclass was said, events of it alone ("file:x" and "func:x": of the
--- headers `file` and `function`).
-local function wants(bind, e)
-  if not bind.all and bind.name ~= e.name then return false end
-  if not bind.subclass then return true end
-  if not e.subclass then return false end
-  local header, value = match(bind.subclass, "^([Ff][IiUu][LlNn][EeCc]):(.*)$")
-  header = header and (lower(header) == "file" and "file" or lower(header) == "func" and "function")
-  if header then
-    local said = event.get(e, header)
-    return not said or said == value
-  end
-  return bind.subclass == e.subclass
+-- Does a bind want an event (a list of pairs)? Its type, or all; and where a subclass was said, events of it alone ("file:x" and
+-- "func:x": of the headers `file` and `function`).
+local function wants(bind, list)
+  local name, subclass = event.kind(list)
+  if not bind.all and bind.name ~= name then return false end
+  if not bind.subclass or bind.subclass == subclass then return true end
+  if not subclass or not bind.header then return false end
+  local said = event.get(event.from_pairs(list), bind.header)
+  return not said or said == bind.value
+end
+
+local headers_said = { file = "file", func = "function" }
+
+local function new_bind(name, subclass)
+  local word, value = match(subclass or "", "^(%a+):(.*)$")
+  return { name = name, all = name == "ALL", subclass = subclass, header = word and headers_said[lower(word)], value = value }
 end
 
 local function queue(state, e)
@@ -38,8 +41,7 @@ end
 -- Runs outside any fiber: queues, once for each bind that wants it, and wakes; never waits.
 local function deliver(state, list)
   for i = 1, #state.binds do
-    local e = event.from_pairs(list)
-    if wants(state.binds[i], e) then queue(state, e) end
+    if wants(state.binds[i], list) then queue(state, event.from_pairs(list)) end
   end
   local waiter = state.waiter
   if waiter and state.first <= state.last then
@@ -68,7 +70,7 @@ local function bind(state, name, subclass)
     core.log(util.ERR, format("Cannot bind to %s %s\n", name, subclass or ""))
     return 0
   end
-  state.binds[#state.binds + 1] = { name = upper, all = upper == "ALL", subclass = util.some(subclass) }
+  state.binds[#state.binds + 1] = new_bind(upper, util.some(subclass))
   if state.subscription then
     core.subscribe_types(state.subscription, type_numbers(state))
   else

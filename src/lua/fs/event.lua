@@ -57,16 +57,24 @@ function event.make(name, subclass, where)
   return e
 end
 
+-- Type and subclass of a list of pairs: looked up once, then they stand in the list.
+function event.kind(list)
+  if not list.name then
+    for i = 1, #list do
+      local header = list[i][1]
+      if header == "Event-Name" then list.name = list.name or list[i][2]
+      elseif header == "Event-Subclass" then list.subclass = list.subclass or list[i][2] end
+    end
+    list.name = list.name or "CUSTOM"
+  end
+  return list.name, list.subclass
+end
+
 -- From an event of the bus or a list of pairs.
 function event.from_pairs(list)
-  local name
-  for i = 1, #list do
-    if list[i][1] == "Event-Name" then
-      name = list[i][2]
-      break
-    end
-  end
-  local e = event.bare(name or "CUSTOM")
+  local name, subclass = event.kind(list)
+  local e = event.bare(name)
+  e.subclass = subclass
   for i = 1, #list do
     local header, value = list[i][1], list[i][2]
     if header == "_body" then
@@ -75,7 +83,6 @@ function event.from_pairs(list)
       event.add(e, header, value)
     else
       e.list[#e.list + 1] = { header, value }
-      if header == "Event-Subclass" then e.subclass = e.subclass or value end
     end
   end
   return e
