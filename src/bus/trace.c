@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #include "bus/eventlog.h"
+#include "bus/segment.h"
+#include "bus/slot.h"
 #include "core/clock.h"
 
 #define MAGIC      0x316563617254726cull /* "lrTrace1" */
@@ -244,6 +246,26 @@ int64_t trace_since(const struct trace *trace)
     int64_t since = 0;
     trace_walk(trace, NULL, first_seen, &since);
     return since;
+}
+
+/* --- the audio ---------------------------------------------------------------------------------------------- */
+
+static bool slot_is(const struct slot_call *slot, const char *call)
+{
+    char text[UUID_TEXT_SIZE];
+    return slot->generation > 0 && (!strcasecmp(uuid_text(&slot->channel, text), call) ||
+                                    !strcasecmp(uuid_text(&slot->attempt, text), call) || !strcmp(slot->call_id, call));
+}
+
+bool trace_media(const struct segment *segment, const char *call, struct slot_call *out, struct slot_totals *totals)
+{
+    for (uint32_t i = 0; i < segment_slots(segment); i++) {
+        const struct slot *slot = segment_slot((struct segment *)segment, i);
+        if (!slot_call_read(slot, out) || !slot_is(out, call) || !slot_totals_read(slot, totals)) continue;
+        if (totals->generation != out->generation) *totals = (struct slot_totals) { .generation = out->generation };
+        return true;
+    }
+    return false;
 }
 
 /* --- the messages' text -------------------------------------------------------------------------------------- */

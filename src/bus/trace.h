@@ -48,6 +48,12 @@ int trace_names(const struct trace *trace, trace_each_name *each, void *context)
 /* When the oldest message that is still there was recorded, UTC µs; 0 = there is none. */
 int64_t trace_since(const struct trace *trace);
 
+/* What a slot still knows of a call, given as in trace_walk: whose it is, or was last. False if none does. */
+struct segment;
+struct slot_call;
+struct slot_totals;
+bool trace_media(const struct segment *segment, const char *call, struct slot_call *out, struct slot_totals *totals);
+
 /* The value of a message's first header of that name (any case; `brief` is its one-letter form, 0 = it has none), cut to size - 1; "" if
  * absent. */
 void trace_header(const char *text, size_t length, const char *name, char brief, char *out, size_t size);

@@ -1,4 +1,5 @@
 /* http_rest.c: /v1/…: status, calls, campaigns, trunks. The broker's tables are text with tabs; here they become JSON. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,7 +9,8 @@
 #include "bus/counter.h"
 #include "control/http_own.h"
 
-#define CALLS_LIMIT 10000
+#define CALLS_LIMIT        10000
+#define CAMPAIGN_FILES_MAX 1000u
 
 static void reply_json(struct http_request *request, struct buf *out)
 {
@@ -265,6 +267,38 @@ void http_campaign(struct http_request *request, const char *name)
     http_ask_engine(request, one_progress_answered, HTTP_ENGINE_TIMEOUT_NS, "campaign", "progress", name, NULL);
 }
 
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* The names of campaigns_dir, of what may be run: ["spring", …]. */
+void http_campaign_files(struct http_request *request)
+{
+    DIR *dir = opendir(config_str(config_root(request->http->control->args->config), "campaigns_dir", "campaigns"));
+    char *names[CAMPAIGN_FILES_MAX];
+    size_t count = 0;
+    for (struct dirent *entry; dir != NULL && count < CAMPAIGN_FILES_MAX && (entry = readdir(dir)) != NULL;) {
+        size_t length = strlen(entry->d_name);
+        if (length <= 4 || strcmp(entry->d_name + length - 4, ".lua") != 0)
+            continue;
+        names[count] = strndup(entry->d_name, length - 4);
+        if (names[count] != NULL && http_name_valid(names[count]))
+            count++;
+        else
+            free(names[count]);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    qsort(names, count, sizeof names[0], by_name);
+    struct buf out = BUF_INIT;
+    buf_putc(&out, '[');
+    for (size_t i = 0; i < count; i++) {
+        buf_puts(&out, i > 0 ? "," : "");
+        http_json_string(&out, names[i], strlen(names[i]));
+        free(names[i]);
+    }
+    buf_puts(&out, "]\n");
+    reply_json(request, &out);
+}
+
 void http_campaign_act(struct http_request *request, const char *name, const char *verb)
 {
     struct kv form = KV_INIT;
@@ -287,6 +321,7 @@ void http_campaign_act(struct http_request *request, const char *name, const cha
 static const struct column trunk_columns[] = {
     { "name", false },  { "state", false },  { "active", true },   { "concurrent", true }, { "cps", true },
     { "waiting", true }, { "invites", true }, { "answered", true }, { "failed", true },
+    { "registration", false }, { "ping_ms", true }, { "quality", false }, { "window_calls", true }, { "asr", true }, { "failure", true }, { "pdd_ms", true },
 };
 
 static void trunks_answered(struct http_request *request, int status, struct kv_view pairs)

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -105,19 +104,12 @@ static bool message_show(void *context, const struct trace_message *shown)
 
 /* --- what the audio was like ---------------------------------------------------------------------------------------- */
 
-static bool slot_is(const struct slot_call *call, const char *what)
-{
-    char text[UUID_TEXT_SIZE];
-    return strcasecmp(uuid_text(&call->channel, text), what) == 0 || strcasecmp(uuid_text(&call->attempt, text), what) == 0 ||
-           strcmp(call->call_id, what) == 0;
-}
-
 static void slot_show(const struct slot_call *call, const struct slot_totals *totals)
 {
     char text[UUID_TEXT_SIZE];
     printf("\ncall    %s%s%s%s%s\n", uuid_text(&call->channel, text), *call->trunk ? ", trunk " : "", call->trunk,
            *call->campaign ? ", campaign " : "", call->campaign);
-    if (!call->media.codec[0] || totals->generation != call->generation) {
+    if (!call->media.codec[0]) {
         puts("media   none");
         return;
     }
@@ -134,15 +126,11 @@ static void slot_show(const struct slot_call *call, const struct slot_totals *to
 static void media_show(const char *name, const char *what)
 {
     struct segment *segment;
+    struct slot_call call;
+    struct slot_totals totals;
     struct buf error = BUF_INIT;
     if (segment_map(&segment, name, true, &error) == 0) {
-        for (uint32_t i = 0; i < segment_slots(segment); i++) {
-            struct slot_call call;
-            struct slot_totals totals;
-            if (slot_call_read(segment_slot(segment, i), &call) && call.generation > 0 && slot_is(&call, what) &&
-                slot_totals_read(segment_slot(segment, i), &totals))
-                slot_show(&call, &totals);
-        }
+        if (trace_media(segment, what, &call, &totals)) slot_show(&call, &totals);
         segment_unmap(segment);
     }
     buf_free(&error);
@@ -218,13 +206,15 @@ static int show(const struct trace *trace, const char *name, const char *what, s
     return EXIT_OK;
 }
 
-static int name_find(const char *given, const char *name, char out[64])
+/* The engine's name; *mask is set where the configuration masks numbers in logs. */
+static int name_find(const char *given, const char *name, char out[64], bool *mask)
 {
     const char *path;
     if (name == NULL) {
         struct config *config = config_open(given, &path);
         if (config == NULL) return EXIT_FAILED;
         snprintf(out, 64, "%s", config_str(config_root(config), "name", "carillon"));
+        *mask = *mask || config_bool(config_root(config), "log.mask_numbers", false);
         config_free(config);
     } else {
         snprintf(out, 64, "%s", name);
@@ -241,7 +231,7 @@ int command_trace(int argc, char **argv)
         CONFIG_OPTION(config),
         { 'n', "name", "NAME", "the engine's name, instead of a configuration", &name, NULL },
         { 'm', "messages", NULL, "the messages whole, under each line of the ladder", NULL, &ladder.whole },
-        { 'k', "mask", NULL, "telephone numbers masked but for their last two digits", NULL, &ladder.mask },
+        { 'k', "mask", NULL, "telephone numbers masked but for their last two digits (log.mask_numbers does so, too)", NULL, &ladder.mask },
         { 'w', "pcap", "FILE", "writes a capture for Wireshark, tcpdump, sngrep (`-` = stdout)", &pcap, NULL },
     };
     const struct usage usage = {
@@ -253,7 +243,7 @@ int command_trace(int argc, char **argv)
     int at = options_read(&usage, argc, argv);
     if (at < 0) return options_exit(at);
     if (argc - at > 1) return usage_wrong("trace", "one call, please");
-    int rc = name_find(config, name, engine);
+    int rc = name_find(config, name, engine, &ladder.mask);
     if (rc != 0) return rc;
     struct trace *trace;
     int err = trace_open(&trace, engine);

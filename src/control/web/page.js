@@ -48,8 +48,10 @@ function question(text, yes, fields = []) {
   $("ask-yes").textContent = yes;
   $("ask-fields").replaceChildren(...fields.map((f) => {
     const label = element("label", null, f.label);
-    const input = element("input");
-    Object.assign(input, { name: f.name, type: "number", step: f.step || "1", min: f.min, value: f.value, required: true });
+    const input = element(f.choices ? "select" : "input");
+    if (f.choices) input.append(...f.choices.map((c) => element("option", "", c)));
+    else Object.assign(input, { type: "number", step: f.step || "1", min: f.min, value: f.value, required: true });
+    input.name = f.name;
     label.append(input);
     return label;
   }));
@@ -58,7 +60,7 @@ function question(text, yes, fields = []) {
   return new Promise((resolve) => {
     dialog.onclose = () => {
       if (dialog.returnValue !== "yes") return resolve(null);
-      resolve(Object.fromEntries([...dialog.querySelectorAll("input")].map((i) => [i.name, Number(i.value)])));
+      resolve(Object.fromEntries([...dialog.querySelectorAll("input, select")].map((i) => [i.name, i.tagName === "SELECT" ? i.value : Number(i.value)])));
     };
   });
 }
@@ -88,8 +90,8 @@ function span(seconds) {
   if (s < 3600) return Math.floor(s / 60) + " min " + (s % 60) + " s";
   return Math.floor(s / 3600) + " h " + Math.floor(s / 60 % 60) + " min";
 }
-function badge(text) {
-  const kind = /^(running|up|talking|done)$/.test(text) ? "good" : /^(failed|dead|stuck|disabled)$/.test(text) ? "bad" : "warn";
+function badge(text, as) {
+  const kind = as || (/^(running|up|talking|done)$/.test(text) ? "good" : /^(failed|dead|stuck|disabled)$/.test(text) ? "bad" : "warn");
   return element("span", "badge " + kind, text);
 }
 
@@ -214,10 +216,15 @@ function chart(host, points, now, cap) {
   let axis = host.nextElementSibling;
   if (!axis) {
     axis = element("div", "axis");
-    axis.append(element("span", "", "5 min ago"), element("span"), element("span", "", "now"));
+    axis.append(...["5 min ago", "4", "3", "2", "1", "now"].map((t) => element("span", "", t)));
     host.after(axis);
+    for (const f of [1, 0.5, 0]) {
+      const scale = element("span", "scale");
+      scale.style.top = (118 - f * 114) / 120 * 100 + "%";
+      host.parentElement.append(scale);
+    }
   }
-  axis.children[1].textContent = "top line: " + number(top);
+  [1, 0.5, 0].forEach((f, i) => { host.parentElement.querySelectorAll(".scale")[i].textContent = number(top * f); });
 }
 
 const campaignFacts = [
@@ -265,6 +272,7 @@ const trunkColumns = [
   { title: "Calls", n: true, value: (t) => number(t.active) + " / " + number(t.concurrent) }, { title: "CPS cap", n: true, value: (t) => number(t.cps) },
   { title: "Waiting", n: true, value: (t) => number(t.waiting) }, { title: "INVITEs", n: true, value: (t) => number(t.invites) },
   { title: "Answered", n: true, value: (t) => number(t.answered) }, { title: "ASR", n: true, value: (t) => percent(t.answered, t.answered + t.failed) },
+  { title: "PDD", n: true, value: (t) => (t.pdd_ms ? (t.pdd_ms / 1000).toFixed(2) + " s" : "") }, { title: "Ping", n: true, value: (t) => (t.ping_ms ? t.ping_ms + " ms" : "") },
   { title: "", acts: true, value: (t) => (cell) => {
     if (!operator()) return;
     const now = () => cell.parentElement.item, path = "/v1/trunks/" + encodeURIComponent(t.name);
@@ -285,11 +293,73 @@ const callColumns = [
   { title: "Worker", n: true, value: (c) => c.worker },
   { title: "", acts: true, value: (c) => (cell) => {
     cell.parentElement.title = c.uuid + "\n" + c.sip_call_id;
+    cell.append(button("SIP", () => detail(c.uuid, "Call with " + c.number), "", c.number), " ");
     if (operator()) cell.append(button("Hang up", async () => {
       if (await question("Hang up the call with " + c.number + "?", "Hang up")) change("/v1/calls/" + c.uuid, "DELETE");
     }, "danger", c.number));
   } },
 ];
+
+// --- one call: its SIP messages as a ladder, and its audio ---
+
+const recentColumns = [
+  { title: "Began", value: (r) => new Date(r.time_us / 1000).toLocaleTimeString() }, { title: "To", value: (r) => r.request },
+  { title: "Result", value: (r) => (r.status ? badge(r.status, r.status.startsWith("2") ? "good" : "warn") : "") }, { title: "Messages", n: true, value: (r) => r.messages },
+  { title: "", acts: true, value: (r) => (cell) => cell.append(button("SIP", () => detail(r.uuid, "Call to " + r.request), "", r.request)) },
+];
+
+const mediaFacts = [
+  ["Codec", (m) => m.codec + (m.encrypted ? " (SRTP)" : "")], ["MOS", (m) => (m.mos ? m.mos.toFixed(2) : "–")], ["Jitter", (m) => m.jitter_ms.toFixed(1) + " ms"],
+  ["Round trip", (m) => (m.round_trip_ms ? m.round_trip_ms.toFixed(1) + " ms" : "–")], ["Sent", (m) => number(m.packets_sent)], ["Received", (m) => number(m.packets_received)],
+  ["Lost", (m) => percent(m.packets_lost, m.packets_received + m.packets_lost)], ["Late", (m) => number(m.packets_late)],
+];
+
+function rung(message, first) {
+  const line = message.text.split("\r\n", 1)[0], response = line.startsWith("SIP/2.0 ");
+  const audio = /^m=audio (\d+)/m.exec(message.text), code = response ? Number(line.slice(8, 11)) : 0;
+  const row = element("li", (message.sent ? "sent" : "got") + (code >= 400 ? " wrong" : code >= 200 ? " fine" : ""));
+  const fold = element("details"), head = element("summary"), arrow = element("div", "rung");
+  arrow.append(element("span", "", (response ? line.slice(8) : line.replace(/ SIP\/2\.0$/, "")) + (audio ? " · SDP" : "")));
+  head.append(element("span", "at", ((message.time_us - first) / 1e6).toFixed(3)), arrow);
+  head.setAttribute("aria-label", (message.sent ? "sent: " : "received: ") + arrow.textContent);
+  fold.append(head, element("pre", "", message.text));
+  row.append(fold);
+  return row;
+}
+
+async function detail(uuid, title) {
+  let trace;
+  try {
+    trace = await ask("/v1/calls/" + encodeURIComponent(uuid) + "/trace");
+  } catch (error) {
+    return say(error.message);
+  }
+  const messages = trace.messages;
+  $("detail-title").textContent = title;
+  $("detail-ids").textContent = [uuid, messages.length && "Call-ID " + messages[0].sip_call_id, trace.media && trace.media.trunk && "trunk " + trace.media.trunk].filter(Boolean).join(" · ");
+  $("detail-media").replaceChildren(...(trace.media ? mediaFacts.map(([name, value]) => {
+    const pair = element("div");
+    pair.append(element("dt", "", name), element("dd", "", value(trace.media)));
+    return pair;
+  }) : []));
+  $("detail-note").textContent = messages.length ? "" : "The trace holds none of its messages any more.";
+  $("detail-note").hidden = messages.length > 0;
+  $("detail-far").textContent = messages.length ? messages[0].remote + " " + messages[0].transport : "";
+  $("ladder").replaceChildren(...messages.map((m) => rung(m, messages[0].time_us)));
+  if (!$("detail").open) $("detail").showModal();
+}
+
+async function recentLook() {
+  if (!$("recent").open || !state.user) return;
+  const search = $("call-search").value.trim().toLowerCase();
+  try {
+    const all = await ask("/v1/recent");
+    const shown = all.filter((r) => !search || [r.uuid, r.sip_call_id, r.request, r.status].some((x) => x.toLowerCase().includes(search)));
+    tableFill($("recent-list"), recentColumns, shown.slice(0, 100), (r) => r.uuid, search ? "No call matches." : "No call yet.");
+  } catch (error) {
+    if (error.status === 404) $("recent-list").replaceChildren(element("p", "empty", error.message));
+  }
+}
 
 function workerRows(status) {
   const seconds = state.before ? (status.time_ms - state.before.time_ms) / 1000 : 0;
@@ -321,12 +391,13 @@ async function look() {
     $("lost").hidden = true;
     $("engine").textContent = status.name;
     showTiles(status, trunks);
-    keep($("campaign-list"), campaigns, (c) => c.name, campaignMake, campaignFill, "No campaign runs. `carillon campaign run NAME` starts one.");
+    keep($("campaign-list"), campaigns, (c) => c.name, campaignMake, campaignFill, "No campaign runs.");
     tableFill($("trunk-list"), trunkColumns, trunks, (t) => t.name, "No trunk is configured.");
     tableFill($("call-list"), callColumns, calls.calls, (c) => c.uuid, search ? "No call matches." : "No calls at this moment.");
     $("call-count").textContent = calls.total > calls.calls.length ? "the first " + calls.calls.length + " of " + number(calls.total) : number(calls.total);
     tableFill($("worker-list"), workerColumns, workerRows(status), (p) => p.name, "");
     state.before = status;
+    await recentLook();
   } catch (error) {
     if (error.status === 401) loggedOut();
     else {
@@ -342,6 +413,7 @@ async function look() {
 function loggedIn(user) {
   state.user = user;
   $("who").textContent = user.user + " (" + user.role + ")";
+  $("start").hidden = !operator();
   $("me").hidden = false;
   $("login").hidden = true;
   $("live").hidden = false;
@@ -350,7 +422,8 @@ function loggedIn(user) {
 function loggedOut() {
   state.user = state.before = null;
   state.history = [];
-  for (const id of ["campaign-list", "trunk-list", "call-list", "worker-list"]) $(id).replaceChildren();
+  if ($("detail").open) $("detail").close();
+  for (const id of ["campaign-list", "trunk-list", "call-list", "worker-list", "recent-list"]) $(id).replaceChildren();
   $("me").hidden = $("live").hidden = $("lost").hidden = true;
   $("login").hidden = false;
   document.querySelector("#login-form input").focus();
@@ -368,17 +441,27 @@ $("login-form").onsubmit = async (event) => {
     loggedIn(user);
   } catch (error) {
     $("login-error").textContent = error.status === 401 ? "The user or the password is wrong." : error.message;
+    form.elements.password.value = "";
+    form.elements.password.focus();
   }
   submit.disabled = false;
+};
+$("ask-no").onclick = () => $("ask").close("no"); // no submit button: Enter in a field must mean yes
+$("start").onclick = async () => {
+  const names = await ask("/v1/campaign-files").catch(() => []);
+  if (!names.length) return say("There is no campaign in campaigns_dir.");
+  const chosen = await question("Start a campaign; it dials the leads that were imported.", "Start", [{ name: "campaign", label: "Campaign", choices: names }]);
+  if (chosen) change("/v1/campaigns/" + encodeURIComponent(chosen.campaign) + "/run", "POST", {});
 };
 $("logout").onclick = async () => {
   await ask("/v1/logout", "POST", {}).catch(() => {});
   loggedOut();
 };
+$("recent").ontoggle = recentLook;
 $("call-search").oninput = () => { clearTimeout(state.timer); state.timer = setTimeout(look, 150); };
 document.onvisibilitychange = () => { if (!document.hidden) look(); };
 document.onkeydown = (event) => {
-  if (event.ctrlKey || event.altKey || event.metaKey || /^(INPUT|TEXTAREA)$/.test(event.target.tagName) || $("ask").open || !state.user) return;
+  if (event.ctrlKey || event.altKey || event.metaKey || /^(INPUT|TEXTAREA)$/.test(event.target.tagName) || $("ask").open || $("detail").open || !state.user) return;
   const section = { 1: "campaigns", 2: "trunks", 3: "calls", 4: "workers" }[event.key];
   if (event.key === "/") $("call-search").focus();
   else if (section) { $(section).scrollIntoView(); $(section).focus(); }
