@@ -183,14 +183,16 @@ static int m_set(lua_State *L)
     return 0;
 }
 
+/* variables([begin]): all, or those whose names begin so, in any case. */
 static int m_variables(lua_State *L)
 {
     struct channel *channel = channel_check(L, 1);
-    const char *name, *value;
-    size_t at = 0;
+    size_t at = 0, length;
+    const char *begin = luaL_optlstring(L, 2, "", &length), *name, *value;
     int n = 0;
     lua_newtable(L);
     while (channel_variable_next(channel, &at, &name, &value)) {
+        if (length && strncasecmp(name, begin, length) != 0) continue;
         lua_createtable(L, 2, 0);
         lua_pushstring(L, name);
         lua_rawseti(L, -2, 1);

@@ -31,10 +31,29 @@ struct channel *channel_by_uuid(struct host *host, const char *uuid)
     return NULL;
 }
 
+/* The end of a uuid is random. */
+static struct channel **id_bucket(struct host *host, const struct uuid *id)
+{
+    uint32_t h;
+    memcpy(&h, id->bytes + 12, sizeof(h));
+    return &host->id_buckets[h & (BUCKETS - 1)];
+}
+
+struct channel *channel_by_id(struct host *host, const struct uuid *id)
+{
+    for (struct channel *c = *id_bucket(host, id); c; c = c->id_next)
+        if (uuid_equal(&c->facts.uuid, id))
+            return c;
+    return NULL;
+}
+
 static void channel_link(struct channel *channel)
 {
     struct host *host = channel->host;
     struct channel **bucket = &host->buckets[uuid_bucket(channel->facts.uuid_text)];
+    struct channel **by_id = id_bucket(host, &channel->facts.uuid);
+    channel->id_next = *by_id;
+    *by_id = channel;
     channel->bucket_next = *bucket;
     *bucket = channel;
     channel->previous = host->last;
@@ -50,6 +69,10 @@ static void channel_unlink(struct channel *channel)
     while (*at != channel)
         at = &(*at)->bucket_next;
     *at = channel->bucket_next;
+    at = id_bucket(host, &channel->facts.uuid);
+    while (*at != channel)
+        at = &(*at)->id_next;
+    *at = channel->id_next;
     *(channel->previous ? &channel->previous->next : &host->first) = channel->next;
     *(channel->next ? &channel->next->previous : &host->last) = channel->previous;
     host->channels--;

@@ -21,10 +21,7 @@ static struct channel *message_channel(struct host *host, struct kv_view pairs)
     struct uuid id;
     if (channel || !text || uuid_parse(&id, text) < 0)
         return channel;
-    for (channel = host->first; channel; channel = channel->next)
-        if (uuid_equal(&channel->facts.uuid, &id))
-            return channel;
-    return NULL;
+    return channel_by_id(host, &id);
 }
 
 static void dial_progress(struct host *host, struct kv_view pairs)

@@ -49,7 +49,8 @@ struct host {
     struct media_port *media;
     struct engine *engine;
 
-    struct channel *buckets[BUCKETS];
+    struct channel *buckets[BUCKETS];    /* by the name that a call goes by */
+    struct channel *id_buckets[BUCKETS]; /* by its own uuid; most often the same */
     struct channel *first, *last; /* all channels in order of creation */
     struct channel **by_leg;      /* leg number → channel */
     size_t legs;
@@ -123,7 +124,7 @@ struct channel {
     bool end_held, media_told;
     bool hidden; /* a guest or a voice: not found, not listed */
     struct loan *loan; /* NULL if it never was lent */
-    struct channel *bucket_next, *next, *previous, *next_guest;
+    struct channel *bucket_next, *id_next, *next, *previous, *next_guest;
 };
 
 /* host.c */
@@ -141,6 +142,7 @@ void host_media_event(void *context, const struct media_event *event);
 struct channel *channel_new(struct host *host, const char *uuid_or_null, enum channel_kind kind, bool outbound);
 struct channel *channel_new_hidden(struct host *host, const char *uuid_or_null, enum channel_kind kind, bool outbound);
 struct channel *channel_by_uuid(struct host *host, const char *uuid); /* borrowed */
+struct channel *channel_by_id(struct host *host, const struct uuid *id);
 /* Something about it changed: tells owner, dialler and watchers. */
 void channel_changed(struct channel *channel);
 void channel_tell(struct channel *channel, const struct happening *happening); /* owner only */

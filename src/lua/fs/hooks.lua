@@ -8,9 +8,10 @@ local find, lower, match, sort, sub = string.find, string.lower, string.match, t
 local hooks = {}
 fs.hooks = hooks
 
--- Of a list of variables those named `name`, or `name` and a suffix, in order of name; nil if there are none.
-local function hung(all, name)
+-- Variables named `name`, or `name` and a suffix, in order of name; nil if there are none.
+local function hung(ch, name)
   local list
+  local all = ch:variables(name)
   local length = #name
   for i = 1, #all do
     if lower(sub(all[i][1], 1, length)) == name then
@@ -42,10 +43,9 @@ end
 
 -- The hooks of one moment: answer, ring, media, originate …
 function hooks.run(ch, moment)
-  local all = ch:variables()
-  local apps = hung(all, "execute_on_" .. moment)
+  local apps = hung(ch, "execute_on_" .. moment)
   for i = 1, apps and #apps or 0 do execute(ch, variables.expand(ch, apps[i][2])) end
-  local commands = hung(all, "api_on_" .. moment)
+  local commands = hung(ch, "api_on_" .. moment)
   for i = 1, commands and #commands or 0 do
     local command, arguments = match(variables.expand(ch, commands[i][2]), "^%s*(%S+)%s*(.*)$")
     if command then fs.run_api(command, arguments, { channel = ch }) end
