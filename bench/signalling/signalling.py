@@ -43,7 +43,7 @@ def usage(pids):
 
 def engine_start(carriers, cps):
     trunks = {kind: {"address": c.where, "cps": 2 * cps, "concurrent": 3000, "caller_id": "15550100"} for kind, c in carriers.items()}
-    return Engine(slots=4000, trunks=trunks, limits={"concurrent": 4000, "cps": 10000, "drain_s": 5})
+    return Engine(slots=4000, addresses=8, trunks=trunks, limits={"concurrent": 4000, "cps": 10000, "drain_s": 5})
 
 
 def campaign_write(engine, name, kind, calls, cps):

@@ -97,9 +97,9 @@ static void metatables_of_other_basic_types(void **state)
 
 static void metatables_of_objects(void **state)
 {
-    check_apart("local e = freeswitch.Event('custom') local mt = getmetatable(e) mt.__index = nil mt['.fn'].getHeader = nil mt['.fn'].mine "
+    check_apart("local e = freeswitch.Event('custom') local mt = getmetatable(e) mt.__index = nil mt['.fn'].getHeader = nil mt['.fn'].my_own "
                 "= function() return 'mine' end mt.poison = 1 keep = e",
-                "keep:mine() == 'mine'", "local e = freeswitch.Event('custom') out(e.mine, getmetatable(e).poison, type(e.getHeader))",
+                "keep:my_own() == 'mine'", "local e = freeswitch.Event('custom') out(e.my_own, getmetatable(e).poison, type(e.getHeader))",
                 "nil nil function\n");
 }
 
