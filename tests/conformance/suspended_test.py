@@ -20,7 +20,7 @@ def resident_kb(pid):
 
 
 def start(engine, postgres_server):
-    e = engine(scripts={"database_connections": 50, "memory_mb": 64}, log={"level": "warning"})
+    e = engine(slots=20, scripts={"database_connections": 50, "memory_mb": 64}, log={"level": "warning"})
     for name in ("suspended.lua", "suspend_all.lua"):
         shutil.copy(os.path.join(HERE, "scripts", name), e.path("scripts"))
     return e, postgres_server.new_database()
