@@ -94,6 +94,10 @@ static int probe_database(struct ledger *ledger, struct buf *error)
         return e;
     db_busy_set(ledger->db, LEDGER_PROBE_MS);
     e = db_begin(ledger->db);
+    if (e == 0 && db_kind(ledger->db) == DB_SQLITE) /* a page that is really written: a full disk opens well enough, too */
+        e = db_exec(ledger->db, "PRAGMA user_version = 1");
+    if (e == 0)
+        e = db_commit(ledger->db);
     if (e)
         buf_printf(error, "database away: %s", db_error(ledger->db));
     db_rollback(ledger->db);
