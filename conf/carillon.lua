@@ -19,6 +19,8 @@ return {
   sip = {
     user_agent = "Carillon",
     listen = { { name = "external", address = "127.0.0.1", port = env("CARILLON_SIP_PORT", 5060), transports = { "udp", "tcp" } } },
+    -- telephones of the directory's users register at a listener with `users` (docs/users.md):
+    -- { name = "internal", address = "192.0.2.10", users = { domain = "example.com" } }
   },
   media = { addresses = { "127.0.0.1" }, port_first = env("CARILLON_RTP_FIRST", 16384), port_last = env("CARILLON_RTP_LAST", 32767) },
 

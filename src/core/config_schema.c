@@ -199,7 +199,7 @@ const struct schema_row schema_rows[] = {
     { "sip.listen.*.users.contacts", SCHEMA_INT, "10", 1, 100, NULL, NULL, .help = "Telephones of one user; one more takes the place of the one that expires first. The user's `max-registrations-per-extension` counts more." },
     { "sip.listen.*.users.ping_s", SCHEMA_INT, "30", 0, 3600, NULL, NULL, .help = "Each telephone is asked by OPTIONS this often whether it is there, and forgotten after three silences; 0 = never." },
     { "sip.listen.*.users.nonce_s", SCHEMA_INT, "3660", 1, 86400, NULL, NULL, .help = "How long a telephone may use a challenge." },
-    { "sip.listen.*.users.requests_per_s", SCHEMA_NUM, "100", 1, 100000, NULL, NULL, .help = "Requests outside of calls that one address may send, with a burst of four seconds; more are dropped and counted." },
+    { "sip.listen.*.users.requests_per_s", SCHEMA_NUM, "100", 1, 100000, NULL, NULL, .help = "Requests outside of calls that one address may send, with a burst of four seconds (of several listeners the highest number holds); more are dropped and counted." },
     { "sip.registrations", SCHEMA_INT, "10000", 1, 200000, NULL, NULL, .help = "Registered telephones of all listeners together; more are answered 503." },
 
     { "media", SCHEMA_TABLE, .help = "RTP." },

@@ -70,7 +70,7 @@ session:hangup()
 
 
 def start(engine, users=None, workers=1, address=None, **more):
-    e = engine(start=False, slots=40, freeswitch_dir="freeswitch", workers=workers, numbers={"default_country": "1", "countries": ["1"]}, **more)
+    e = engine(start=False, slots=16, freeswitch_dir="freeswitch", workers=workers, numbers={"default_country": "1", "countries": ["1"]}, **more)
     e.config["sip"]["listen"][0]["users"] = dict({"ping_s": 0}, **(users or {}))
     if address:  # for what does not speak on loopback
         e.config["sip"]["listen"][0]["address"] = address
