@@ -89,7 +89,7 @@ define("limit_execute", "", "`backend realm id max[/interval] app data`: runs th
   local w = util.separate(text, " ", 6)
   if #w < 6 then return util.err(ch, "USAGE: limit_execute <backend> <realm> <id> <max>[/interval] <application> [application arguments]\n") end
   if w[5] == "" then return util.err(ch, "Missing application\n") end
-  if not fs.limits.take(ch, w[2], w[3], fs.limits.most(w[4])) then return end
+  if not fs.limits.take(ch, w[1], w[2], w[3], fs.limits.most(w[4])) then return end
   apps.execute(ch, w[5], w[6])
   if ch:state() == "CS_EXECUTE" then fs.limits.release(ch, w[2], w[3]) end
 end)

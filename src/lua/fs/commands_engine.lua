@@ -243,12 +243,35 @@ command("sofia", "status [profile <name>|gateway <name>] | xmlstatus … | jsons
   end
   return api.usage("sofia")
 end)
-command("json", "JSON", "a JSON API command", function(text)
+-- JSON without the blanks between its parts.
+local function compact(text)
+  local out, at = {}, 1
+  while at <= #text do
+    local from, to = find(text, '"[^"\\]*"', at)
+    local open = find(text, '"', at, true)
+    if open and from ~= open then -- a string with escapes in it
+      from, to = open, open + 1
+      while to <= #text and sub(text, to, to) ~= '"' do to = to + (sub(text, to, to) == "\\" and 2 or 1) end
+    end
+    out[#out + 1] = gsub(sub(text, at, (from or #text + 1) - 1), "%s", "")
+    if not from then break end
+    out[#out + 1] = sub(text, from, to)
+    at = to + 1
+  end
+  return concat(out)
+end
+
+-- The request comes back, with what became of it.
+command("json", "JSON", "JSON API", function(text)
+  if text == "" then return "-ERR No JSON supplied.\n" end
   local request = json.decode(text)
-  local f = type(request) == "table" and json.commands[request.command]
-  if not f then return json.encode({ status = "error", message = "no such command" }) end
-  request.status, request.response = "success", f(type(request.data) == "table" and request.data or {})
-  return json.encode(request)
+  if request == nil then return "-ERR Parse error.\n" end
+  local object = match(compact(text), "^({.*)}$")
+  if not object then return compact(text) .. "\n" end
+  local f = type(request) == "table" and request.data ~= nil and json.commands[request.command]
+  local told = f and '"status":"success","response":' .. json.encode(f(type(request.data) == "table" and request.data or {}) or {})
+    or '"status":"error","message":"Invalid request or non-existant command","response":null'
+  return object .. (object ~= "{" and "," or "") .. told .. "}\n"
 end)
 command("memory", "", "memory of the scripts", function() return format("scripts: %d KB\n", floor(collectgarbage("count"))) end)
 command("curl", "<url> [headers|json|content-type <type>|connect-timeout <s>|timeout <s>] [get|head|post|delete|put [<data>]]", "an HTTP request", function(text)

@@ -148,22 +148,29 @@ fs.limits = limits
 
 local function limit_key(realm, id) return realm .. "_" .. id end
 
--- Takes one for a call: true, or false if more than `max` would be taken (max < 0: only counted).
-function limits.take(ch, realm, id, max, interval)
+-- Takes one for a call: true, or false if more than `max` would be taken (max < 0: only counted) or, with an interval in seconds, more than
+-- that were asked for within it. A call holds a place once. What is known then is left in the call's variables.
+function limits.take(ch, backend, realm, id, max, interval)
   local data = ch:data()
   data.limits = data.limits or {}
   local key = limit_key(realm, id)
-  if data.limits[key] then return true end
   local reply = wait.request("broker", "TABLE", { { "table", "limit" }, { "op", "take" }, { "realm", realm }, { "key", id },
-    { "value", format("%d", max) }, { "interval", format("%d", interval or 0) } })
-  local usage = reply and reply.value or "1"
-  ch:set("limit_realm", realm)
-  ch:set("limit_id", id)
-  ch:set("limit_max", format("%d", max))
-  ch:set("limit_usage", usage)
-  ch:set("limit_usage_" .. key, usage)
-  if reply and reply.found == "0" then return false end
+    { "value", format("%d", max) }, { "interval", format("%d", interval or 0) }, { "held", data.limits[key] and "1" or "0" } })
+  if not reply or reply.found == "0" then return false end
   data.limits[key] = { realm, id }
+  ch:set("limit_usage", reply.value)
+  ch:set("limit_usage_" .. key, reply.value)
+  if lower(backend) == "db" then
+    ch:set("limit_realm", realm)
+    ch:set("limit_id", id)
+    ch:set("limit_max", format("%d", max))
+  else
+    ch:set("limit_rate", reply.rate)
+    ch:set("limit_rate_" .. key, reply.rate)
+  end
+  local before = ch:get("limit_backend")
+  if not before then ch:set("limit_backend", backend)
+  elseif not find("," .. before .. ",", "," .. backend .. ",", 1, true) then ch:set("limit_backend", before .. "," .. backend) end
   return true
 end
 function limits.release(ch, realm, id)
@@ -184,7 +191,7 @@ end
 
 -- Words as the application `limit` has them: takes a place, or sends the call elsewhere ("!CAUSE" ends it).
 function limits.apply(ch, w)
-  if limits.take(ch, w[2], w[3], limits.most(w[4])) then return end
+  if limits.take(ch, w[1], w[2], w[3], limits.most(w[4])) then return end
   local target = w[5] or "limit_exceeded"
   local cause = match(target, "^!(.*)$")
   if cause then return fs.channel.hangup(ch, cause) end
@@ -199,7 +206,7 @@ local function usage_of(text)
   if #w < 3 then return usage_syntax end
   local reply = wait.request("broker", "TABLE", { { "table", "limit" }, { "op", "select" }, { "realm", w[2] }, { "key", w[3] } })
   local count = reply and reply.value or "0"
-  return w[4] and lower(w[4]) == "rate" and count .. "/" .. (reply and reply.rate or count) or count
+  return w[4] and lower(w[4]) == "rate" and count .. "/" .. (reply and reply.rate or "0") or count
 end
 command("limit_usage", "<backend> <realm> <id>", "Get the usage count of a limited resource", usage_of)
 command("limit_hash_usage", "<realm> <id>", "Deprecated: gets the usage count of a limited resource", function(text)
@@ -227,4 +234,7 @@ of_backend("limit_reset", 1, "Reset the counters of a limit backend", function(w
   wait.request("broker", "TABLE", { { "table", "limit" }, { "op", "reset" }, { "realm", "" } })
   return "+OK"
 end)
-of_backend("limit_interval_reset", 3, "Reset the interval counter for a limited resource", function() return "+OK" end)
+of_backend("limit_interval_reset", 3, "Reset the interval counter for a limited resource", function(w)
+  wait.request("broker", "TABLE", { { "table", "limit" }, { "op", "reset_interval" }, { "realm", w[2] }, { "key", w[3] } })
+  return "+OK"
+end)

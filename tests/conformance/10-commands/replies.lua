@@ -15,7 +15,7 @@ for _, line in ipairs({
   "global_setvar", "bgapi", "bgapi uuid:x", "sched_api", "sched_api +1 x", "sched_del", "sched_del 0", "sched_del nobody", "unsched_api", "unsched_api 999999",
   "sched_hangup", "sched_transfer +1", "sched_broadcast +1 x", "sched_broadcast +1 " .. none .. " x", "sched_hangup +1 " .. none, "sched_transfer +1 " .. none .. " x",
   "uptime years", "fsctl", "load", "unload", "reload", "load mod_nothing", "alias", "complete", "complete del", "show", "show nothing", "show channels as yaml",
-  "xml_wrap echo a b", "xml_wrap encoded echo a b", "json nonsense", "originate", "originate null/x", "log", "log INFO", "reloadxml", "reloadacl",
+  "xml_wrap echo a b", "xml_wrap encoded echo a b", "json", "json nonsense", 'json {"command":"nosuch", "data":{}}', "json {}", "originate", "originate null/x", "log", "log INFO", "reloadxml", "reloadacl",
   "uuid_kill", "uuid_transfer", "uuid_transfer " .. none, "uuid_dual_transfer " .. none .. " a", "uuid_dual_transfer " .. none .. " a b", "uuid_bridge " .. none,
   "uuid_broadcast " .. none, "uuid_setvar " .. none, "uuid_setvar " .. none .. " a", "uuid_setvar_multi " .. none, "uuid_setvar_multi " .. none .. " a=b", "uuid_getvar " .. none,
   "uuid_dump", "uuid_fileman " .. none, "uuid_record " .. none .. " start", "uuid_record " .. none .. " x y", "uuid_displace " .. none .. " start", "uuid_audio " .. none,
