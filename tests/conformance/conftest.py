@@ -45,7 +45,7 @@ class Conformance:
             f.write(ODBC_DRIVERS.format(postgres=self.postgres_driver, sqlite=self.sqlite_driver))
         self.odbc_ini = os.path.join(self.odbc, "odbc.ini")
         open(self.odbc_ini, "w").close()
-        self.engine = Engine(start=False, slots=400, env={"ODBCSYSINI": self.odbc, "ODBCINI": self.odbc_ini})
+        self.engine = Engine(start=False, slots=400, addresses=2, env={"ODBCSYSINI": self.odbc, "ODBCINI": self.odbc_ini})
         e = self.engine
         self.sip = e.sip_address
         # The XML is copied: lua.conf names scripts of this run's folder.
