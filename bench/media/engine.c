@@ -1,4 +1,4 @@
-/* engine.c: the media thread under the same traffic: every leg plays a prompt in a loop and receives. */
+/* engine.c: the media thread under the same traffic, doing what the scenario says. */
 #include <arpa/inet.h>
 #include <math.h>
 #include <sndfile.h>
@@ -16,6 +16,7 @@
 #include "worker/media_port.h"
 
 struct engine {
+    const struct scenario *scenario;
     struct segment *segment;
     struct loop *loop;
     struct media_port *port;
@@ -41,6 +42,52 @@ static void prompt_write(const char *path)
     sf_close(file);
 }
 
+static struct slot_media leg_media(const struct scenario *scenario, uint32_t slot)
+{
+    const char *codec = slot % 2 ? scenario->other : scenario->codec;
+    bool opus = !strcmp(codec, "opus");
+    struct slot_media media = { .payload_type = opus ? 96 : 0,
+                                .receive_payload_type = opus ? 96 : 0,
+                                .ptime_ms = 20,
+                                .clock_rate = opus ? 48000 : 8000,
+                                .send = true,
+                                .receive = true,
+                                .event_payload_type = 101 };
+    snprintf(media.codec, sizeof media.codec, "%s", codec);
+    if (scenario->secure) {
+        snprintf(media.crypto_local, sizeof media.crypto_local, BENCH_KEY);
+        snprintf(media.crypto_remote, sizeof media.crypto_remote, BENCH_KEY);
+    }
+    *(struct sockaddr_in *)&media.remote = (struct sockaddr_in) { .sin_family = AF_INET,
+                                                                  .sin_port = htons(PORT_FAR),
+                                                                  .sin_addr.s_addr = inet_addr(ADDRESS_FAR) };
+    return media;
+}
+
+static void leg_begin(struct engine *e, uint32_t i)
+{
+    const struct scenario *scenario = e->scenario;
+    struct media_leg leg = { i, 1 };
+    if (scenario->play) media_play(e->port, leg, i + 1, e->prompt, 0, PLAY_LOOP);
+    if (scenario->echo) media_echo(e->port, leg, true, 0);
+    if (scenario->bridge && i % 2) media_bridge(e->port, (struct media_leg) { i - 1, 1 }, leg);
+    if (scenario->room) media_room_join(e->port, 1 + i / scenario->room, leg, &(struct room_member) { .rate = 8000 });
+    if (scenario->record) {
+        char path[96];
+        snprintf(path, sizeof path, "/dev/shm/carillon-bench-%d-%u.sln", getpid(), i);
+        media_record(e->port, leg, LEGS_MAX + i + 1, &(struct record_params) { .path = path, .read = true });
+    }
+}
+
+static void records_remove(const struct engine *e)
+{
+    for (uint32_t i = 0; e->scenario->record && i < e->legs; i++) {
+        char path[96];
+        snprintf(path, sizeof path, "/dev/shm/carillon-bench-%d-%u.sln", getpid(), i);
+        unlink(path);
+    }
+}
+
 static void engine_push(struct engine *e, uint32_t slot, enum ring_kind kind)
 {
     struct slot *at = segment_slot(e->segment, slot);
@@ -48,12 +95,7 @@ static void engine_push(struct engine *e, uint32_t slot, enum ring_kind kind)
         slot_call_write_begin(at);
         at->call.generation = 1;
         at->call.state = SLOT_MEDIA;
-        at->call.media = (struct slot_media) {
-            .codec = "PCMU", .ptime_ms = 20, .clock_rate = 8000, .send = true, .receive = true, .event_payload_type = 101
-        };
-        *(struct sockaddr_in *)&at->call.media.remote = (struct sockaddr_in) { .sin_family = AF_INET,
-                                                                               .sin_port = htons(PORT_FAR),
-                                                                               .sin_addr.s_addr = inet_addr(ADDRESS_FAR) };
+        at->call.media = leg_media(e->scenario, slot);
         slot_call_write_end(at);
     }
     struct ring_record record = { .slot = slot, .generation = 1, .kind = (uint16_t)kind };
@@ -73,7 +115,7 @@ static void engine_measure(struct engine *e, struct figures *out, double seconds
 {
     for (uint32_t i = 0; i < e->legs; i++) {
         engine_push(e, i, RING_MEDIA_START);
-        media_play(e->port, (struct media_leg) { i, 1 }, i + 1, e->prompt, 0, PLAY_LOOP);
+        leg_begin(e, i);
         if (i % 50 == 49) engine_pass(e, 0.02); /* calls begin over time, as they do */
     }
     engine_pass(e, 0.5);
@@ -91,10 +133,10 @@ static void engine_measure(struct engine *e, struct figures *out, double seconds
     for (int i = 0; i < 200 && e->ended < e->legs; i++) engine_pass(e, 0.01);
 }
 
-int engine_run(struct figures *out, uint32_t legs, double seconds, int cpu)
+int engine_run(struct figures *out, const struct scenario *scenario, uint32_t legs, double seconds, int cpu)
 {
     static const char *addresses[] = { ADDRESS_NEAR, NULL };
-    struct engine e = { .legs = legs };
+    struct engine e = { .scenario = scenario, .legs = legs };
     struct buf error = BUF_INIT;
     char name[32];
     snprintf(name, sizeof name, "bench%d", getpid());
@@ -118,6 +160,7 @@ int engine_run(struct figures *out, uint32_t legs, double seconds, int cpu)
     if (!result) {
         engine_measure(&e, out, seconds);
         media_port_stop(e.port);
+        records_remove(&e);
     }
     loop_free(e.loop);
     segment_remove(segment_name(e.segment));

@@ -12,6 +12,7 @@
 #include "bench.h"
 #include "core/clock.h"
 #include "media/rtp.h"
+#include "media/secure.h"
 
 #define BATCH 512u
 
@@ -20,11 +21,15 @@ struct far {
     struct far_shared *shared;
     uint16_t sequence[LEGS_MAX], heard[LEGS_MAX];
     bool heard_any[LEGS_MAX];
-    uint8_t packets[BATCH][RTP_HEADER_BYTES + PAYLOAD_BYTES], in[BATCH][256];
+    _Alignas(8) uint8_t packets[BATCH][512];
+    uint8_t in[BATCH][512];
     struct sockaddr_in to[BATCH], from[BATCH];
     struct iovec out_vec[BATCH], in_vec[BATCH];
     struct mmsghdr out[BATCH], in_head[BATCH];
     uint32_t queued;
+    struct bench_sound sound;
+    struct secure *secure[LEGS_MAX]; /* an SSRC each */
+    const struct scenario *scenario;
 };
 
 static void far_flush(struct far *far)
@@ -40,13 +45,24 @@ static void far_flush(struct far *far)
 
 static void far_send(struct far *far, uint32_t leg, uint32_t frame)
 {
-    uint32_t i = far->queued++;
-    rtp_header(far->packets[i], 0, false, far->sequence[leg]++, frame * 160, 0xFA000000u + leg);
-    memset(far->packets[i] + RTP_HEADER_BYTES, 0xD0, PAYLOAD_BYTES);
+    uint32_t i = far->queued++, length = RTP_HEADER_BYTES + PAYLOAD_BYTES;
+    const struct scenario *scenario = far->scenario;
+    if (!strcmp(leg % 2 ? scenario->other : scenario->codec, "opus")) {
+        rtp_header(far->packets[i], 96, false, far->sequence[leg]++, frame * 960, 0xFA000000u + leg);
+        length = RTP_HEADER_BYTES + (uint32_t)far->sound.opus_bytes[frame % 50];
+        memcpy(far->packets[i] + RTP_HEADER_BYTES, far->sound.opus[frame % 50], (size_t)far->sound.opus_bytes[frame % 50]);
+    } else {
+        rtp_header(far->packets[i], 0, false, far->sequence[leg]++, frame * 160, 0xFA000000u + leg);
+        memcpy(far->packets[i] + RTP_HEADER_BYTES, far->sound.ulaw[frame % 50], PAYLOAD_BYTES);
+    }
+    if (scenario->secure) {
+        if (!far->secure[leg] && secure_new(&far->secure[leg], BENCH_KEY, true)) abort();
+        secure_protect(far->secure[leg], far->packets[i], &length, false);
+    }
     far->to[i] = (struct sockaddr_in) { .sin_family = AF_INET,
                                         .sin_port = htons((uint16_t)(PORT_NEAR + 2 * leg)),
                                         .sin_addr.s_addr = inet_addr(ADDRESS_NEAR) };
-    far->out_vec[i] = (struct iovec) { far->packets[i], sizeof far->packets[i] };
+    far->out_vec[i] = (struct iovec) { far->packets[i], length };
     far->out[i].msg_hdr = (struct msghdr) {
         .msg_name = &far->to[i], .msg_namelen = sizeof far->to[i], .msg_iov = &far->out_vec[i], .msg_iovlen = 1
     };
@@ -98,12 +114,23 @@ void far_run(struct far_shared *shared, int cpu)
     setsockopt(far->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
     if (bind(far->fd, (struct sockaddr *)&name, sizeof name)) _exit(1);
     uint32_t before = 0;
+    far->scenario = &scenarios[0];
+    bench_sound_make(&far->sound);
+    if (secure_start()) _exit(1);
     for (int64_t slice = clock_mono_ns() / 2000000; !atomic_load(&shared->stop); slice++) {
         struct timespec until = { slice * 2000000 / NS_PER_S, slice * 2000000 % NS_PER_S };
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-        uint32_t legs = atomic_load(&shared->legs);
-        if (legs != before) memset(far->heard_any, 0, sizeof far->heard_any);
-        before = legs;
+        uint32_t wanted = atomic_load(&shared->legs);
+        if (wanted != before) {
+            memset(far->heard_any, 0, sizeof far->heard_any);
+            for (uint32_t i = 0; i < LEGS_MAX; i++) {
+                secure_free(far->secure[i]);
+                far->secure[i] = NULL;
+            }
+            far->scenario = &scenarios[atomic_load(&shared->scenario)];
+            before = wanted;
+        }
+        uint32_t legs = far->scenario->far_talks ? wanted : 0;
         for (uint32_t leg = (uint32_t)(slice % 10); leg < legs; leg += 10) far_send(far, leg, (uint32_t)(slice / 10));
         far_flush(far);
         if (clock_mono_ns() - slice * 2000000 > 5 * NS_PER_MS) atomic_fetch_add(&shared->sending_late_5ms, 1);

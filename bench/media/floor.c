@@ -1,5 +1,5 @@
 /* floor.c: the same traffic with nothing but the kernel in it: per slice one submit of sends, receives multishot with provided
- * buffers, no parsing. What any engine on io_uring must at least pay. */
+ * buffers, no parsing. What any engine on io_uring must at least pay; beside it the bare library's work (work.c). */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <liburing.h>
@@ -20,6 +20,7 @@
 #define BUFFER_BYTES 2048u
 
 struct floor {
+    struct work *work;
     uint32_t legs;
     double seconds;
     int cpu, result;
@@ -129,7 +130,10 @@ static void floor_slices(struct floor *f)
             io_uring_submit_and_get_events(&f->ring);
         }
         floor_reap(f);
-        for (uint32_t leg = (uint32_t)(slice % 10); leg < f->legs; leg += 10) floor_send(f, leg);
+        for (uint32_t leg = (uint32_t)(slice % 10); leg < f->legs; leg += 10) {
+            work_do(f->work, leg);
+            floor_send(f, leg);
+        }
         io_uring_submit(&f->ring);
     }
 }
@@ -152,11 +156,12 @@ static void *floor_thread(void *context)
     return NULL;
 }
 
-int floor_run(struct figures *out, uint32_t legs, double seconds, int cpu)
+int floor_run(struct figures *out, const struct scenario *scenario, uint32_t legs, double seconds, int cpu)
 {
     struct floor *f = calloc(1, sizeof *f);
     pthread_t thread;
     *f = (struct floor) { .legs = legs, .seconds = seconds, .cpu = cpu };
+    f->work = work_new(scenario, legs);
     f->sockets = calloc(legs, sizeof *f->sockets);
     f->far = (struct sockaddr_in) { .sin_family = AF_INET, .sin_port = htons(PORT_FAR), .sin_addr.s_addr = inet_addr(ADDRESS_FAR) };
     rtp_header(f->packet, 0, false, 0, 0, 1);
@@ -169,6 +174,7 @@ int floor_run(struct figures *out, uint32_t legs, double seconds, int cpu)
     out->sent = f->sent;
     out->received = f->received;
     int result = f->result;
+    work_free(f->work);
     free(f->sockets);
     free(f);
     if (result) fprintf(stderr, "floor: %s\n", strerror(-result));

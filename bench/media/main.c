@@ -1,9 +1,11 @@
-/* bench-media: what a two-way G.711 call costs one worker, beside a bare io_uring loop in the same run.
+/* bench-media: what a call costs one worker's media thread, beside its floor: the same packets by a bare io_uring loop, and the bare
+ * library's work (libopus, libsrtp2, a mixer that only copies) in the same thread.
  *
- *   bench-media [--legs 500,1000,2000] [--seconds 10] [--rounds 3] [--cpu 0] [--far-cpu 1]
+ *   bench-media [--only two_way,relay] [--legs 600] [--seconds 4] [--rounds 5] [--cpu 0] [--far-cpu 1] [--json]
  *
- * Floor and engine by turns, `rounds` times each; medians. CPU time is the thread's own (CLOCK_THREAD_CPUTIME_ID), with
- * what the kernel does in its name. Lateness beside an idle timer on the same core in the same run. */
+ * Floor and engine by turns, `rounds` times each. The ratio is the median of the pairs' ratios: what else the machine does meets both. CPU
+ * time is the thread's own (CLOCK_THREAD_CPUTIME_ID), with what the kernel does in its name. Lateness beside an idle timer on the same core
+ * in the same run. --json: one object a line: name, value, unit, floor, ratio. */
 #include <getopt.h>
 #include <pthread.h>
 #include <sched.h>
@@ -68,9 +70,11 @@ void probe_stop(struct figures *out)
 /* --- runs ----------------------------------------------------------------------------------------------------------- */
 
 struct options {
-    uint32_t legs[16], count;
+    const char *only;
+    uint32_t legs;
     double seconds;
     int rounds, cpu, far_cpu;
+    bool json;
 };
 
 static int compare(const void *a, const void *b)
@@ -85,13 +89,20 @@ static double median(double *values, int count)
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-static int run_one(struct far_shared *far, struct figures *figures, bool engine, uint32_t legs, const struct options *options)
+static uint32_t legs_of(const struct scenario *scenario, const struct options *options)
 {
+    return scenario->legs_max && scenario->legs_max < options->legs ? scenario->legs_max : options->legs;
+}
+
+static int run_one(struct far_shared *far, struct figures *figures, bool engine, unsigned scenario, const struct options *options)
+{
+    uint32_t legs = legs_of(&scenarios[scenario], options);
     atomic_store(&far->missing, 0);
     atomic_store(&far->received, 0);
+    atomic_store(&far->scenario, scenario);
     atomic_store(&far->legs, legs);
     probe_start(options->cpu);
-    int result = (engine ? engine_run : floor_run)(figures, legs, options->seconds, options->cpu);
+    int result = (engine ? engine_run : floor_run)(figures, &scenarios[scenario], legs, options->seconds, options->cpu);
     probe_stop(figures);
     figures->missing = atomic_load(&far->missing);
     atomic_store(&far->legs, 0);
@@ -99,14 +110,14 @@ static int run_one(struct far_shared *far, struct figures *figures, bool engine,
     return result;
 }
 
-static void tell(const char *what, uint32_t legs, const struct figures *f)
+static void tell(bool engine, const struct figures *f)
 {
-    printf("  %-6s %5u legs  %7.1f us CPU per call and second  (%5.0f calls per core)  sent %llu, received %llu", what, legs,
+    printf("  %-6s %7.1f us CPU per call and second  (%5.0f calls per core)  sent %llu, received %llu", engine ? "engine" : "floor",
            f->cpu_us_per_leg_s, 1e6 / f->cpu_us_per_leg_s, (unsigned long long)f->sent, (unsigned long long)f->received);
-    if (what[0] == 'e')
+    if (engine)
         printf("\n         later than 5 ms: %llu of %llu (%.4f %%), worst %.1f ms; idle timer: %llu of %llu (%.4f %%), worst %.1f ms; "
                "slices skipped %llu; missing at the far end %llu",
-               (unsigned long long)f->late_5ms, (unsigned long long)f->sent, 100.0 * (double)f->late_5ms / (double)f->sent,
+               (unsigned long long)f->late_5ms, (unsigned long long)f->sent, 100.0 * (double)f->late_5ms / (double)(f->sent ? f->sent : 1),
                (double)f->lateness_max_us / 1000, (unsigned long long)f->probe_late_5ms, (unsigned long long)f->probe_wakes,
                100.0 * (double)f->probe_late_5ms / (double)f->probe_wakes, (double)f->probe_max_us / 1000, (unsigned long long)f->skipped,
                (unsigned long long)f->missing);
@@ -115,52 +126,108 @@ static void tell(const char *what, uint32_t legs, const struct figures *f)
 }
 
 /* A pair counts only if the far end kept up in both: half the traffic is half the cost. */
-static bool full_traffic(const struct figures *f, uint32_t legs, const struct options *options)
+static bool full_traffic(const struct figures *f, const struct scenario *scenario, const struct options *options)
 {
-    double wanted = legs * 50.0 * options->seconds;
-    return (double)f->received > 0.97 * wanted && (double)f->sent > 0.97 * wanted;
+    double wanted = legs_of(scenario, options) * 50.0 * options->seconds;
+    return (double)f->sent > 0.97 * wanted && (!scenario->far_talks || (double)f->received > 0.97 * wanted);
 }
 
-static int run_legs(struct far_shared *far, uint32_t legs, const struct options *options)
+struct outcome {
+    double floor, engine, ratio;
+    int pairs;
+};
+
+static int run_scenario(struct far_shared *far, unsigned index, const struct options *options, struct outcome *out)
 {
-    double cost[2][ROUNDS_MAX];
+    const struct scenario *scenario = &scenarios[index];
+    double cost[2][ROUNDS_MAX], ratio[ROUNDS_MAX];
     int good = 0;
+    if (!options->json) printf("%s: %s, %u calls\n", scenario->name, scenario->what, legs_of(scenario, options));
     for (int round = 0; round < options->rounds; round++) {
         struct figures figures[2] = { 0 };
         for (int engine = 0; engine < 2; engine++) {
-            if (run_one(far, &figures[engine], engine, legs, options)) return 1;
-            tell(engine ? "engine" : "floor", legs, &figures[engine]);
+            if (run_one(far, &figures[engine], engine, index, options)) return 1;
+            if (!options->json) tell(engine, &figures[engine]);
         }
-        if (full_traffic(&figures[0], legs, options) && full_traffic(&figures[1], legs, options)) {
-            cost[0][good] = figures[0].cpu_us_per_leg_s;
-            cost[1][good++] = figures[1].cpu_us_per_leg_s;
-        } else {
-            printf("  (this pair does not count: the far end did not keep up)\n");
+        if (!full_traffic(&figures[0], scenario, options) || !full_traffic(&figures[1], scenario, options)) {
+            if (!options->json) printf("  (this pair does not count: the far end did not keep up)\n");
+            continue;
         }
+        cost[0][good] = figures[0].cpu_us_per_leg_s;
+        cost[1][good] = figures[1].cpu_us_per_leg_s;
+        ratio[good] = cost[1][good] / cost[0][good];
+        good++;
     }
-    if (!good) return 0;
-    double floor = median(cost[0], good), engine = median(cost[1], good);
-    printf("%u legs: floor %.1f, engine %.1f us CPU per call and second: %.2f x the floor\n", legs, floor, engine, engine / floor);
+    *out = (struct outcome) { .pairs = good };
+    if (good) *out = (struct outcome) { median(cost[0], good), median(cost[1], good), median(ratio, good), good };
+    return 0;
+}
+
+static void report(const struct scenario *scenario, const struct outcome *o, bool json)
+{
+    if (json && o->pairs)
+        printf("{\"name\": \"media_%s\", \"value\": %.2f, \"unit\": \"us CPU per call and second\", \"floor\": %.2f, \"ratio\": %.3f}\n",
+               scenario->name, o->engine, o->floor, o->ratio);
+    else if (o->pairs && scenario->goal > 0)
+        printf("%s: floor %.1f, engine %.1f us CPU per call and second (%.0f calls per core): %.2f x the floor (goal %.1f)\n",
+               scenario->name, o->floor, o->engine, 1e6 / o->engine, o->ratio, scenario->goal);
+    else if (o->pairs)
+        printf("%s: floor %.1f, engine %.1f us CPU per call and second (%.0f calls per core): %.2f x the floor\n", scenario->name, o->floor,
+               o->engine, 1e6 / o->engine, o->ratio);
+    fflush(stdout);
+}
+
+/* What one more party costs must not grow with the room. */
+static void report_rooms(const struct outcome *thirty, const struct outcome *three_hundred, bool json)
+{
+    if (!thirty->pairs || !three_hundred->pairs) return;
+    double ratio = three_hundred->engine / thirty->engine;
+    if (json)
+        printf("{\"name\": \"media_conference_300_per_30\", \"value\": %.2f, \"unit\": \"us CPU per party and second\", \"floor\": %.2f, "
+               "\"ratio\": %.3f}\n",
+               three_hundred->engine, thirty->engine, ratio);
+    else
+        printf("a party of 300 costs %.2f x one of 30 (goal 1.2)\n", ratio);
+}
+
+static bool is_wanted(const char *only, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = only; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+        if (!strncmp(at, name, length) && (!at[length] || at[length] == ',')) return true;
+    return !only;
+}
+
+static int run_all(struct far_shared *far, const struct options *options)
+{
+    const struct outcome none = { 0 };
+    struct outcome thirty = none, three_hundred = none;
+    for (unsigned i = 0; i < scenarios_count; i++) {
+        struct outcome outcome;
+        if (!is_wanted(options->only, scenarios[i].name)) continue;
+        if (run_scenario(far, i, options, &outcome)) return 1;
+        report(&scenarios[i], &outcome, options->json);
+        if (scenarios[i].room == 30) thirty = outcome;
+        if (scenarios[i].room == 300) three_hundred = outcome;
+    }
+    report_rooms(&thirty, &three_hundred, options->json);
     return 0;
 }
 
 static int parse(struct options *options, int argc, char **argv)
 {
-    static const struct option names[] = { { "legs", 1, 0, 'l' },
-                                           { "seconds", 1, 0, 's' },
-                                           { "rounds", 1, 0, 'r' },
-                                           { "cpu", 1, 0, 'c' },
-                                           { "far-cpu", 1, 0, 'f' },
-                                           { "help", 0, 0, 'h' },
-                                           { 0 } };
+    static const struct option names[] = { { "only", 1, 0, 'o' },   { "legs", 1, 0, 'l' }, { "seconds", 1, 0, 's' },
+                                           { "rounds", 1, 0, 'r' }, { "cpu", 1, 0, 'c' },  { "far-cpu", 1, 0, 'f' },
+                                           { "json", 0, 0, 'j' },   { "help", 0, 0, 'h' }, { 0 } };
     int c;
-    *options = (struct options) { .legs = { 500, 1000, 2000 }, .count = 3, .seconds = 10, .rounds = 3, .far_cpu = 1 };
+    *options = (struct options) { .legs = 600, .seconds = 4, .rounds = 5, .far_cpu = 1 };
     while ((c = getopt_long(argc, argv, "h", names, NULL)) != -1) {
         switch (c) {
+        case 'o':
+            options->only = optarg;
+            break;
         case 'l':
-            options->count = 0;
-            for (char *part = strtok(optarg, ","); part && options->count < 16; part = strtok(NULL, ","))
-                options->legs[options->count++] = (uint32_t)atoi(part) < LEGS_MAX ? (uint32_t)atoi(part) : LEGS_MAX;
+            options->legs = (uint32_t)atoi(optarg) < LEGS_MAX ? (uint32_t)atoi(optarg) : LEGS_MAX;
             break;
         case 's':
             options->seconds = atof(optarg);
@@ -174,12 +241,19 @@ static int parse(struct options *options, int argc, char **argv)
         case 'f':
             options->far_cpu = atoi(optarg);
             break;
+        case 'j':
+            options->json = true;
+            break;
         default:
-            fprintf(stderr, "usage: bench-media [--legs 500,1000,2000] [--seconds 10] [--rounds 3] [--cpu 0] [--far-cpu 1]\n");
+            fprintf(stderr,
+                    "usage: bench-media [--only two_way,relay] [--legs 600] [--seconds 4] [--rounds 5] [--cpu 0] [--far-cpu 1] [--json]\n"
+                    "measurements:");
+            for (unsigned i = 0; i < scenarios_count; i++) fprintf(stderr, " %s", scenarios[i].name);
+            fprintf(stderr, "\n");
             return c == 'h' ? 1 : 2;
         }
     }
-    return options->rounds < 1 || options->seconds <= 0 ? 2 : 0;
+    return options->rounds < 1 || options->seconds <= 0 || !options->legs ? 2 : 0;
 }
 
 int main(int argc, char **argv)
@@ -194,7 +268,7 @@ int main(int argc, char **argv)
     struct far_shared *far = mmap(NULL, sizeof *far, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_SHARED, -1, 0);
     pid_t child = fork();
     if (!child) far_run(far, options.far_cpu);
-    for (uint32_t i = 0; i < options.count && !result; i++) result = run_legs(far, options.legs[i], &options);
+    result = run_all(far, &options);
     atomic_store(&far->stop, true);
     waitpid(child, NULL, 0);
     return result;
