@@ -19,12 +19,15 @@ static int result(lua_State *L, int error)
 
 static uint64_t token_check(lua_State *L, int index) { return (uint64_t)luaL_checknumber(L, index); }
 
-/* ch:play(token, source, start_sample, loop) */
+/* ch:play(token, source, start_sample, loop, "beside" | "mix" | nil) */
 static int m_play(lua_State *L)
 {
     struct channel *channel = channel_check(L, 1);
     uint64_t token = token_check(L, 2), start = (uint64_t)luaL_optnumber(L, 4, 0);
-    return result(L, channel_play(channel, fiber_running(L), token, luaL_checkstring(L, 3), start, lua_toboolean(L, 5) ? PLAY_LOOP : 0));
+    const char *place = luaL_optstring(L, 6, "");
+    uint32_t flags = lua_toboolean(L, 5) ? PLAY_LOOP : 0;
+    flags |= !strcmp(place, "beside") ? PLAY_BESIDE : !strcmp(place, "mix") ? PLAY_BESIDE | PLAY_MIX : 0;
+    return result(L, channel_play(channel, fiber_running(L), token, luaL_checkstring(L, 3), start, flags));
 }
 
 static const char *text_field(lua_State *L, const char *name)

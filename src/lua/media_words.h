@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum play_flags { PLAY_LOOP = 1 };
+/* PLAY_BESIDE: in place of whatever else is sent, which goes on unheard; with PLAY_MIX together with it. */
+enum play_flags { PLAY_LOOP = 1, PLAY_BESIDE = 2, PLAY_MIX = 4 };
 
 /* How an operation ended. */
 enum media_reason {

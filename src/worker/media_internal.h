@@ -177,7 +177,7 @@ struct leg {
     bool marker, first_sent;
     uint8_t packet_ms;
     const struct codec *codec;
-    struct play *play;
+    struct play *play, *beside; /* beside: displaces what is sent, or is mixed into it */
     struct digits *digits;
     int64_t due_ns;       /* of the next packet */
     uint32_t quiet_ticks; /* how long our silence has been described instead of sent */

@@ -103,6 +103,7 @@ void leg_codec(struct media *m, struct leg *leg, const struct codec *codec)
     if (!leg->stats.started) rtp_stats_init(&leg->stats, codec->clock_rate);
     leg->stats.clock_rate = codec->clock_rate;
     if (!first && leg->play) play_begin(m, leg, leg->play); /* the same place in the source, encoded anew */
+    if (!first && leg->beside) play_begin(m, leg, leg->beside);
 }
 
 /* --- the plan ----------------------------------------------------------------------------------------------------- */
@@ -121,7 +122,7 @@ static bool relay_possible(const struct leg *from, const struct leg *to)
 {
     return !from->is_virtual && !to->is_virtual && from->codec == to->codec && from->packet_ms == to->packet_ms && !from->listeners &&
            !to->listeners && !from->muted_read && !from->gain_read && !records_want(from, false) && !to->muted_write && !to->gain_write &&
-           !to->play && !to->digits && !records_want(to, true) && !from->room && !to->room;
+           !to->play && !to->beside && !to->digits && !records_want(to, true) && !from->room && !to->room;
 }
 
 static void plan_one(struct leg *leg)
@@ -192,6 +193,7 @@ static void operations_end(struct media *m, struct leg *leg, enum media_reason r
     CHECK(end);
     *end = (struct leg_end) { .id = leg_id(leg), .pending = 1 };
     if (leg->play) play_end(m, leg->play, reason);
+    if (leg->beside) play_end(m, leg->beside, reason);
     while (leg->digits) digits_end(m, leg->digits, reason);
     while (leg->detectors) detector_end(m, leg->detectors, reason);
     while (leg->records) {

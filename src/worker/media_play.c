@@ -183,7 +183,8 @@ static uint64_t to_file_rate(const struct play *play, uint64_t samples) { return
 
 void play_begin(struct media *m, struct leg *leg, struct play *play)
 {
-    if (leg->play && leg->play != play) play_end(m, leg->play, MEDIA_REPLACED);
+    struct play **place = play->flags & PLAY_BESIDE ? &leg->beside : &leg->play;
+    if (*place && *place != play) play_end(m, *place, MEDIA_REPLACED);
     if (play->list) { /* the codec changed under it */
         play->start = to_file_rate(play, play_position(play));
         playlist_close(play->list);
@@ -191,7 +192,7 @@ void play_begin(struct media *m, struct leg *leg, struct play *play)
         play->list = play->linear = NULL;
     }
     if (play->load) helpers_forget(m, play);
-    leg->play = play;
+    *place = play;
     play->operation.leg = leg;
     play->operation.id = leg_id(leg);
     leg_plan(m, leg);
@@ -234,8 +235,8 @@ void play_end(struct media *m, struct play *play, enum media_reason reason)
     }
     if (play->load) helpers_forget(m, play);
     operation_remove(m, &play->operation);
-    if (leg && leg->play == play) {
-        leg->play = NULL;
+    if (leg && (leg->play == play || leg->beside == play)) {
+        *(leg->play == play ? &leg->play : &leg->beside) = NULL;
         leg_plan(m, leg);
     }
     playlist_close(play->list);

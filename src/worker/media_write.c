@@ -142,6 +142,18 @@ static void take_noise(struct media *m, struct leg *leg, int16_t *pcm)
     memcpy(pcm, leg_at_rate(leg, noise, 8000, scratch), codec_frame_samples(leg->codec) * sizeof *pcm);
 }
 
+static void displace(struct media *m, struct leg *leg, int16_t *pcm)
+{
+    uint32_t frame = codec_frame_samples(leg->codec);
+    int16_t beside[CODEC_FRAME_MAX];
+    if (!play_pcm(m, leg->beside, beside, frame))
+        play_end(m, leg->beside, MEDIA_FINISHED);
+    else if (leg->beside->flags & PLAY_MIX)
+        mix_two(pcm, pcm, beside, frame);
+    else
+        memcpy(pcm, beside, frame * sizeof *pcm);
+}
+
 static void gather(struct media *m, struct leg *leg, int16_t *pcm)
 {
     uint32_t frame = codec_frame_samples(leg->codec);
@@ -160,13 +172,14 @@ static void gather(struct media *m, struct leg *leg, int16_t *pcm)
         take_noise(m, leg, pcm);
     }
     add_whispers(leg, pcm);
+    if (leg->beside && play_ready(leg->beside)) displace(m, leg, pcm);
     if (leg->gain_write) mix_gain(pcm, frame, leg->gain_write);
     if (leg->muted_write) memset(pcm, 0, frame * sizeof *pcm);
 }
 
 static bool needs_gathering(const struct leg *leg)
 {
-    return leg->linear_out || leg->bridge || leg->room || leg->listens_to || leg->echo || leg->comfort_noise ||
+    return leg->linear_out || leg->beside || leg->bridge || leg->room || leg->listens_to || leg->echo || leg->comfort_noise ||
            !leg->codec->bytes_per_sample;
 }
 
@@ -201,14 +214,14 @@ static void write_plain(struct media *m, struct leg *leg)
 /* Stateful codecs (G.722, Opus) play from the cache too, as long as nobody wants linear audio. */
 static bool play_as_it_is(const struct leg *leg)
 {
-    return leg->play && play_ready(leg->play) && play_plain(leg->play) && !leg->linear_out && !leg->muted_write &&
+    return leg->play && play_ready(leg->play) && play_plain(leg->play) && !leg->linear_out && !leg->beside && !leg->muted_write &&
            (leg->codec->concatenates || leg->packet_ms == 20);
 }
 
 /* Where comfort noise was agreed (RFC 3389), silence is one packet with a level, each half second again; talk begins with a marker. */
 static bool silence_described(struct media *m, struct leg *leg)
 {
-    bool talks = (leg->play && play_ready(leg->play) && !leg->muted_write) || leg->bridge || leg->room || leg->listens_to ||
+    bool talks = (leg->play && play_ready(leg->play) && !leg->muted_write) || leg->beside || leg->bridge || leg->room || leg->listens_to ||
                  leg->listeners || leg->echo || leg->comfort_noise;
     if (talks || !leg->media.send_comfort_noise || !leg->sending) {
         if (leg->quiet_ticks) leg->marker = true;
@@ -247,7 +260,7 @@ void leg_write(struct media *m, struct leg *leg)
         if (leg->audio) memset(leg->audio->out, 0, sizeof leg->audio->out);
         return;
     }
-    if (leg->bridge && leg->bridge->relay_to == leg && !leg->play) {
+    if (leg->bridge && leg->bridge->relay_to == leg && !leg->play && !leg->beside) {
         leg->timestamp += codec_clock(leg->codec, codec_frame_samples(leg->codec));
         leg->first_sent = false;
         return;

@@ -99,6 +99,21 @@ def test_paused_time_is_missing_and_masked_time_is_silent(record):
     assert there(masked, rate, 440, 0.1, 0.5) and not there(masked, rate, 440, 0.8, 1.4) and there(masked, rate, 440, 1.8, 2.1)
 
 
+def test_what_is_displaced_is_heard_alone_or_mixed_while_the_rest_plays_on(record):
+    body = """
+    s:setVariable("RECORD_WRITE_ONLY", "true") s:execute("record_session", path)
+    s:execute("displace_session", "tone_stream://%%(800,0,300)") us(1500)
+    s:execute("displace_session", "tone_stream://%%(5000,0,300) m +800") us(1500)
+    s:execute("stop_record_session", "all") s:sleep(200)""".replace("%%", "%")
+    _, path = record("displace.wav", body)
+    rate, (sent,) = read(path)
+    assert there(sent, rate, 300, 0.2, 0.6) and not there(sent, rate, 1000, 0.2, 0.6)
+    assert there(sent, rate, 1000, 1.0, 1.3) and not there(sent, rate, 300, 1.0, 1.3)
+    assert there(sent, rate, 300, 1.8, 2.1) and there(sent, rate, 1000, 1.8, 2.1)
+    assert there(sent, rate, 1000, 2.6, 2.9) and not there(sent, rate, 300, 2.6, 2.9)
+    assert 2.9 < len(sent) / rate < 3.5
+
+
 def test_appended_limited_and_too_short(record):
     body = """
     s:setVariable("RECORD_APPEND", "true")

@@ -146,21 +146,22 @@ end)
 local displace = {}
 fs.displace = displace
 
--- Plays a file in place of what the far end hears, or mixed with it; flags as displace_session takes them (l: again and again). False without it.
+-- Plays a file in place of what the far end hears, or mixed with it, whatever else is played meanwhile; flags as displace_session takes them
+-- (m: mixed, l: again and again). False without it.
 function displace.start(ch, file, flags, limit_ms)
   local source = file and play.resolve(ch, file)
   local data = ch:data()
   data.displacing = data.displacing or {}
   if not source or data.displacing[file] then return false end
+  flags = flags or ""
   local token = core.token()
-  if not ch:play(token, source, 0, find(flags or "", "l", 1, true) ~= nil) then return false end
   data.displacing[file] = token
-  if limit_ms and limit_ms > 0 then
-    core.spawn("displace limit", function()
-      core.wait(limit_ms)
-      if data.displacing[file] == token then displace.stop(ch, file) end
-    end)
-  end
+  core.spawn("displace", function()
+    local op = wait.watch_token(token)
+    local playing = ch:play(token, source, 0, find(flags, "l", 1, true) ~= nil, find(flags, "m", 1, true) and "mix" or "beside")
+    if playing and not wait.finish(op, limit_ms and limit_ms > 0 and limit_ms or nil) and ch:up() then ch:stop(token) end
+    if data.displacing[file] == token then data.displacing[file] = nil end
+  end)
   return true
 end
 function displace.stop(ch, file)
