@@ -7,6 +7,7 @@
 
 #include "broker/nat.h"
 #include "broker/registrar.h"
+#include "broker/body.h"
 #include "core/log.h"
 
 static void url_text(const url_t *url, char *out, size_t size)
@@ -57,10 +58,10 @@ const char *dialog_sdp(const sip_t *sip, size_t *length)
 {
     const sip_payload_t *body = sip ? sip->sip_payload : NULL;
     if (!body || !body->pl_data || body->pl_len == 0) return NULL;
-    const sip_content_type_t *type = sip->sip_content_type;
-    if (type && type->c_type && strcasecmp(type->c_type, "application/sdp")) return NULL;
-    *length = body->pl_len;
-    return body->pl_data;
+    char type[256] = "";
+    issize_t n = sip->sip_content_type ? sip_header_field_e(type, sizeof type, (sip_header_t const *)sip->sip_content_type, 0) : 0;
+    if (n < 0 || (size_t)n >= sizeof type) return NULL;
+    return body_sdp(n ? type : NULL, body->pl_data, body->pl_len, length);
 }
 
 void ack_send(struct call *call, uint32_t cseq)

@@ -218,6 +218,16 @@ static bool from_ourselves(struct broker *broker, const sip_t *sip)
     return sip->sip_call_id && call_by_call_id(broker, sip->sip_call_id->i_id);
 }
 
+/* A body that is no session description and holds none (RFC 3261 §8.2.3). True = answered. */
+static bool body_refused(struct broker *broker, msg_t *msg, const sip_t *sip)
+{
+    size_t length;
+    if (!sip->sip_payload || !sip->sip_payload->pl_len || dialog_sdp(sip, &length)) return false;
+    nta_msg_treply(broker->agent.nta, msg, SIP_415_UNSUPPORTED_MEDIA, SIPTAG_ACCEPT_STR("application/sdp, multipart/mixed"),
+                   SIPTAG_USER_AGENT(broker->agent.user_agent), TAG_END());
+    return true;
+}
+
 /* Spread, so that those refused together do not come back together. */
 static void turn_away(struct broker *broker, msg_t *msg)
 {
@@ -236,7 +246,7 @@ static void inbound_invite(struct broker *broker, const struct source_found *fou
         reply(broker, msg, SIP_400_BAD_REQUEST, NULL);
     } else if (hops_used_up(sip)) {
         reply(broker, msg, SIP_483_TOO_MANY_HOPS, NULL);
-    } else if (extension_refused(broker, msg, sip)) {
+    } else if (extension_refused(broker, msg, sip) || body_refused(broker, msg, sip)) {
         return;
     } else if (broker->terminating || segment_draining(broker->segment) || !cap_free(&broker->cap) ||
                (!from_ourselves(broker, sip) && guard_refuses(broker, (const struct sockaddr *)msg_addrinfo(msg)->ai_addr, trunk != NULL))) {
@@ -272,6 +282,7 @@ static void inbound_request(struct broker *broker, const struct source_found *fo
     sip_method_t method = sip->sip_request->rq_method;
     bool in_dialog = sip->sip_to && sip->sip_to->a_tag;
     if (method == sip_method_ack) nta_msg_discard(broker->agent.nta, msg);
+    else if (sip->sip_request->rq_url->url_type == url_unknown) reply(broker, msg, SIP_416_UNSUPPORTED_URI, NULL);
     else if (in_dialog || method == sip_method_cancel || method == sip_method_bye) reply(broker, msg, SIP_481_NO_TRANSACTION, NULL);
     else if (method == sip_method_invite) inbound_invite(broker, found, msg, sip);
     else if (method == sip_method_register && found->listener->users.on) register_take(broker, found->listener, found->transport, msg, sip);

@@ -322,12 +322,29 @@ static bool is_sane(const char *text, size_t length)
     return true;
 }
 
+/* The parser gives a whole description up for an a=rtpmap without a clock rate; RFC 4475 has one, of a stream that is refused anyway. Such lines
+ * are left out. `out` has room for length bytes. */
+static size_t rtpmaps_mend(const char *text, size_t length, char *out)
+{
+    size_t n = 0;
+    for (const char *at = text, *end = text + length, *next; at < end; at = next) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        next = newline ? newline + 1 : end;
+        size_t line = (size_t)(next - at);
+        if (line > 9 && !memcmp(at, "a=rtpmap:", 9) && !memchr(at, '/', line)) continue;
+        memcpy(out + n, at, line);
+        n += line;
+    }
+    return n;
+}
+
 static int read_description(const char *text, size_t length, const struct sdp_codecs *codecs, struct slot_media *media, struct sdp_streams *streams)
 {
     if (!text || length == 0 || length > SDP_BYTES_MAX || !is_sane(text, length)) return -EINVAL;
     su_home_t home[1] = { SU_HOME_INIT(home) };
     su_home_init(home);
-    sdp_parser_t *parser = sdp_parse(home, text, (issize_t)length, 0);
+    char mended[SDP_BYTES_MAX];
+    sdp_parser_t *parser = sdp_parse(home, mended, (issize_t)rtpmaps_mend(text, length, mended), 0);
     const sdp_session_t *session = sdp_session(parser);
     int err = session ? -ENOTSUP : -EINVAL;
     for (const sdp_media_t *m = session ? session->sdp_media : NULL; m; m = m->m_next) {
