@@ -6,6 +6,7 @@
 #include "broker/invite.h"
 #include "broker/lane.h"
 #include "broker/media.h"
+#include "bus/histogram.h"
 #include "core/clock.h"
 #include "core/log.h"
 
@@ -60,6 +61,12 @@ static void ringing(struct call *call, int status)
     if (call->watched && call->watch.ringing) call->watch.ringing(call->watch.context, call);
 }
 
+static void delay_record(const struct call *call, enum histogram histogram, int64_t now_us)
+{
+    struct broker *broker = call->broker;
+    if (call->at.invite) histogram_record(histogram_at(broker->segment, broker->args->process, histogram), histogram, now_us - call->at.invite);
+}
+
 void invite_progress(struct call *call, int status, const sip_t *sip)
 {
     size_t length;
@@ -68,6 +75,7 @@ void invite_progress(struct call *call, int status, const sip_t *sip)
         call->state = CALL_RINGING;
         call->at.ring = clock_utc_us();
         trunk_delay(call);
+        delay_record(call, HISTOGRAM_post_dial_delay, call->at.ring);
         loop_timer_clear(call->broker->loop, &call->second);
     }
     bool has_sdp = dialog_sdp(sip, &length) != NULL;
@@ -95,6 +103,8 @@ void invite_answered(struct call *call, const sip_t *sip)
     call->answered = true;
     call->state = CALL_TALKING;
     call->at.answer = clock_utc_us();
+    if (!call->at.ring) delay_record(call, HISTOGRAM_post_dial_delay, call->at.answer);
+    delay_record(call, HISTOGRAM_answer_delay, call->at.answer);
     slot_mirror(call); /* before the ACK: a far end that has it repeats nothing, and a broker after this one must know the dialog */
     ack_send(call, call->invite_cseq);
     transaction_done(call);

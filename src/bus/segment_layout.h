@@ -5,7 +5,7 @@
  * All numbers of fixed width, all references offsets from the start of the mapping. Who writes what:
  *   header          the supervisor, once (but `draining`, `wanted` and the answer to a reload)
  *   proc_entry      its own process; the supervisor's PROC_DEAD after it was reaped
- *   counters        their process
+ *   counters        their process (the histograms stand behind them)
  *   directory       the broker */
 #ifndef BUS_SEGMENT_LAYOUT_H
 #define BUS_SEGMENT_LAYOUT_H
@@ -13,10 +13,11 @@
 #include <stdalign.h>
 
 #include "bus/counter.h"
+#include "bus/histogram.h"
 #include "bus/segment.h"
 
 #define SEGMENT_MAGIC 0x6e6f6c6c69726143ull /* "Carillon" */
-#define SEGMENT_ABI   3u                    /* grows with every change of any struct in the segment */
+#define SEGMENT_ABI   4u                    /* grows with every change of any struct in the segment */
 #define SEGMENT_ALIGN 4096u
 #define LINE          64u
 

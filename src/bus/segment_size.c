@@ -99,7 +99,7 @@ int segment_layout(struct segment_header *h, const struct segment_params *p, str
     h->header_bytes = sizeof *h;
     h->slot_bytes = sizeof(struct slot);
     h->proc_bytes = sizeof(struct proc_entry);
-    h->counter_stride = (COUNTER_COUNT * sizeof(uint64_t) + 2 * LINE - 1) / LINE * LINE;
+    h->counter_stride = (COUNTER_COUNT * sizeof(uint64_t) + HISTOGRAM_COUNT * sizeof(struct histogram_counts) + 2 * LINE - 1) / LINE * LINE;
     h->directory_buckets = round_to_power(p->workers * p->slots_each * 4 / DIRECTORY_WAYS + 2);
     h->links_each = p->workers < 2                  ? 0
                     : p->slots_each / 2 < LINKS_MIN ? LINKS_MIN

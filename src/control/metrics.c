@@ -1,4 +1,4 @@
-/* metrics.c: /metrics in Prometheus' text format: every counter of every process, heartbeats, and what the broker says
+/* metrics.c: /metrics in Prometheus' text format: every counter of every process, histograms, heartbeats, and what the broker says
  * about trunks (left out while it does not answer). */
 #include <inttypes.h>
 #include <stdio.h>
@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bus/counter.h"
+#include "bus/histogram.h"
 #include "control/http_own.h"
 
 #define BROKER_TIMEOUT_NS (2 * NS_PER_S)
@@ -53,6 +54,39 @@ static void counters(const struct segment *segment, struct buf *out)
             char label[24];
             process_label(p, label);
             buf_printf(out, "carillon_%s{process=\"%s\"} %" PRIu64 "\n", name, label, counter_read(segment, p, counter));
+        }
+    }
+}
+
+/* Which processes ever write a histogram: only these have a line. */
+static bool writes(enum histogram histogram, uint32_t process)
+{
+    bool broker = histogram == HISTOGRAM_post_dial_delay || histogram == HISTOGRAM_answer_delay;
+    return broker ? process == BUS_BROKER : process >= BUS_WORKER_0;
+}
+
+static void histograms(const struct segment *segment, struct buf *out)
+{
+    for (unsigned h = 0; h < HISTOGRAM_COUNT; h++) {
+        enum histogram histogram = (enum histogram)h;
+        const char *name = histogram_name(histogram);
+        head(out, name, "histogram", histogram_help(histogram));
+        for (uint32_t p = 0; p < segment_processes(segment); p++) {
+            struct histogram_counts counts;
+            uint64_t sum = 0;
+            char label[24];
+            if (!writes(histogram, p))
+                continue;
+            histogram_read(segment, p, histogram, &counts);
+            process_label(p, label);
+            for (unsigned i = 0; i < HISTOGRAM_BOUNDS; i++) {
+                sum += counts.below[i];
+                buf_printf(out, "carillon_%s_bucket{process=\"%s\",le=\"%g\"} %" PRIu64 "\n", name, label, histogram_bound(histogram, i), sum);
+            }
+            sum += counts.below[HISTOGRAM_BOUNDS];
+            buf_printf(out, "carillon_%s_bucket{process=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, label, sum);
+            buf_printf(out, "carillon_%s_sum{process=\"%s\"} %.6g\n", name, label, (double)counts.sum * histogram_scale(histogram));
+            buf_printf(out, "carillon_%s_count{process=\"%s\"} %" PRIu64 "\n", name, label, sum);
         }
     }
 }
@@ -115,6 +149,7 @@ static void answered(struct http_request *request, int status, struct kv_view pa
     struct buf out = BUF_INIT;
     const struct segment *segment = request->http->control->segment;
     counters(segment, &out);
+    histograms(segment, &out);
     processes(segment, &out);
     if (status == 0)
         trunks(kv_get_or(pairs, "text", ""), &out);

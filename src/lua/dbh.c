@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "core/config.h"
 #include "lua/private.h"
 #include "store/pool.h"
@@ -24,6 +25,8 @@ struct db_session {
 struct db_cursor {
     struct cursor *cursor;
     struct db_wait *wait;
+    struct host *host;
+    int64_t asked_ns; /* 0 = its answer came */
 };
 
 static void wait_free(struct db_wait **wait)
@@ -51,6 +54,9 @@ static void session_told(void *context)
 static void cursor_told(void *context)
 {
     struct db_cursor *cursor = context;
+    if (cursor->asked_ns)
+        host_query_took(cursor->host, (clock_mono_ns() - cursor->asked_ns) / 1000);
+    cursor->asked_ns = 0;
     wait_over(&cursor->wait);
 }
 
@@ -155,6 +161,8 @@ static int db_query(lua_State *L)
     lua_rawseti(L, -2, 1);
     lua_setfenv(L, -2);
     int error = wait_begin(L, &cursor->wait, 3);
+    cursor->host = engine_of(L)->host;
+    cursor->asked_ns = clock_mono_ns();
     if (error == 0)
         error = cursor_open(&cursor->cursor, session->session, sql, cursor_told, cursor);
     if (error == 0)

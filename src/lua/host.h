@@ -37,6 +37,9 @@ uint32_t host_workers(struct host *host); /* how many there are */
 /* The worker of a call with a SIP dialog, by the segment's directory; -1 if it is not there (null/ and loopback/ calls never are). */
 int host_call_worker(struct host *host, const char *uuid);
 
+/* A script's database query got its answer after so many µs: for the figures. */
+void host_query_took(struct host *host, int64_t us);
+
 /* Global variables: a replica in each worker; NULL if unset. set with NULL or "" deletes, and tells all processes. */
 const char *host_global_get(struct host *host, const char *name);
 void host_global_set(struct host *host, const char *name, const char *value);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "bus/histogram.h"
 #include "core/log.h"
 #include "worker/host_private.h"
 
@@ -18,6 +19,11 @@ struct loop *host_loop(struct host *host)
 struct jobs *host_jobs(struct host *host)
 {
     return host->jobs;
+}
+
+void host_query_took(struct host *host, int64_t us)
+{
+    histogram_record(histogram_at(host->segment, host->process, HISTOGRAM_query_time), HISTOGRAM_query_time, us);
 }
 
 const struct config_node *host_config(struct host *host)

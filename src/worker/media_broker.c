@@ -142,6 +142,7 @@ static bool take_record(struct media *m, const struct ring_record *record)
 void broker_take(struct media *m)
 {
     struct ring_record record;
+    int64_t taken = 0;
     m->record_waits = false;
     while (ring_peek(m->down, &record)) {
         if (!take_record(m, &record)) {
@@ -149,7 +150,9 @@ void broker_take(struct media *m)
             return;
         }
         ring_pop(m->down);
+        taken++;
     }
+    if (taken) histogram_record(m->ring_depth, HISTOGRAM_ring_depth, taken);
 }
 
 /* A new incarnation: what the dead one left behind. Calls in MEDIA are the broker's to end; those ENDING wait for our answer. */

@@ -23,6 +23,7 @@
 #include <string.h>
 
 #include "bus/counter.h"
+#include "bus/histogram.h"
 #include "bus/link.h"
 #include "bus/ring.h"
 #include "bus/slot.h"
@@ -334,6 +335,7 @@ struct media {
 
     /* counters, in the segment */
     uint64_t *count[COUNTER_COUNT];
+    struct histogram_counts *lateness, *ring_depth;
 
     /* --- shared with the script thread --- */
     struct spsc commands, events;

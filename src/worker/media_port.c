@@ -337,6 +337,8 @@ static int port_prepare(struct media_port *port, const struct media_params *para
     m->budget_percent = params->budget_percent ? params->budget_percent : 100;
     m->cpu = params->cpu;
     m->realtime = params->realtime;
+    m->lateness = histogram_at(params->segment, m->process, HISTOGRAM_tick_lateness);
+    m->ring_depth = histogram_at(params->segment, m->process, HISTOGRAM_ring_depth);
     for (int i = 0; i < COUNTER_COUNT; i++) m->count[i] = counter_at(params->segment, m->process, (enum counter)i);
     counter_set(m->count[COUNTER_media_over_budget], 0); /* whatever a predecessor had come to */
     media_identity(m);

@@ -154,6 +154,7 @@ void uring_sent_mark(struct media *m, struct leg *leg, int64_t due_ns)
 /* Judged when the whole batch has left: late rather than flattering for all but its last packet. */
 static void lateness(struct media *m, int64_t now_ns)
 {
+    int64_t worst = -1;
     for (uint32_t i = 0; i < m->batch_count; i++) {
         struct sent *sent = &m->batch[i];
         if (!sent->due_ns) {
@@ -161,6 +162,7 @@ static void lateness(struct media *m, int64_t now_ns)
             continue;
         }
         int64_t late = now_ns - sent->due_ns;
+        if (late > worst) worst = late;
         if (late > LATE_NS) {
             sent->leg->packets_late++;
             COUNT(m, packets_late_5ms, 1);
@@ -171,6 +173,7 @@ static void lateness(struct media *m, int64_t now_ns)
         }
     }
     m->batch_count = 0;
+    if (worst >= 0) histogram_record(m->lateness, HISTOGRAM_tick_lateness, worst / 1000);
 }
 
 void uring_flush(struct media *m)

@@ -311,13 +311,44 @@ def test_metrics_have_every_counter_of_every_process(engine):
     web = Web(engine, trunks={"acme": {"address": "127.0.0.1:9", "cps": 7}})
     text = web.ask("/metrics", user=VIEWER).text
     for line in text.splitlines():
-        assert re.match(r'^(# (HELP|TYPE) carillon_\w+ .+|carillon_\w+(\{\w+="[\w-]+"\})? -?[0-9.e+]+)$', line), line
+        assert re.match(r'^(# (HELP|TYPE) carillon_\w+ .+|carillon_\w+(\{\w+="[\w-]+"(,le="(\+Inf|[0-9.e+-]+)")?\})? -?[0-9.e+-]+)$', line), line
     names = [name for name in web.engine.counters() if "_" in name]
     assert len(names) > 20
     for name in names:
         assert re.search(r'^carillon_%s(_total)?\{process="worker0"\} ' % name, text, re.M), name
     assert 'carillon_process_up{process="broker"} 1' in text
     assert 'carillon_trunk_cps_cap{trunk="acme"} 7' in text
+
+
+def test_histograms_count_what_happened(engine, carrier):
+    c = carrier(plan="match=* answer after=200ms ring=50ms")
+    web = Web(engine, trunks={"acme": {"address": c.where}})
+    web.engine.write("scripts/query.lua", """
+      local dbh = freeswitch.Dbh("sqlite://" .. argv[1])
+      for i = 1, 3 do dbh:query("select 1", function() end) end
+      session = freeswitch.Session("sofia/gateway/acme/15550123")
+      session:sleep(300)
+      session:hangup()
+      stream:write("done")""")
+    assert web.engine.api("lua query.lua " + web.engine.path("x.db")) == "done\n"
+
+    def figures(name, process):
+        text = web.ask("/metrics", user=VIEWER).text
+        pattern = r'^carillon_%s_%%s\{process="%s"%%s\} (\S+)$' % (name, process)
+        buckets = [(float(le), int(n)) for le, n in re.findall(pattern % ("bucket", ',le="([^"]+)"'), text, re.M)]
+        assert "# TYPE carillon_%s histogram" % name in text and len(buckets) == 16
+        assert buckets == sorted(buckets) and [n for _, n in buckets] == sorted(n for _, n in buckets) and buckets[-1][0] == float("inf")
+        count = int(re.search(pattern % ("count", ""), text, re.M)[1])
+        assert buckets[-1][1] == count
+        return count, float(re.search(pattern % ("sum", ""), text, re.M)[1]), dict(buckets)
+
+    count, total, buckets = figures("post_dial_delay_seconds", "broker")
+    assert count == 1 and 0.04 < total < 2 and buckets[0.02] == 0
+    count, total, buckets = figures("answer_delay_seconds", "broker")
+    assert count == 1 and 0.19 < total < 5 and buckets[0.05] == 0
+    assert figures("tick_lateness_seconds", "worker0")[0] > 5
+    assert figures("ring_depth_records", "worker0")[0] >= 2  # a start and a stop
+    assert figures("query_time_seconds", "worker0")[0] == 3
 
 
 def test_health_tells_of_a_stopped_worker(web):

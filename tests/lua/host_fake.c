@@ -177,6 +177,8 @@ struct loop *host_loop(struct host *host) { return host->loop; }
 
 struct jobs *host_jobs(struct host *host) { return host->jobs; }
 
+void host_query_took(struct host *host, int64_t us) {}
+
 const struct config_node *host_config(struct host *host) { return config_root(host->config); }
 
 uint32_t host_worker(struct host *host) { return 0; }
