@@ -5,7 +5,7 @@ import re
 import sqlite3
 
 from lib import books, sounds
-from lib.campaign import error_lines, settings, wait_carrier_idle
+from lib.campaign import error_lines, settings, wait_carrier_idle, write_campaign
 from lib.engine import wait_for
 
 PLAN = """
@@ -124,3 +124,28 @@ def test_a_module_that_blocks_stops_nobody_and_its_worker_can_be_stopped(carrier
     assert re.search(r"stuck\.lua: its script was ended, but its thread is stuck in a C module", e.all_text())
     assert not wait_carrier_idle(c)
     assert [call["end"] for call in c.book()].count("timeout") == 0
+
+
+CAMPAIGN = """
+local json = require("cjson")
+local first = session:playAndGetDigits(1, 2, 1, 2500, "#", "ask.wav", "", "\\\\d+")
+session:setVariable("disposition", json.decode('{"pressed":"keyed"}').pressed)
+if first == "7" then error("no seven") end
+if session:ready() then session:streamFile("bye.wav") end
+"""
+
+
+def test_a_campaign_whose_script_is_isolated(carrier, engine):
+    c = carrier(plan="match=*7 answer after=100ms talk=8s digits=7@900ms\nmatch=* answer after=100..300ms talk=8s digits=15@900..1200ms\n")
+    e = engine(**settings(c, 40, 100, 200))
+    said = e.lua('local lfs = require("lfs") stream:write(lfs.attributes("/", "mode") .. " " .. argv[1] .. " " .. tostring(session) .. " " .. env:getType())', "x")
+    assert said.strip() == "directory x nil API", said
+    write_campaign(e, leads=40, script=CAMPAIGN)
+    e.cli("campaign", "run", "c", timeout=120, check=True)
+    assert not wait_carrier_idle(c)
+    rows = books.attempts(e)
+    assert books.joined(rows, c) == []
+    wrong = [row for row in rows if row["number"].endswith("7")]
+    assert wrong and all(row["disposition"] == "script_error" and re.search(r"scripts/c\.lua:5: no seven", row["error"]) for row in wrong), wrong
+    assert {row["disposition"] for row in rows if row not in wrong} == {"keyed"}
+    assert len(error_lines(e)) == len(wrong) and all("c.lua:5: no seven" in line for line in error_lines(e)), error_lines(e)

@@ -63,7 +63,7 @@ def settings(carrier, cps, concurrent, slots, **more):
     """An engine's settings for one trunk `acme` to that carrier."""
     return merge(
         {
-            "slots": slots, "addresses": -(-slots // 1000),
+            "slots": slots, "addresses": -(-slots // 250),  # short blocks of RTP ports are found sooner
             "trunks": {"acme": {"address": carrier.where, "cps": cps, "concurrent": concurrent, "caller_id": "15550100"}},
             "limits": {"concurrent": slots, "cps": 2 * cps, "drain_s": 60},
             "campaigns_dir": "campaigns", "sounds_dir": "sounds",

@@ -3,8 +3,8 @@
 -- The agent is the script as far as the engine knows: a fiber with globals, sessions, handles and an end. It does what the thread asks for, and
 -- in the middle of that it may ask the thread (callbacks, global variables of the script). Messages are lists, packed:
 --
---   thread → agent   "start" · "call", kind, class, name, n, … · "answer", ok, n, … · "end", ok, error, globals     drops = references it forgot
---   agent → thread   "run", … · "return", n, … · "error", text, placed · "ask", function, n, … · "global", name     sets = globals to be set
+--   thread → agent   "start" · "run" · "call", kind, class, name, n, … · "answer", ok, n, … · "end", ok, error, globals     drops = references it forgot
+--   agent → thread   the classes · the script and what it is given · "return", n, … · "error", text, placed · "ask", function, n, … · "global", name     sets = globals to be set
 --
 -- Functions and objects cross as references: o1 is the sender's first, y1 the receiver's own. All that a function of the script's is handed
 -- for is over when the call returns that brought it; so is its reference then, unless it was a global.
@@ -173,10 +173,12 @@ local function run(task, globals)
   end)
   local given = globals_open(a)
   request(a) -- "start"
+  reply(a, describe())
+  request(a) -- "run"
   local path, cpath = core.package_paths()
   local file = not task.code and core.script_path(task.file) or nil
-  reply(a, { "run", code = task.code, file = file, name = file and "@" .. file or task.name or "line", given = given, argv = task.argv,
-    path = path, cpath = cpath, described = describe() })
+  reply(a, { code = task.code, file = file, name = file and "@" .. file or task.name or "line", given = given, argv = task.argv,
+    path = path, cpath = cpath })
   while true do
     local message = request(a)
     if message[1] == "call" then call(a, message)

@@ -169,8 +169,8 @@ local function text_of(run)
   return text
 end
 
-local run = send({ "start" })
-described = run.described
+described = send({ "start" }) -- before the first object comes
+local run = send({ "run" })
 load("compat")({ base = globals })
 library_open(run)
 freeswitch_open()
