@@ -111,7 +111,7 @@ local function interfaces(kind)
   if kind == "api" then
     for _, name in ipairs(api.order) do
       local c = api.commands[name]
-      add(name, home(name, "mod_commands"), c.help, c.syntax)
+      if c.help ~= "" then add(name, home(name, "mod_commands"), c.help, c.syntax) end
     end
   elseif kind == "application" then
     for _, app in pairs(fs.apps.all) do add(app.name, home(app.name, "mod_dptools"), app.summary, "") end

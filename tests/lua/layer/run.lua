@@ -62,5 +62,8 @@ test("the documentation's lists are those of the code", function()
     T.truth(path .. " is old: run luajit tests/lua/layer/docs.lua", docs.read(root .. path) == text)
   end
 end)
+test("docs/variables.md names every variable that the layer reads or sets", function()
+  T.equal("not there", table.concat(require("docs").variables_missing(here .. "/../../.."), " "), "")
+end)
 print(string.format("%d passed, %d failed", passed, failed))
 os.exit(failed == 0 and 0 or 1)
