@@ -283,7 +283,7 @@ def test_a_process_that_spins_is_reported_and_replaced(carrier, engine, tmp_path
     pid = run.engine.pid(shown)
     from_us = time.time_ns() // 1000
     shim.spin(name)
-    run.engine.wait_log(r"%s .*(no heartbeat|heartbeat)" % shown, 20)
+    run.engine.wait_log(r"%s .*gave no sign of life for 10 s: it computes" % shown, 20)
     wait_for(lambda: not os.path.exists("/proc/%d" % pid), 40, "it is killed", run.engine.all_text)
     shim.spin(None)
     wait_for(lambda: run.engine.pids().get(shown, pid) != pid, 20, "a new one", run.engine.all_text)
