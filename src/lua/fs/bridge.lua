@@ -72,7 +72,8 @@ end
 
 -- Keys of one side go to the other; the first side's callback (o.st) hears its own.
 local function forward(from, to, digit, duration)
-  if not from:data().dtmf_blocked then to:send_digits(core.token(), digit, math.floor((duration or 2000) / 8)) end
+  if from:data().dtmf_blocked then return end
+  fs.digit_actions.sent_to(to, digit, duration, function(key, samples) to:send_digits(core.token(), key, math.floor((samples or 2000) / 8)) end)
 end
 bridge.forward = forward
 
@@ -101,7 +102,7 @@ local function serve(a, b, o)
       if b:transferring() or db.pending then return "moved" end
       if da.bridge_over or db.bridge_over then return "over" end
       if not db.seen_answered and b:answered() then channel.notice(b) end
-      while b:digits() > 0 do
+      while fs.digits.waiting(b) > 0 do
         local digit, duration = fs.digits.take(b)
         if not digit then break end
         if key_b and string.find(key_b, digit, 1, true) then return "key" end

@@ -370,7 +370,7 @@ function channel.campaign(ch, script, arguments)
   data.on_end = function() core.wake(asker, op.token, true) end
   channel.start(ch)
   wait.finish(op)
-  while ch:digits() > 0 do fs.digits.take(ch) end -- pressed, but nobody asked
+  while fs.digits.waiting(ch) > 0 do fs.digits.take(ch) end -- pressed, but nobody asked
   ch:set("carillon_digits", table.concat(pressed))
   if not result then return false, "the call ended before its script began" end
   return result.ok, result.error

@@ -203,7 +203,7 @@ define("uuid_recv_dtmf", "<uuid> <dtmf_data>", "Receive dtmf digits", { least = 
   return "+OK " .. ch:uuid() .. " received DTMF " .. w[2] .. ".\n"
 end)
 whole("uuid_flush_dtmf", "Flush dtmf on a given uuid", "-ERR No such session\n", function(ch)
-  ch:flush_digits()
+  fs.digits.flush(ch)
   return "+OK\n"
 end)
 

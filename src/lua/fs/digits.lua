@@ -10,15 +10,34 @@ fs.digits = digits
 
 local BUFFER_MAX = 511
 
--- The next key of the queue, with its DTMF event.
-function digits.take(ch)
+-- The next key that was pressed, with its DTMF event.
+function digits.pressed(ch)
   local digit, duration = ch:take_digit()
   if not digit then return nil end
   local data = ch:data()
   if data.all_digits then data.all_digits[#data.all_digits + 1] = digit end
   headers.fire("DTMF", ch, { { "DTMF-Digit", digit }, { "DTMF-Duration", format("%d", duration or 2000) }, { "DTMF-Source", "RTP" } })
-  if data.bound then digit = digits.bound(ch, digit) end -- apps_digits.lua: keys bound to actions
   return digit, duration
+end
+
+-- How many keys wait, and the next one: those that no action is bound to (digit_actions.lua).
+function digits.waiting(ch)
+  local data = ch:data()
+  if data.bound then fs.digit_actions.work(ch) end
+  return (data.passed and #data.passed or 0) + (data.bound and 0 or ch:digits())
+end
+function digits.take(ch)
+  local data = ch:data()
+  if data.bound then fs.digit_actions.work(ch) end
+  if data.passed and data.passed[1] then
+    local one = table.remove(data.passed, 1)
+    return one[1], one[2]
+  end
+  if not data.bound then return digits.pressed(ch) end
+end
+function digits.flush(ch)
+  ch:data().passed = nil
+  ch:flush_digits()
 end
 
 local DURATION_MS, DURATION_MS_MIN, DURATION_MS_MAX = 250, 50, 24000

@@ -53,7 +53,9 @@ function loan.lend(ch, process, what)
   list[#list + 1] = { "method", ":lend" }
   list[#list + 1] = { "args", fs.pack.pack(what) }
   local op = wait.watch_token(core.request(process, "CALL_METHOD", list, 0))
-  while ch:digits() > 0 do ch:queue_digit(ch:take_digit()) end -- pressed before: they go along
+  for _, one in ipairs(data.passed or {}) do ch:queue_digit(one[1], one[2]) end -- pressed before: they go along
+  data.passed = nil
+  while ch:digits() > 0 do ch:queue_digit(ch:take_digit()) end
   while not op.done do
     if wait.serve(ch, { op = op, no_commands = true, keep_breaks = true }) == "hangup" then
       ch:recall()

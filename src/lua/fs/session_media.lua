@@ -91,7 +91,7 @@ class.overload(session.class, "collectDigits", "CoreSession_collectDigits", { "i
 end)
 
 method("flushDigits", "", 0, 0, -1, function(_, ch)
-  ch:flush_digits()
+  fs.digits.flush(ch)
   return 0
 end)
 method("flushEvents", "", 0, 0, -1, function(_, ch)

@@ -124,6 +124,7 @@ function wait.serve(ch, o)
       data.broken = nil
       return "break"
     end
+    if data.bound then fs.digit_actions.work(ch) end -- keys bound to actions work whatever the call waits for
     local worked = false
     if data.commands and not o.no_commands then
       local command = remove(data.commands, 1)
@@ -136,12 +137,12 @@ function wait.serve(ch, o)
         local e = remove(data.events, 1)
         if #data.events == 0 then data.events = nil end
         worked, was, value = true, "event", fs.callback.event(st, e)
-      elseif ch:digits() > 0 then
+      elseif fs.digits.waiting(ch) > 0 then
         local digit, duration = fs.digits.take(ch)
         if digit then worked, was, value = true, "dtmf", fs.callback.digit(st, digit, duration) end
       end
       if worked and o.apply(value) then return "stop", value, was end
-    elseif o.on_digit and ch:digits() > 0 then
+    elseif o.on_digit and fs.digits.waiting(ch) > 0 then
       local digit, duration = fs.digits.take(ch)
       worked = true
       if digit and o.on_digit(digit, duration) then return "stop", digit end
@@ -153,6 +154,8 @@ function wait.serve(ch, o)
     if not worked then
       local left = o.deadline and o.deadline - core.now()
       if left and left <= 0 then return "timeout" end
+      local due = data.bound and fs.digit_actions.due(ch)
+      if due and (not left or due < left) then left = due end
       wait.once(left)
     end
   end
