@@ -71,6 +71,7 @@ static void facts_take(struct call *call, const struct slot_call *from)
     call->max_s = call->broker->permit.max_call_s;
     call->row_begun = !call->inbound;
     call->told_worker = call->inbound || call->answered;
+    call->nat = !*from->trunk && from->media.nat;
     call->permitted = true;
 }
 

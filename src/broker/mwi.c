@@ -5,6 +5,7 @@ struct subscription;
 
 #include "broker/mwi.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@ struct subscription;
 #define POLL_NS           (100 * NS_PER_MS)
 #define SUBSCRIPTIONS_MAX 10000u
 #define ACCOUNTS_MAX      10000u
+#define ACCOUNT_BUCKETS   1024u
 #define BODY_MAX          2000
 #define EXPIRES_DEFAULT_S 3600u
 #define EXPIRES_MIN_S     10u
@@ -50,18 +52,26 @@ struct subscription {
 
 struct mwi {
     struct broker *broker;
-    struct account *accounts;
+    struct account *accounts[ACCOUNT_BUCKETS];
     struct subscription *subscriptions;
     uint32_t account_count, subscription_count;
     struct eventlog_cursor cursors[BUS_PROCESSES_MAX];
     struct loop_timer poll;
+    int64_t reaped_s;
 };
 
 /* --- accounts ------------------------------------------------------------------------------------------------------- */
 
+static struct account **bucket_of(struct mwi *mwi, const char *user)
+{
+    uint32_t hash = 2166136261u;
+    for (; *user; user++) hash = (hash ^ (unsigned char)tolower((unsigned char)*user)) * 16777619u;
+    return &mwi->accounts[hash % ACCOUNT_BUCKETS];
+}
+
 static struct account *account_find(struct mwi *mwi, const char *user, const char *domain)
 {
-    for (struct account *a = mwi->accounts; a; a = a->next)
+    for (struct account *a = *bucket_of(mwi, user); a; a = a->next)
         if (!strcasecmp(a->user, user) && !strcasecmp(a->domain, domain)) return a;
     return NULL;
 }
@@ -73,8 +83,9 @@ static void account_set(struct mwi *mwi, const char *user, const char *domain, c
     if (!account && copy && mwi->account_count < ACCOUNTS_MAX && (account = calloc(1, sizeof *account))) {
         snprintf(account->user, sizeof account->user, "%s", user);
         snprintf(account->domain, sizeof account->domain, "%s", domain);
-        account->next = mwi->accounts;
-        mwi->accounts = account;
+        struct account **bucket = bucket_of(mwi, user);
+        account->next = *bucket;
+        *bucket = account;
         mwi->account_count++;
     }
     if (!account || !copy) return free(copy);
@@ -135,6 +146,8 @@ static void subscription_free(struct mwi *mwi, struct subscription **at)
 static void subscriptions_reap(struct mwi *mwi)
 {
     int64_t now_s = clock_utc_us() / 1000000;
+    if (now_s == mwi->reaped_s) return;
+    mwi->reaped_s = now_s;
     for (struct subscription **at = &mwi->subscriptions; *at;) {
         struct subscription *s = *at;
         if (!s->ended && s->expires_s <= now_s) notify_send(s);
@@ -453,10 +466,11 @@ void mwi_close(struct broker *broker)
     if (!mwi) return;
     loop_timer_clear(broker->loop, &mwi->poll);
     while (mwi->subscriptions) subscription_free(mwi, &mwi->subscriptions);
-    for (struct account *account = mwi->accounts, *next; account; account = next) {
-        next = account->next;
-        free(account->body);
-        free(account);
-    }
+    for (unsigned b = 0; b < ACCOUNT_BUCKETS; b++)
+        for (struct account *account = mwi->accounts[b], *next; account; account = next) {
+            next = account->next;
+            free(account->body);
+            free(account);
+        }
     free(mwi);
 }

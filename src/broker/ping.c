@@ -74,21 +74,16 @@ static void ping_send(struct registrar *registrar, struct location *l)
     if (!outside_send(registrar->broker, &request, ping_answered, ping)) free(ping);
 }
 
-void pings_send(struct registrar *registrar, int64_t now_s)
+bool ping_turn(struct registrar *registrar, struct location *l, int64_t now_s)
 {
-    for (struct location *l = locations_walk(registrar->locations, NULL), *next; l; l = next) {
-        next = locations_walk(registrar->locations, l);
-        const struct listener *listener = listener_named(&registrar->broker->agent, l->profile);
-        if (!listener || !listener->users.ping_s || l->ping_due_s > now_s) continue;
-        if (l->ping_sent_ns) {
-            l->pings_missed++;
-            state_set(registrar->broker, l, "Unreachable", 408, "Request Timeout");
-        }
-        if (l->pings_missed >= MISSED_MAX) {
-            location_expire(registrar, l);
-            continue;
-        }
-        l->ping_due_s = now_s + listener->users.ping_s;
-        ping_send(registrar, l);
+    const struct listener *listener = listener_named(&registrar->broker->agent, l->profile);
+    if (!listener || !listener->users.ping_s || l->ping_due_s > now_s) return true;
+    if (l->ping_sent_ns) {
+        l->pings_missed++;
+        state_set(registrar->broker, l, "Unreachable", 408, "Request Timeout");
     }
+    if (l->pings_missed >= MISSED_MAX) return false;
+    l->ping_due_s = now_s + listener->users.ping_s;
+    ping_send(registrar, l);
+    return true;
 }

@@ -269,7 +269,7 @@ static void contact_remove(struct registering *r, struct location *there, struct
     tell_registered(r, there, true, true);
     log_info(NULL, "%s@%s is gone from %s", there->user, there->domain, there->uri);
     change_add(changes, there, true);
-    locations_remove(r->broker->registrar->locations, there);
+    location_drop(r->broker->registrar, there);
 }
 
 /* One telephone too many: the one that would be forgotten first is. */
@@ -300,6 +300,7 @@ static int contact_put(struct registering *r, struct location *l, int64_t expire
     l->expires_s = l->registered_s + expires_s;
     l->ping_due_s = l->registered_s + r->listener->users.ping_s;
     if (locations_put(registrar->locations, l, &there) < 0) return 503;
+    location_schedule(registrar, there);
     if (!again) log_info(NULL, "%s@%s is at %s (%s)", l->user, l->domain, l->uri, l->status);
     change_add(changes, there, false);
     tell_registered(r, there, again, false);

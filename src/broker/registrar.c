@@ -2,6 +2,7 @@
 #include "broker/registrar.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +37,13 @@ static void tell_expired(struct broker *broker, const struct location *l)
     kv_free(&event);
 }
 
+/* Out of the table, for whatever reason. */
+void location_drop(struct registrar *registrar, struct location *location)
+{
+    loop_timer_clear(registrar->broker->loop, &location->due);
+    locations_remove(registrar->locations, location);
+}
+
 void location_expire(struct registrar *registrar, struct location *location)
 {
     struct location_change *change = calloc(1, sizeof *change);
@@ -45,19 +53,29 @@ void location_expire(struct registrar *registrar, struct location *location)
         *change = (struct location_change) { .removed = true, .location = *location };
         location_store_write(registrar->store, change, 1, NULL, NULL);
     }
-    locations_remove(registrar->locations, location);
+    location_drop(registrar, location);
 }
 
-static void second_passed(struct loop_timer *timer)
+static void came_due(struct loop_timer *timer)
 {
+    struct location *location = (struct location *)((char *)timer - offsetof(struct location, due));
     struct registrar *registrar = timer->context;
     int64_t now_s = clock_utc_us() / 1000000;
-    for (struct location *l = locations_walk(registrar->locations, NULL), *next; l; l = next) {
-        next = locations_walk(registrar->locations, l);
-        if (l->expires_s <= now_s) location_expire(registrar, l);
-    }
-    pings_send(registrar, now_s);
-    loop_timer_set(registrar->broker->loop, timer, clock_mono_ns() + NS_PER_S);
+    if (location->expires_s <= now_s || !ping_turn(registrar, location, now_s))
+        location_expire(registrar, location);
+    else
+        location_schedule(registrar, location);
+}
+
+void location_schedule(struct registrar *registrar, struct location *location)
+{
+    const struct listener *listener = listener_named(&registrar->broker->agent, location->profile);
+    bool pinged = listener && listener->users.ping_s;
+    int64_t at_us = (pinged && location->ping_due_s < location->expires_s ? location->ping_due_s : location->expires_s) * 1000000;
+    int64_t left_us = at_us - clock_utc_us();
+    location->due.fire = came_due;
+    location->due.context = registrar;
+    loop_timer_set(registrar->broker->loop, &location->due, clock_mono_ns() + (left_us > 0 ? left_us : 0) * 1000 + NS_PER_MS);
 }
 
 /* --- start and end -------------------------------------------------------------------------------------------------- */
@@ -71,7 +89,7 @@ static void location_restore(void *context, const struct location *stored)
     if (!listener || !listener->users.on) return;
     int64_t ping_s = listener->users.ping_s ? listener->users.ping_s : 1;
     location.ping_due_s = clock_utc_us() / 1000000 + 1 + locations_count(registrar->locations) % ping_s;
-    locations_put(registrar->locations, &location, &there);
+    if (locations_put(registrar->locations, &location, &there) == 0) location_schedule(registrar, there);
 }
 
 static const struct config_node *users_of(struct broker *broker, unsigned index)
@@ -108,12 +126,10 @@ int registrar_open(struct broker *broker, struct buf *error)
     registrar->requests.burst = per_s * 4;
     registrar->failures.per_s = FAILURES_PER_S;
     registrar->failures.burst = FAILURES_BURST;
-    registrar->second = (struct loop_timer) { .fire = second_passed, .context = registrar };
     int err = locations_new(&registrar->locations, (uint32_t)config_int(broker->config, "sip.registrations", 10000));
     if (err == 0) err = nonces_new(&registrar->nonces);
     if (err == 0) err = store_open(registrar, error);
     if (err == 0) err = mwi_open(broker);
-    if (err == 0) loop_timer_set(broker->loop, &registrar->second, clock_mono_ns() + NS_PER_S);
     return err;
 }
 
@@ -121,7 +137,8 @@ void registrar_close(struct broker *broker)
 {
     struct registrar *registrar = broker->registrar;
     if (!registrar) return;
-    loop_timer_clear(broker->loop, &registrar->second);
+    for (struct location *l = locations_walk(registrar->locations, NULL); l; l = locations_walk(registrar->locations, l))
+        loop_timer_clear(broker->loop, &l->due);
     mwi_close(broker);
     location_store_close(registrar->store);
     locations_free(registrar->locations);

@@ -29,8 +29,7 @@ struct registrar {
     struct nonces *nonces;
     struct rate_table requests; /* outside of calls, by address */
     struct rate_table failures; /* wrong passwords, by address and user */
-    struct loop_timer second;
-    uint32_t lookups; /* questions to workers that are not answered */
+    uint32_t lookups;           /* questions to workers that are not answered */
     uint32_t next_worker;
     uint32_t ping_serial;
     struct inviting *inviting; /* INVITEs whose user is being asked for */
@@ -56,7 +55,10 @@ void registrations_write(const struct broker *broker, const char *user, const ch
 unsigned registrations_flush(struct broker *broker, const char *user, const char *domain);
 /* A contact ended by time or silence: event, store, table. */
 void location_expire(struct registrar *registrar, struct location *location);
-/* ping.c */
-void pings_send(struct registrar *registrar, int64_t now_s);
+void location_drop(struct registrar *registrar, struct location *location);
+/* After it was put or asked: when it is looked at next. */
+void location_schedule(struct registrar *registrar, struct location *location);
+/* ping.c: asks the telephone if it is time to; false if it has been silent too often. */
+bool ping_turn(struct registrar *registrar, struct location *location, int64_t now_s);
 
 #endif

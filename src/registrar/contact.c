@@ -82,7 +82,8 @@ static void put_path(struct buf *out, const struct contact_parts *parts, const s
     struct buf path = BUF_INIT;
     buf_printf(&path, "sip:%s@", parts->user && *parts->user ? parts->user : "");
     put_host(&path, source->ip);
-    buf_printf(&path, ":%u%s", source->port, params);
+    bool said = strcasestr(params, ";transport=") != NULL || !strcasecmp(source->transport, "udp");
+    buf_printf(&path, ":%u%s%s%s", source->port, params, said ? "" : ";transport=", said ? "" : source->transport);
     buf_puts(out, ";fs_nat=yes;fs_path=");
     put_encoded(out, buf_text(&path));
     buf_free(&path);

@@ -145,6 +145,7 @@ static int replace(struct locations *locations, struct location *there, const st
     there->previous = links.previous;
     there->next = links.next;
     there->ping_serial = links.ping_serial;
+    there->due = links.due;
     target_link(locations, there);
     return 0;
 }

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/loop.h"
+
 struct location {
     char user[64], domain[128];
     char uri[256];     /* as the telephone gave it */
@@ -27,6 +29,7 @@ struct location {
     int64_t registered_s, expires_s; /* UTC */
     int64_t ping_ms;                 /* how long the last answer took */
     /* not stored */
+    struct loop_timer due; /* the user's of the table: when it expires or is to be asked; cleared before it is removed */
     int64_t ping_due_s, ping_sent_ns;
     uint32_t pings_missed, ping_serial;
     struct location *next_of_user, *next_of_target, *previous, *next;
