@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "registrar/contact.h"
+#include "registrar/digest.h"
 
 #define CONTACTS_MAX 10 /* in one REGISTER */
 
@@ -86,25 +87,6 @@ static void event_network(struct kv *out, const struct registering *r)
 {
     kv_add(out, "network-ip", r->ip);
     kv_add_int(out, "network-port", r->port);
-}
-
-/* register_attempt (with its result), pre_register (before any credentials), register_failure. */
-static void tell_attempt(struct registering *r, const char *subclass, const char *result)
-{
-    struct kv event = KV_INIT;
-    const sip_from_t *from = r->sip->sip_from;
-    event_begin(&event, r);
-    kv_add(&event, "call-id", r->sip->sip_call_id->i_id);
-    kv_add(&event, "rpid", "unknown");
-    kv_add(&event, "to-user", from->a_url->url_user);
-    kv_add(&event, "to-host", from->a_url->url_host);
-    event_network(&event, r);
-    if (result) kv_add(&event, "username", r->user);
-    if (result) kv_add(&event, "realm", r->domain);
-    kv_add(&event, "user-agent", agent_of(r));
-    kv_add(&event, "auth-result", result);
-    event_fire(r->broker, EVENT_CUSTOM, "CUSTOM", subclass, &event);
-    kv_free(&event);
 }
 
 static void tell_failure(struct registering *r)
@@ -242,6 +224,33 @@ static int location_fill(const struct registering *r, const sip_contact_t *conta
     l->cseq = r->sip->sip_cseq->cs_seq;
     l->registered_s = clock_utc_us() / 1000000;
     return err;
+}
+
+/* register_attempt (with its result), pre_register (before any credentials), register_failure. */
+static void tell_attempt(struct registering *r, const char *subclass, const char *result)
+{
+    struct kv event = KV_INIT;
+    const sip_from_t *from = r->sip->sip_from;
+    struct digest_credentials credentials;
+    struct location l;
+    const sip_contact_t *contact = r->sip->sip_contact;
+    if (contact && (contact->m_url->url_type == url_any || location_fill(r, contact, &l) < 0)) contact = NULL;
+    bool read = r->sip->sip_authorization && digest_read(&credentials, (const char *const *)r->sip->sip_authorization->au_params) == 0;
+    event_begin(&event, r);
+    if (contact) kv_add(&event, "contact", l.contact);
+    kv_add(&event, "call-id", r->sip->sip_call_id->i_id);
+    kv_add(&event, "rpid", "unknown");
+    kv_add(&event, "status", contact ? l.status : NULL);
+    if (contact) kv_add_int(&event, "expires", expires_of(r, contact));
+    kv_add(&event, "to-user", from->a_url->url_user);
+    kv_add(&event, "to-host", from->a_url->url_host);
+    event_network(&event, r);
+    if (result) kv_add(&event, "username", read ? credentials.username : r->user);
+    if (result) kv_add(&event, "realm", r->domain);
+    kv_add(&event, "user-agent", agent_of(r));
+    kv_add(&event, "auth-result", result);
+    event_fire(r->broker, EVENT_CUSTOM, "CUSTOM", subclass, &event);
+    kv_free(&event);
 }
 
 struct changes {

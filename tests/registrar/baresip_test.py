@@ -41,14 +41,14 @@ def own_address():
 
 
 class Baresip:
-    def __init__(self, folder, host, server_port, user, password="secret", options="", run=None):
+    def __init__(self, folder, host, server_port, user, password="secret", options="", run=None, transport="udp"):
         self.folder = folder
         folder.mkdir()
         sounds.tone(str(folder / "source.wav"), 10, 440)
         rtp = PortBlock(16).first
         (folder / "config").write_text(CONFIG.format(host=host, sip=free_port(), rtp=rtp, rtp_end=rtp + 15, folder=folder, user=user))
-        (folder / "accounts").write_text("<sip:%s@example.test>;auth_user=%s;auth_pass=%s;outbound=\"sip:%s:%d\";regint=600;audio_codecs=PCMU;%s\n"
-                                         % (user, user, password, host, server_port, options))
+        (folder / "accounts").write_text("<sip:%s@example.test;transport=%s>;auth_user=%s;auth_pass=%s;outbound=\"sip:%s:%d;transport=%s\";regint=600;"
+                                         "audio_codecs=PCMU;%s\n" % (user, transport, user, password, host, server_port, transport, options))
         (folder / "contacts").write_text("")
         self.out = open(folder / "log", "w")
         command = ["baresip", "-f", str(folder), "-t", "30"] + (["-e", run] if run else [])
@@ -85,10 +85,11 @@ def baresip(tmp_path):
         one.close()
 
 
-def test_baresip_registers_is_called_calls_out_and_its_lamp_is_lit(engine, baresip):
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_baresip_registers_is_called_calls_out_and_its_lamp_is_lit(engine, baresip, transport):
     host = own_address()
     e = users.start(engine, address=host)
-    alice = baresip(e, "1001", options="mwi=yes;answermode=auto")
+    alice = baresip(e, "1001", options="mwi=yes;answermode=auto", transport=transport)
     alice.wait(r"200 OK|registered successfully")
     assert re.match(r"sofia/internal/sip:1001[^@]*@%s:\d+" % re.escape(host), e.api("sofia_contact", "1001@example.test"))
     # its lamp
@@ -108,7 +109,7 @@ def test_baresip_registers_is_called_calls_out_and_its_lamp_is_lit(engine, bares
     assert text.startswith("answered 1001"), text + alice.log()[-2000:] + e.all_text()[-2000:]
     assert int(re.search(r"in=(\d+)", text).group(1)) > 20
     # calls out: asked for its password, its user's context
-    bob = baresip(e, "1002", run="/dial sip:who@example.test")
+    bob = baresip(e, "1002", run="/dial sip:who@example.test", transport=transport)
     bob.wait(r"200 OK|registered successfully")
     who = e.wait_log(r"WHO (.*)", 15).group(1)
     assert "user_name=1002" in who and "context=inside" in who

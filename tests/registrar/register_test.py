@@ -34,6 +34,9 @@ def test_a_user_registers_with_its_password_and_is_found_by_every_command(engine
     assert answer.status == 200, answer.text + e.all_text()
     assert "<%s>;expires=600" % p.contact in answer.header("Contact") and answer.header("Date")
     url = "sofia/internal/" + p.contact
+    assert e.api("sofia_presence_data", "user_agent", "1001@" + users.DOMAIN).strip() == "phone.py"
+    assert e.api("sofia_presence_data", "list", "*/1001@" + users.DOMAIN) == (
+        "status|rpid|user_agent|network_ip|network_port\nunknown|unknown|phone.py|127.0.0.1|%d\n+OK\n" % p.port)
     assert contact_of(e) == url
     assert e.api("sofia_contact", "1001@" + users.DOMAIN).strip() == url
     assert e.api("sofia_contact", "*/1001@" + users.DOMAIN).strip() == url
@@ -174,8 +177,8 @@ def test_contacts_end_by_time_and_events_tell_all_of_it(engine, phone):
     p = phone(e)
     assert p.register(password="wrong").status == 403
     assert p.register(expires=2).status == 200
-    e.wait_log(r"EVENT sofia::pre_register 1001")
-    e.wait_log(r"EVENT sofia::register_attempt 1001 FORBIDDEN")
+    e.wait_log(r'EVENT sofia::pre_register 1001 nil "" <sip:1001@127\.0\.0\.1:\d+> nil')
+    e.wait_log(r'EVENT sofia::register_attempt 1001 FORBIDDEN "" <sip:1001@')
     e.wait_log(r"EVENT sofia::register_failure 1001")
     e.wait_log(r"EVENT sofia::register_attempt 1001 SUCCESS")
     e.wait_log(r'EVENT sofia::register 1001 nil "" <sip:1001@127\.0\.0\.1:\d+> A1001')

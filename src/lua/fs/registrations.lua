@@ -124,6 +124,28 @@ command("sofia_username_of", "[profile/]<user>@<domain>", "Sofia Username Lookup
   return rows and rows[1] and rows[#rows].auth_user or ""
 end)
 
+command("sofia_presence_data", "[list|status|rpid|user_agent] [profile/]<user>@domain", "Sofia Presence Data", function(text)
+  local what, who = match(text, "^(%S+)%s+(%S+)")
+  if not what then return "" end
+  what = lower(what)
+  local a = address(who)
+  local domain = a.domain or default_domain()
+  local profile = a.profile ~= "*" and profile_of(a.profile or domain) or nil
+  local out = {}
+  for _, row in ipairs(domain and registrations.list(a.user, domain) or {}) do
+    if not profile or row.profile == profile.name then
+      if what == "user_agent" then out[#out + 1] = row.agent
+      elseif what == "status" or what == "rpid" then out[#out + 1] = "unknown" -- of its presence, which is none
+      else
+        if #out == 0 then out[1] = "status|rpid|user_agent|network_ip|network_port\n" end
+        out[#out + 1] = concat({ "unknown", "unknown", row.agent, row.network_ip, row.network_port }, "|") .. "\n"
+      end
+    end
+  end
+  if what == "list" then out[#out + 1] = "+OK\n" end
+  return concat(out)
+end)
+
 -- For `show registrations`.
 registrations.columns = { "reg_user", "realm", "token", "url", "expires", "network_ip", "network_port", "network_proto", "hostname", "metadata" }
 function registrations.rows()
