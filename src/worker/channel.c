@@ -93,6 +93,7 @@ static struct channel *channel_make(struct host *host, const char *uuid_or_null,
     channel->host = host;
     channel->references = 1; /* the host's own, given back when it is settled */
     channel->leg.number = LEG_NONE;
+    channel->digit_form = DIGIT_NONE;
     channel->end_guard = (struct loop_timer){ .fire = end_guard_fired, .context = channel };
     struct channel_facts *facts = &channel->facts;
     bool usable = uuid_or_null && uuid_or_null[0] && strlen(uuid_or_null) < UUID_TEXT_SIZE &&

@@ -318,7 +318,7 @@ void host_media_event(void *context, const struct media_event *event)
         return;
     switch (event->kind) {
     case MEDIA_DIGIT:
-        channel_digit_queue(channel, event->digit, event->duration);
+        channel_digit_heard(channel, event->digit, event->duration, event->value ? DIGIT_INBAND : DIGIT_EVENT);
         break;
     case MEDIA_DONE:
         operation_done(channel, event);

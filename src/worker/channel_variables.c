@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/clock.h"
 #include "worker/host_private.h"
 
 const char *channel_variable(struct channel *channel, const char *name)
@@ -72,4 +73,18 @@ void channel_digit_queue(struct channel *channel, char digit, uint32_t duration)
     uint32_t at = (channel->digits_first + channel->digits_count++) % DIGITS_MAX;
     channel->digits[at] = (struct digit){ .digit = digit, .duration = duration };
     channel_tell(channel, &(struct happening){ .kind = HAPPENING_DIGIT, .channel = channel });
+}
+
+void channel_digit_heard(struct channel *channel, char digit, uint32_t duration, enum digit_form form)
+{
+    int64_t now_ns = clock_mono_ns();
+    if (form > channel->digit_form)
+        return;
+    bool again = form < channel->digit_form && channel->digit_form != DIGIT_NONE && digit == channel->digit_last &&
+                 now_ns - channel->digit_last_ns < NS_PER_S;
+    channel->digit_form = form;
+    channel->digit_last = digit;
+    channel->digit_last_ns = now_ns;
+    if (!again)
+        channel_digit_queue(channel, digit, duration);
 }

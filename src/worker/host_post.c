@@ -170,7 +170,7 @@ static void call_info(struct host *host, struct kv_view pairs)
     uint32_t duration;
     char digit = info_digit(kv_get_or(pairs, "content_type", ""), kv_get_or(pairs, "body", ""), &duration);
     if (digit)
-        channel_digit_queue(channel, digit, duration);
+        channel_digit_heard(channel, digit, duration, DIGIT_INFO);
 }
 
 static void media_changed(struct host *host, struct kv_view pairs)

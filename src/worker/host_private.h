@@ -100,6 +100,9 @@ struct digit {
     uint32_t duration;
 };
 
+/* How a key came to us, the best way first. */
+enum digit_form { DIGIT_EVENT, DIGIT_INFO, DIGIT_INBAND, DIGIT_NONE };
+
 struct channel {
     struct host *host;
     struct channel_facts facts;
@@ -115,6 +118,9 @@ struct channel {
     struct operation *operations;
     struct digit *digits; /* a ring, allocated with the first digit */
     uint32_t digits_first, digits_count;
+    enum digit_form digit_form; /* the best way in which keys have come so far */
+    char digit_last;
+    int64_t digit_last_ns;
     uint64_t events;
     bool over_told;        /* the engine knows that it is over */
     bool ended;            /* the broker said CALL_ENDED, or there is no broker's side */
@@ -145,6 +151,8 @@ struct channel *channel_by_uuid(struct host *host, const char *uuid); /* borrowe
 struct channel *channel_by_id(struct host *host, const struct uuid *id);
 /* Something about it changed: tells owner, dialler and watchers. */
 void channel_changed(struct channel *channel);
+/* The far end pressed a key. One that tells the same press in two ways is heard once: the better way counts. */
+void channel_digit_heard(struct channel *channel, char digit, uint32_t duration, enum digit_form form);
 void channel_tell(struct channel *channel, const struct happening *happening); /* owner only */
 /* It is over (whoever ended it): facts, state, hangup time. Once. */
 void channel_mark_over(struct channel *channel, int cause, int64_t end_us);
