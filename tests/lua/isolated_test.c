@@ -71,6 +71,23 @@ static void a_module_that_requires_a_c_module_isolates_as_well(void **state)
                  "1 true\n");
 }
 
+static void a_file_that_is_run_by_name_isolates_as_well(void **state)
+{
+    FILE *f = fopen("/tmp/carillon-isolated-part.lua", "w");
+    fputs("part = require('lfs')", f);
+    fclose(f);
+    check_output(&bench, "dofile('/tmp/carillon-isolated-part.lua') out(type(part.dir))", "function\n");
+    unlink("/tmp/carillon-isolated-part.lua");
+}
+
+static void the_module_esl_is_there(void **state)
+{
+    check_output(&bench,
+                 "require('lfs') local esl = require('ESL') out(esl == ESL, ESL.ESLevent('CUSTOM', 'a::b'):getHeader('Event-Subclass')) "
+                 "local c = ESL.ESLconnection('127.0.0.1', '1', 'ClueCon') out(c:connected())",
+                 "true a::b\n0\n");
+}
+
 static void a_name_that_cannot_be_seen_is_explained_and_learned(void **state)
 {
     const char *file = "/tmp/carillon-isolated-learn.lua";
@@ -202,6 +219,8 @@ int main(void)
         cmocka_unit_test(c_modules_and_the_ffi_and_the_jit_are_had),
         cmocka_unit_test(what_needs_none_of_it_stays_in_the_shared_state),
         cmocka_unit_test(a_module_that_requires_a_c_module_isolates_as_well),
+        cmocka_unit_test(a_file_that_is_run_by_name_isolates_as_well),
+        cmocka_unit_test(the_module_esl_is_there),
         cmocka_unit_test(a_name_that_cannot_be_seen_is_explained_and_learned),
         cmocka_unit_test(it_has_what_every_script_has),
         cmocka_unit_test(errors_say_what_they_say_elsewhere),

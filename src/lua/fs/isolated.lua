@@ -22,7 +22,7 @@ local isolated = fs.isolated
 -- --- references ---
 
 local function agent_new(handle, globals)
-  local a = { handle = handle, globals = globals, fiber = core.self(), exports = {}, ids = {}, count = 0, sets = {} }
+  local a = { handle = handle, globals = globals, fiber = core.self(), exports = {}, ids = {}, count = 0, sets = {}, connections = {} }
 
   function a.refer(v)
     if a.imported and a.imported[v] then return "y" .. a.imported[v] end
@@ -85,6 +85,16 @@ end
 function kinds.value() return function(f, ...) return f(...) end end
 function kinds.text() return tostring end
 function kinds.os(_, name) return core.base.os[name] end
+-- Connections of the module ESL, which the thread knows by number.
+function kinds.tcp(_, name, a)
+  if name ~= "connect" then return function(id, ...) return core.tcp[name](a.connections[id], ...) end end
+  return function(host, port)
+    local connection, why = core.tcp.connect(host, port)
+    if not connection then return nil, why end
+    a.connections[#a.connections + 1] = connection
+    return #a.connections
+  end
+end
 
 -- An error that blames its caller's line blames this chunk, whose name no file has; the thread puts its own line there.
 local PLACE = "\1:1: "
@@ -93,7 +103,7 @@ local placed = loadstring("local results = ... return function(f, ...) return re
 
 local function call(a, message)
   local kind, c, name, n = message[2], message[3], message[4], message[5]
-  local f = kinds[kind] and kinds[kind](c, name)
+  local f = kinds[kind] and kinds[kind](c, name, a)
   local ok, r = pcall(placed, f, unpack(message, 6, 5 + n))
   if ok then
     reply(a, { "return", r.n, unpack(r, 1, r.n) })

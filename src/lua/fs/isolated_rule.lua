@@ -1,5 +1,5 @@
 -- isolated_rule.lua: which scripts run isolated (isolated.lua). That is decided before a script's first instruction, since nothing can be done
--- twice: when its text is compiled, it is read for what cannot be had in the shared state, and so are the Lua modules that it requires:
+-- twice: when its text is compiled, it is read for what cannot be had in the shared state, and so are the Lua modules that it requires and the files that it runs by dofile:
 --
 --   a `require` of a C module or of ffi (a name in quotes; pcall(require, "x") too) · package.loadlib · jit.on
 --   the comment  -- carillon: isolated   which says so itself;   -- carillon: shared   says the contrary
@@ -61,9 +61,21 @@ end
 
 local needs
 
+-- Do files that the text runs by name?
+local function files_need(code, seen, depth)
+  for file in gmatch(code, "%f[%w_]dofile%s*%(?%s*[\"']([^\"'\n]+)[\"']") do
+    if not seen[file] and depth <= DEPTH_MAX then
+      seen[file] = true
+      if needs(file_text(file) or "", seen, depth + 1) then return true end
+    end
+  end
+  return false
+end
+
 -- Does the module of that name need it?
 local function module_needs(name, path, cpath, seen, depth)
   if name == "ffi" then return true end
+  if fs.builtin_modules and fs.builtin_modules[name] then return false end
   if seen[name] or depth > DEPTH_MAX then return false end
   seen[name] = true
   local file = core.package_search(name, path)
@@ -74,7 +86,7 @@ end
 function needs(text, seen, depth)
   local word = match(sub(text, 1, 4096), "%-%-%s*carillon:%s*(%a+)")
   if word == "isolated" then return true elseif word == "shared" then return false end
-  if not find(text, "require", 1, true) and not find(text, "loadlib", 1, true) and not find(text, "jit", 1, true) then return false end
+  if not (find(text, "require", 1, true) or find(text, "loadlib", 1, true) or find(text, "jit", 1, true) or find(text, "dofile", 1, true)) then return false end
   local code = code_of(text)
   if find(code, "%f[%w_]loadlib%s*%(") or find(code, "%f[%w_]jit%s*%.%s*on%f[^%w_]") then return true end
   local path, cpath = core.package_paths()
@@ -82,7 +94,7 @@ function needs(text, seen, depth)
   for name in gmatch(code, "%f[%w_]require%s*[%(,]?%s*[\"']([%w_.%-]+)[\"']") do
     if module_needs(name, path, cpath, seen, depth) then return true end
   end
-  return false
+  return files_need(code, seen, depth)
 end
 
 -- --- what the engine asks ---

@@ -3,9 +3,9 @@
 local load, exchange, log, over = ...
 local pack = load("pack")({})
 
-local error, find, format, getmetatable, loadstring, match, open, newproxy, pairs, pcall, rawget, rawset, select, setmetatable, tonumber, tostring,
+local error, find, format, getmetatable, ipairs, loadstring, match, open, newproxy, pairs, pcall, rawget, rawset, select, setmetatable, tonumber, tostring,
   type, unpack, traceback, gsub, sub, xpcall =
-  error, string.find, string.format, getmetatable, loadstring, string.match, io.open, newproxy, pairs, pcall, rawget, rawset, select, setmetatable,
+  error, string.find, string.format, getmetatable, ipairs, loadstring, string.match, io.open, newproxy, pairs, pcall, rawget, rawset, select, setmetatable,
   tonumber, tostring, type, unpack, debug.traceback, string.gsub, string.sub, xpcall
 
 local globals = _G
@@ -133,9 +133,21 @@ local function freeswitch_open()
   package.loaded.freeswitch = freeswitch
 end
 
+-- The module ESL upon the agent's connections, as esl_module.lua has it for other scripts.
+local function esl_open()
+  local core = { fs = {}, tcp = { attach = function() return nil end } }
+  for _, name in ipairs({ "connect", "send", "receive", "descriptor", "close" }) do
+    core.tcp[name] = function(...) return call("tcp", nil, name, ...) end
+  end
+  load("event_types")(core)
+  globals.ESL = load("esl")(core)()
+  return globals.ESL
+end
+
 -- What would reach beyond this state: the process, its terminal, its language. Programs are started as other scripts' are.
 local function library_open(run)
   package.path, package.cpath = run.path, run.cpath
+  package.preload.ESL = esl_open
   io.input("/dev/null")
   function os.exit() log(3, "Surely you jest! exiting is a bad plan....") end
   function os.setlocale(locale) return (locale == nil or locale == "" or locale == "C" or locale == "POSIX") and "C" or nil end
