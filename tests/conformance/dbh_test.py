@@ -67,7 +67,7 @@ def test_three_arguments_are_dsn_user_and_password(conformance):
     assert printed.strip() == "truetrue"
 
 
-@pytest.mark.parametrize("dsn", ["sqlite:///no/such/folder/x", "pgsql://hostaddr=127.0.0.1\\ port=1", "postgresql://127.0.0.1:1/x", "odbc://no_such_source:a:b",
+@pytest.mark.parametrize("dsn", ["sqlite:///no/such/folder/x", "'pgsql://hostaddr=127.0.0.1 port=1'", "postgresql://127.0.0.1:1/x", "odbc://no_such_source:a:b",
                                  "nothing://x", "no_such_source:user:word"])
 def test_a_handle_that_cannot_connect_says_so_and_answers_false(conformance, dsn):
     printed = conformance.engine.lua("""local d = freeswitch.Dbh(argv[1])

@@ -97,8 +97,10 @@ end)
 local function hold(ch, on)
   local data = ch:data()
   data.held = on or nil
+  fs.channel.call_state(ch, on and "HELD" or "UNHELD")
   headers.fire(on and "CHANNEL_HOLD" or "CHANNEL_UNHOLD", ch)
   if ch:kind() == "sip" or loan.is_guest(ch) then core.request("broker", "CALL_REINVITE", { uuid = ch:uuid(), action = on and "hold" or "unhold" }, 5000) end
+  if not on then fs.channel.call_state(ch, "ACTIVE") end
 end
 apps.hold = hold
 define("hold", "", "puts the call on hold", function(ch) hold(ch, true) end)

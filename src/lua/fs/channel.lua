@@ -24,11 +24,27 @@ function channel.find_any(uuid)
   if ch and ch:state() ~= "CS_DESTROY" then return ch end
 end
 
+local call_states = { DOWN = 0, DIALING = 1, RINGING = 2, EARLY = 3, ACTIVE = 4, HELD = 5, RING_WAIT = 6, HANGUP = 7, UNHELD = 8 }
+
+-- DOWN, RINGING, EARLY, ACTIVE, HELD …: what phones show. Nothing follows HANGUP.
+function channel.call_state(ch, state)
+  local data = ch:data()
+  local before = data.call_state or "DOWN"
+  if before == state or before == "HANGUP" then return end
+  data.call_state = state
+  headers.fire("CHANNEL_CALLSTATE", ch, nil, nil, nil,
+    { { "Original-Channel-Call-State", before }, { "Channel-Call-State-Number", format("%d", call_states[state]) } })
+end
+
 function channel.state(ch, state)
-  if ch:state() ~= state then
-    ch:state_set(state)
-    headers.fire("CHANNEL_STATE", ch)
+  if ch:state() == state then return end
+  ch:state_set(state)
+  if not ch:outbound() and ch:up() then
+    if state == "CS_ROUTING" then channel.call_state(ch, "RINGING")
+    elseif ch:answered() then channel.call_state(ch, "ACTIVE")
+    elseif ch:early() then channel.call_state(ch, "EARLY") end
   end
+  headers.fire("CHANNEL_STATE", ch)
 end
 
 -- --- birth ---
@@ -39,6 +55,7 @@ function channel.created(ch)
   if data.created then return end
   data.created = true
   local function default(name, value) if value and not ch:get(name) then ch:set(name, value) end end
+  data.call_state = data.call_state or "DOWN"
   default("uuid", ch:uuid())
   default("call_uuid", ch:uuid())
   default("direction", ch:outbound() and "outbound" or "inbound")
@@ -78,6 +95,7 @@ function channel.notice(ch)
     data.seen_ringing = true
     headers.fire("CHANNEL_PROGRESS", ch)
     hooks.run(ch, "ring")
+    channel.call_state(ch, "RINGING")
   end
   if ch:early() and not data.seen_early then
     data.seen_early = true
@@ -87,6 +105,7 @@ function channel.notice(ch)
       hooks.run(ch, "pre_answer")
       hooks.run(ch, "media")
       data.seen_media = true
+      channel.call_state(ch, "EARLY")
     end
   end
   if ch:answered() and not data.seen_answered then
@@ -98,6 +117,7 @@ function channel.notice(ch)
       hooks.run(ch, "media")
     end
     hooks.run(ch, "answer")
+    channel.call_state(ch, "ACTIVE")
   end
 end
 
@@ -222,12 +242,15 @@ local function finish(ch)
   ch:set("hangup_cause_q850", format("%d", channel.q850(cause)))
   if ch:kind() == "sip" then sip_end(ch) end
   channel.times(ch)
+  headers.fire("CHANNEL_STATE", ch)
+  channel.call_state(ch, "HANGUP")
   hooks.api(ch, "api_hangup_hook")
   ch:state_set("CS_REPORTING")
   headers.fire("CHANNEL_STATE", ch)
   hooks.api(ch, "api_reporting_hook")
   headers.fire("CHANNEL_HANGUP_COMPLETE", ch, { { "Hangup-Cause", cause } })
   ch:state_set("CS_DESTROY")
+  headers.fire("CHANNEL_STATE", ch)
   headers.fire("CHANNEL_DESTROY", ch)
   if data.limits then fs.limits.release(ch) end
   data.originator, data.originatee, data.partner, data.loopback_other = nil, nil, nil, nil

@@ -129,8 +129,8 @@ end
 -- What a driver's error means to FreeSWITCH: the text as last_error shows it, or nil where it does not count.
 local function driver_error(connection, problem)
   if not problem then return nil end
-  if connection.kind == "pgsql" or connection.kind == "postgresql" then
-    if find(problem, "already exists", 1, true) then return nil end
+  if connection.kind ~= "sqlite" and connection.kind ~= "odbc" then
+    if find(lower(problem), "already exists", 1, true) or find(lower(problem), "duplicate key name", 1, true) then return nil end
     return problem .. "\n"
   end
   return problem

@@ -19,6 +19,7 @@ function headers.answer_state(ch)
   return "ringing"
 end
 
+-- What the call is at this moment; events show what they have told so far (channel.call_state).
 function headers.call_state(ch)
   if not ch:up() then return "HANGUP" end
   if ch:data().held then return "HELD" end
@@ -85,7 +86,7 @@ function headers.add(e, ch)
   local state = ch:state()
   local direction = ch:outbound() and "outbound" or "inbound"
   add("Channel-State", state)
-  add("Channel-Call-State", headers.call_state(ch))
+  add("Channel-Call-State", data.call_state or headers.call_state(ch))
   add("Channel-State-Number", format("%d", state_numbers[state] or 0))
   add("Channel-Name", ch:profile("chan_name"))
   add("Unique-ID", ch:uuid())
@@ -147,10 +148,11 @@ function headers.about(name, ch)
   return e.list
 end
 
--- Fires an event about a channel, if anybody wants it. more: list of {name, value}; body.
-function headers.fire(name, ch, more, subclass, body)
+-- Fires an event about a channel, if anybody wants it. more: list of {name, value}; body; first: of those that stand in front.
+function headers.fire(name, ch, more, subclass, body, first)
   if not core.event_wanted(types.number[name]) then return end
   local e = event.make(name, subclass, "switch_channel.c")
+  for i = 1, first and #first or 0 do e.list[#e.list + 1] = first[i] end
   headers.add(e, ch)
   if full[name] then headers.variables(e, ch) end
   if more then

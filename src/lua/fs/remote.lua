@@ -168,7 +168,7 @@ function mine.setAutoHangup(st, on)
   st.hup = on
   return 0
 end
-function mine.set_tts_params(st, name, voice) st.tts_name, st.voice_name = name, voice end
+function mine.set_tts_params(st, name, voice) st.tts_name, st.voice_name = name or "", voice or "" end
 function mine.waitForAnswer(st) return converse(st, "waitForAnswer") end
 function mine.sendEvent(st, e) if e then converse(st, "sendEvent", { list = e.list, body = e.body }) end end
 function mine.setEventData(st, e)

@@ -224,6 +224,7 @@ for attribute, field in pairs({ tts_name = "tts_name", voice_name = "voice_name"
   C.set[attribute] = function(st, value) st[field] = value ~= nil and tostring(value) or nil end
 end
 C.set.uuid = function() end
+C.set.flags = function(st, value) st.hup = util.int(value) % 2 == 1 end
 
 -- --- facts ---
 
@@ -280,10 +281,11 @@ class.method(C, "hangupState", "CoreSession::hangupState", "", 0, 0, function(st
   callback.hangup_hook(st)
 end)
 method("transfer", "sss", 1, 3, -1, function(st, ch, extension, dialplan, context)
-  fs.transfer.transfer(ch, extension, dialplan, context)
+  local up = ch:up()
+  local gone = fs.transfer.transfer(ch, extension, dialplan, context)
   st.transferred = ch:up() or nil
   callback.hangup_hook(st)
-  return 1
+  return (gone or not up) and 1 or 0
 end)
 session.blocking("execute", "SS", 1, 2, VOID, nil, function(st, ch, app, data)
   if not util.some(app) then

@@ -126,10 +126,11 @@ blocking("speak", "s", 1, 1, -1, 1, function(st, ch, text)
   if wait.gone(ch) then return 0 end
   return fs.say.speak(ch, st.tts_name, st.voice_name, text or "", { st = st, words = false }) == "success" and 1 or 0
 end)
-method("set_tts_params", "ss", 2, 2, VOID, function(st, _, name, voice) st.tts_name, st.voice_name = name, voice end)
+local function set_voice(st, _, name, voice) st.tts_name, st.voice_name = name or "", voice or "" end
+method("set_tts_params", "ss", 2, 2, VOID, set_voice)
 method("set_tts_parms", "ss", 2, 2, VOID, function(st, ch, name, voice)
   util.err(ch, "set_tts_parms is deprecated. Use set_tts_params.\n")
-  st.tts_name, st.voice_name = name, voice
+  set_voice(st, ch, name, voice)
 end)
 
 local no_recogniser = "there is no speech recogniser in this engine\n"

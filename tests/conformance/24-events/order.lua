@@ -43,3 +43,22 @@ for _, k in ipairs({ "Core-UUID", "Channel-State", "Channel-State-Number", "Chan
     "Caller-Context", "Caller-Channel-Name", "Channel-Read-Codec-Name" }) do
   if c:getHeader(k) == nil then T.show("missing", k) end
 end
+
+-- What phones show, step by step; an event tells the state before the step that it is about.
+local states = freeswitch.EventConsumer("CHANNEL_CALLSTATE")
+states:bind("CHANNEL_STATE")
+local s2 = T.far("rings-200")
+s2:execute("hold")
+s2:execute("unhold")
+s2:hangup()
+local gone
+repeat
+  e = states:pop(1, 3000)
+  if e and e:getHeader("Unique-ID") == s2.uuid then
+    if e:getType() == "CHANNEL_CALLSTATE" then
+      T.show("call state", e:getHeader("Original-Channel-Call-State"), e:getHeader("Channel-Call-State"), e:getHeader("Channel-Call-State-Number"), e:getHeader("variable_uuid"))
+    end
+    gone = e:getType() == "CHANNEL_STATE" and e:getHeader("Channel-State") == "CS_DESTROY"
+  end
+until not e or gone
+T.show("the last state", gone)
