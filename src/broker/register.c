@@ -286,8 +286,10 @@ static void make_room(struct registering *r, const struct location *l, struct ch
 {
     struct locations *locations = r->broker->registrar->locations;
     int64_t most = kv_get_int(kv_view(&r->directory), "p.max-registrations-per-extension", 0);
+    const char *several = kv_get_or(kv_view(&r->directory), "p.sip-allow-multiple-registrations", "true");
     uint32_t count = 0;
     struct location *first = NULL;
+    if (!strcasecmp(several, "false") || !strcasecmp(several, "no")) most = 1;
     for (struct location *one = locations_of_user(locations, l->user, l->domain); one; one = location_next_of_user(one), count++)
         if (!first || one->expires_s < first->expires_s) first = one;
     if (first && count >= (most > 0 ? (uint32_t)most : r->listener->users.contacts_max)) contact_remove(r, first, changes);

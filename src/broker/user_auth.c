@@ -102,6 +102,22 @@ static void answered(void *context, int status, struct kv_view pairs)
 
 /* --- the question --------------------------------------------------------------------------------------------------- */
 
+/* As FreeSWITCH tells a directory that is made by a script. */
+static void about_add(struct kv *pairs, const struct lookup *lookup)
+{
+    kv_add(pairs, "e.action", "sip_auth");
+    kv_add(pairs, "e.sip_profile", lookup->listener->name);
+    kv_add(pairs, "e.sip_auth_username", lookup->credentials.username);
+    kv_add(pairs, "e.sip_auth_realm", lookup->credentials.realm);
+    kv_add(pairs, "e.sip_auth_nonce", lookup->credentials.nonce);
+    kv_add(pairs, "e.sip_auth_uri", lookup->credentials.uri);
+    kv_add(pairs, "e.sip_auth_response", lookup->credentials.response);
+    kv_add(pairs, "e.sip_auth_method", lookup->method);
+    kv_add(pairs, "e.sip_to_user", lookup->to_user);
+    kv_add(pairs, "e.sip_to_host", lookup->to_domain);
+    kv_add(pairs, "e.ip", lookup->ip);
+}
+
 static int ask_worker(struct lookup *lookup)
 {
     struct broker *broker = lookup->broker;
@@ -112,6 +128,7 @@ static int ask_worker(struct lookup *lookup)
     snprintf(args, sizeof args, "%.120s %.120s", lookup->credentials.username, lookup->credentials.realm);
     kv_add(&pairs, "command", "carillon_directory_user");
     kv_add(&pairs, "args", args);
+    about_add(&pairs, lookup);
     for (uint32_t i = 0; i < broker->worker_count && err < 0; i++) {
         uint32_t worker = registrar->next_worker++ % broker->worker_count;
         if (broker->workers[worker].ready)

@@ -69,7 +69,7 @@ session:hangup()
 """
 
 
-def start(engine, users=None, workers=1, address=None, **more):
+def start(engine, users=None, workers=1, address=None, start=True, **more):
     e = engine(start=False, slots=16, freeswitch_dir="freeswitch", workers=workers, numbers={"default_country": "1", "countries": ["1"]}, **more)
     e.config["sip"]["listen"][0]["users"] = dict({"ping_s": 0}, **(users or {}))
     if address:  # for what does not speak on loopback
@@ -79,5 +79,6 @@ def start(engine, users=None, workers=1, address=None, **more):
     e.write("freeswitch/directory.xml", DIRECTORY)
     e.write("freeswitch/dialplan.xml", DIALPLAN)
     e.write("scripts/who.lua", WHO)
-    e.start()
+    if start:
+        e.start()
     return e

@@ -219,3 +219,21 @@ def test_a_flood_of_requests_is_dropped_and_a_forced_domain_is_everybodys(engine
     for _ in range(60):
         p.send("REGISTER")
     wait_for(lambda: e.counters()["sip_dropped"] - before > 20, 5, "dropped requests")
+
+
+def test_a_script_may_make_the_directory_and_is_told_who_asks(engine, phone):
+    e = users.start(engine, start=False)
+    e.write("freeswitch/lua.conf.xml", """<configuration name="lua.conf"><settings>
+      <param name="xml-handler-script" value="made.lua"/><param name="xml-handler-bindings" value="directory"/></settings></configuration>""")
+    e.write("scripts/made.lua", """
+      if params:getHeader("action") ~= "sip_auth" or params:getHeader("sip_profile") ~= "internal" or params:getHeader("ip") ~= "127.0.0.1" then return end
+      XML_STRING = ([[<document type="freeswitch/xml"><section name="directory"><domain name="made.test"><user id="%s">
+        <params><param name="password" value="of %s"/><param name="sip-allow-multiple-registrations" value="false"/></params></user></domain></section></document>]])
+        :format(params:getHeader("user"), params:getHeader("sip_auth_username"))""")
+    e.start()
+    p, q = [phone(e, "77", password="of 77") for _ in range(2)]
+    p.domain = q.domain = "made.test"
+    assert p.register().status == 200, e.all_text()
+    assert q.register().status == 200
+    assert e.api("sofia_contact", "internal/77@made.test").strip() == "sofia/internal/" + q.contact  # one telephone only: the later one
+    assert p.register(password="wrong").status == 403

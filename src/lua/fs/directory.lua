@@ -41,10 +41,10 @@ local function each_user(domain, f)
 end
 directory.each_user = each_user
 
--- A user with everything inherited: { id, domain, node, group, params, variables, attr }; nil if there is none.
-function directory.user(id, domain_name)
+-- A user with everything inherited: { id, domain, node, group, params, variables, attr }; nil if there is none. `about`: see xml_handler.domain.
+function directory.user(id, domain_name, about)
   if not id then return nil end
-  local domain, name = fs.xml_handler.domain(domain_name, id)
+  local domain, name = fs.xml_handler.domain(domain_name, id, about)
   if not domain then domain, name = domain_of(domain_name) end
   if not domain then return nil end
   local wanted = lower(id)
@@ -79,7 +79,7 @@ end
 
 -- What to dial for a user, or nil and the cause.
 function directory.dial_string(id, domain_name, aleg)
-  local user = directory.user(id, domain_name)
+  local user = directory.user(id, domain_name, { { "as_channel", "true" }, { "action", "user_call" } })
   if not user then return nil, "SUBSCRIBER_ABSENT" end
   local dial = util.some(user.params["dial-string"])
   if not dial then return nil, "MANDATORY_IE_MISSING", user end

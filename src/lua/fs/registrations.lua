@@ -215,9 +215,13 @@ local function encoded(list)
   return concat(out)
 end
 
-api.commands.carillon_directory_user = { name = "carillon_directory_user", syntax = "<user> <realm>", help = "", run = function(text)
+api.commands.carillon_directory_user = { name = "carillon_directory_user", syntax = "<user> <realm>", help = "", run = function(text, context)
   local id, realm = match(text, "^(%S+) (%S+)$")
-  local user = id and directory.user(id, realm)
+  local about = {}
+  for _, pair in ipairs(context.env and context.env.list or {}) do -- what a script that makes the directory wants to know
+    if pair[1] == "action" or pair[1] == "ip" or find(pair[1], "^sip_") then about[#about + 1] = pair end
+  end
+  local user = id and directory.user(id, realm, about)
   if not user then return "" end
   local list = { { "id", user.id }, { "domain", user.domain }, { "auth_username", id }, { "auth_realm", realm },
     { "number_alias", util.some(user.attr["number-alias"]) or id } }

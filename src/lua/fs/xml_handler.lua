@@ -110,13 +110,14 @@ function handler.context(ch, name)
   return found and found.contexts[name]
 end
 
--- A domain of the directory with the user that is looked for.
-function handler.domain(name, user)
+-- A domain of the directory with the user that is looked for. `about`: what the script is told besides, a list of { name, value }.
+function handler.domain(name, user, about)
   if not handler.bindings.directory then return nil end
   local params = event.make("REQUEST_PARAMS")
   event.add(params, "user", user)
   event.add(params, "domain", name)
   event.add(params, "key", "id")
+  for i = 1, about and #about or 0 do event.add(params, about[i][1], about[i][2]) end
   local found = handler.ask("directory", "domain", "name", name or "", params)
   if not found then return nil end
   local key = util.some(name) or found.domain_order[1]
