@@ -31,9 +31,12 @@ static void media_read(struct broker *broker)
 {
     const struct config_node *list = config_get(broker->config, "media.addresses");
     const struct config_node *external = config_get(broker->config, "media.external");
-    for (size_t i = 0; i < config_count(list) && broker->media_address_count < 16; i++)
-        snprintf(broker->media_addresses[broker->media_address_count++], sizeof broker->media_addresses[0], "%s",
-                 config_text(i < config_count(external) ? config_child(external, i) : config_child(list, i)));
+    for (uint32_t i = 0; i < config_count(list) && i < MEDIA_ADDRESSES_MAX; i++) {
+        const char *bound = config_text(config_child(list, i));
+        snprintf(broker->media_addresses[i], sizeof broker->media_addresses[i], "%s", i < config_count(external) ? config_text(config_child(external, i)) : bound);
+        broker->media_families[strchr(bound, ':') != NULL] |= 1u << i;
+        broker->media_address_count++;
+    }
     if (!broker->media_address_count) snprintf(broker->media_addresses[broker->media_address_count++], sizeof broker->media_addresses[0], "127.0.0.1");
     broker->port_first = (uint16_t)config_int(broker->config, "media.port_first", 16384);
     broker->port_last = (uint16_t)config_int(broker->config, "media.port_last", 32767);

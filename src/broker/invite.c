@@ -177,6 +177,10 @@ bool invite_fail_over(struct call *call, int status)
     for (unsigned i = call->trunk_at + 1u; i < call->trunk_count; i++) {
         struct trunk *next = call->trunks[i];
         if (!trunk_takes(call, next, &verdict)) continue;
+        if (!(media_mask(call, next) >> (call->slot % call->broker->media_address_count) & 1)) {
+            log_info(call->channel_text, "trunk %s is passed over: the call's audio has an address of another trunk's", next->name);
+            continue;
+        }
         log_info(call->channel_text, "trunk %s answered %d; trying %s", call->trunk->name, status, next->name);
         trunk_result(call, QUALITY_FAILED);
         trunk_leave(call);

@@ -2,6 +2,7 @@
 #include "broker/media.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "broker/call.h"
 #include "bus/media_address.h"
@@ -37,6 +38,15 @@ void call_media_stop(struct call *call)
     slot_mirror(call);
     if (call->media_started) push(call, RING_MEDIA_STOP);
     else call->media_released = true;
+}
+
+uint32_t media_mask(const struct call *call, const struct trunk *trunk)
+{
+    const struct broker *broker = call->broker;
+    const struct listener *listener = trunk ? trunk->listener : call->listener;
+    if (trunk && trunk->media_mask) return trunk->media_mask;
+    uint32_t family = listener ? broker->media_families[strchr(listener->address, ':') != NULL] : 0;
+    return family ? family : UINT32_MAX;
 }
 
 void media_local(struct call *call, const char **address, uint16_t *port)

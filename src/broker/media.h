@@ -10,6 +10,8 @@ void media_run(struct call *call);
 void call_media_stop(struct call *call);
 /* Takes what the workers' media threads said (a source of the post office). */
 void media_poll(void *broker);
+/* Which media addresses suit a call by that trunk (NULL: its listener): the trunk's own, else those of its listener's family, else all. */
+uint32_t media_mask(const struct call *call, const struct trunk *trunk);
 /* Our RTP address for the call's slot. */
 void media_local(struct call *call, const char **address, uint16_t *port);
 

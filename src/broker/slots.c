@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "broker/media.h"
 #include "broker/state.h"
 #include "core/check.h"
 #include "core/clock.h"
@@ -32,6 +33,11 @@ static int queue_open(struct slot_queue *queue, uint32_t size)
     return queue->items ? 0 : -ENOMEM;
 }
 
+static struct slot_queue *rested_of(struct broker *broker, uint32_t slot)
+{
+    return &broker->slots.workers[slot / broker->slots.each].rested[slot % broker->media_address_count];
+}
+
 /* All slots start free; adopt.c takes those of living calls out before (generation and state say which). */
 static void slots_fill(struct broker *broker)
 {
@@ -40,7 +46,7 @@ static void slots_fill(struct broker *broker)
         struct slot *shared = segment_slot(broker->segment, slot);
         slots->generations[slot] = shared->call.generation;
         slots->free_since_ns[slot] = shared->call.free_since_ns;
-        if (shared->call.state == SLOT_FREE) queue_put(&slots->workers[slot / slots->each].rested, slot);
+        if (shared->call.state == SLOT_FREE) queue_put(rested_of(broker, slot), slot);
     }
 }
 
@@ -55,7 +61,8 @@ int slots_open(struct broker *broker)
     slots->free_since_ns = calloc(slots->total, sizeof *slots->free_since_ns);
     if (!slots->workers || !slots->calls || !slots->generations || !slots->free_since_ns) return -ENOMEM;
     for (uint32_t w = 0; w < broker->worker_count; w++) {
-        if (queue_open(&slots->workers[w].rested, slots->each) < 0) return -ENOMEM;
+        for (uint32_t a = 0; a < broker->media_address_count; a++)
+            if (queue_open(&slots->workers[w].rested[a], slots->each / broker->media_address_count + 1) < 0) return -ENOMEM;
         if (queue_open(&slots->workers[w].resting, slots->each) < 0) return -ENOMEM;
     }
     for (uint32_t slot = 0; slot < slots->total; slot++) slot_repair(segment_slot(broker->segment, slot), true, false);
@@ -67,7 +74,7 @@ void slots_free(struct broker *broker)
 {
     struct slots *slots = &broker->slots;
     for (uint32_t w = 0; slots->workers && w < broker->worker_count; w++) {
-        free(slots->workers[w].rested.items);
+        for (uint32_t a = 0; a < MEDIA_ADDRESSES_MAX; a++) free(slots->workers[w].rested[a].items);
         free(slots->workers[w].resting.items);
     }
     free(slots->workers);
@@ -77,11 +84,28 @@ void slots_free(struct broker *broker)
     *slots = (struct slots){ 0 };
 }
 
-static void wake_rested(struct slots *slots, struct worker_slots *worker)
+static void wake_rested(struct broker *broker, struct worker_slots *worker)
 {
+    struct slots *slots = &broker->slots;
     int64_t before = clock_mono_ns() - SLOT_REST_NS;
-    while (worker->resting.count && slots->free_since_ns[worker->resting.items[worker->resting.head]] <= before)
-        queue_put(&worker->rested, queue_take(&worker->resting));
+    while (worker->resting.count && slots->free_since_ns[worker->resting.items[worker->resting.head]] <= before) {
+        uint32_t slot = queue_take(&worker->resting);
+        queue_put(rested_of(broker, slot), slot);
+    }
+}
+
+/* Of the addresses that suit, the one whose next slot is free the longest, or that has more of them; NULL if all are used up. */
+static struct slot_queue *rested_choose(struct broker *broker, struct worker_slots *worker, uint32_t mask)
+{
+    struct slot_queue *best = NULL;
+    const int64_t *since = broker->slots.free_since_ns;
+    for (uint32_t a = 0; a < broker->media_address_count; a++) {
+        struct slot_queue *queue = &worker->rested[a];
+        if (!(mask >> a & 1) || !queue->count) continue;
+        int64_t mine = since[queue->items[queue->head]], other = best ? since[best->items[best->head]] : INT64_MAX;
+        if (mine < other || (mine == other && queue->count > best->count)) best = queue;
+    }
+    return best;
 }
 
 static void slot_claim(struct broker *broker, struct call *call)
@@ -101,9 +125,10 @@ int slot_lease(struct broker *broker, struct call *call, uint32_t worker)
     struct slots *slots = &broker->slots;
     CHECK(call->slot == SLOT_NONE && worker < broker->worker_count);
     struct worker_slots *of = &slots->workers[worker];
-    wake_rested(slots, of);
-    if (!of->rested.count) return -EAGAIN;
-    call->slot = queue_take(&of->rested);
+    wake_rested(broker, of);
+    struct slot_queue *queue = rested_choose(broker, of, media_mask(call, call->trunk));
+    if (!queue) return -EAGAIN;
+    call->slot = queue_take(queue);
     call->worker = worker;
     call->generation = ++slots->generations[call->slot];
     if (!call->generation) call->generation = slots->generations[call->slot] = 1;
@@ -130,7 +155,7 @@ void slot_free(struct broker *broker, struct call *call, bool rest)
     directory_remove(broker->segment, call->channel.bytes);
     slots->free_since_ns[call->slot] = now;
     slots->calls[call->slot] = NULL;
-    queue_put(rest ? &of->resting : &of->rested, call->slot);
+    queue_put(rest ? &of->resting : rested_of(broker, call->slot), call->slot);
     of->busy--;
     slots->busy--;
     call->slot = SLOT_NONE;
@@ -147,8 +172,8 @@ uint32_t slots_room(struct broker *broker)
     uint32_t room = 0;
     for (uint32_t w = 0; w < broker->worker_count; w++) {
         if (!worker_takes(broker, w)) continue;
-        wake_rested(&broker->slots, &broker->slots.workers[w]);
-        room += broker->slots.workers[w].rested.count;
+        wake_rested(broker, &broker->slots.workers[w]);
+        for (uint32_t a = 0; a < broker->media_address_count; a++) room += broker->slots.workers[w].rested[a].count;
     }
     return room;
 }

@@ -220,7 +220,8 @@ struct broker {
     uint32_t worker_count;
     char node[BUS_NAME_MAX];
     /* media addresses, for the SDP */
-    char media_addresses[16][46];
+    char media_addresses[MEDIA_ADDRESSES_MAX][46];
+    uint32_t media_families[2];        /* which of them are bound to IPv4, to IPv6: a bit each */
     uint32_t media_address_count;
     uint16_t port_first, port_last;
     struct process_signals signals;

@@ -49,6 +49,7 @@ struct trunk {
     struct sdp_codecs codecs;
     enum dial_early early;
     bool nat;
+    uint32_t media_mask;                 /* of media.addresses, a bit each; 0 = by its listener's family */
     uint32_t ring_timeout_ms;
     uint32_t session_timer_s;            /* 0 = we ask for none */
     enum reliable reliable;

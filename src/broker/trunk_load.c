@@ -144,6 +144,21 @@ static int rates_read(struct trunk *trunk, const struct config_node *node, struc
     return err;
 }
 
+/* trunks.*.media: some of media.addresses. */
+static int media_read(struct broker *broker, struct trunk *trunk, const struct config_node *node, struct buf *error)
+{
+    const struct config_node *wanted = config_get(node, "media"), *all = config_get(broker->config, "media.addresses");
+    for (size_t i = 0; i < config_count(wanted); i++) {
+        const char *address = config_text(config_child(wanted, i));
+        uint32_t bit = 0;
+        for (size_t k = 0; k < config_count(all) && k < MEDIA_ADDRESSES_MAX; k++)
+            if (!strcmp(config_text(config_child(all, k)), address)) bit = 1u << k;
+        if (!bit) return buf_printf(error, "trunks.%s.media: %s is none of media.addresses; add it there", trunk->name, address), -EINVAL;
+        trunk->media_mask |= bit;
+    }
+    return 0;
+}
+
 static int trunk_read(struct broker *broker, struct trunk *trunk, const struct config_node *node, struct buf *error)
 {
     trunk->broker = broker;
@@ -173,7 +188,8 @@ static int trunk_read(struct broker *broker, struct trunk *trunk, const struct c
     address_read(trunk, node);
     rules_read(trunk, node);
     lists_read(trunk, node);
-    return rates_read(trunk, node, error);
+    int err = media_read(broker, trunk, node, error);
+    return err < 0 ? err : rates_read(trunk, node, error);
 }
 
 static int failovers_link(struct trunks *trunks, struct buf *error)

@@ -203,7 +203,7 @@ const struct schema_row schema_rows[] = {
     { "sip.registrations", SCHEMA_INT, "10000", 1, 200000, NULL, NULL, .help = "Registered telephones of all listeners together; more are answered 503." },
 
     { "media", SCHEMA_TABLE, .help = "RTP." },
-    { "media.addresses", SCHEMA_LIST, NULL, 1, 16, NULL, NULL, .required = true, .help = "Local addresses for RTP; several are used in turn if the ports of one do not suffice." },
+    { "media.addresses", SCHEMA_LIST, NULL, 1, 16, NULL, NULL, .required = true, .help = "Local addresses for RTP, IPv4 and IPv6; calls are spread over those that suit their trunk." },
     { "media.addresses.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_ip, .help = "An address." },
     { "media.external", SCHEMA_LIST, NULL, 0, 16, NULL, NULL, .help = "The addresses to write into SDP where they differ (behind a static NAT): one for each of `addresses`, in the same order." },
     { "media.external.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_ip, .help = "What is advertised for the address at the same place." },
@@ -264,6 +264,8 @@ const struct schema_row schema_rows[] = {
     { "trunks.*.reliable", SCHEMA_TEXT, "off", 0, 0, "off|supported|required", NULL, .live = true, .help = "Provisional responses with PRACK (RFC 3262): offered, or insisted on. A caller that insists gets them anyway." },
     { "trunks.*.redirect", SCHEMA_TEXT, "refuse", 0, 0, "refuse|follow", NULL, .live = true, .help = "What a 3xx is: the call's end, or followed to the carrier's own host and to `sip.uri_hosts`, with a permit for the new number." },
     { "trunks.*.refer_context", SCHEMA_TEXT, NULL, 0, 0, NULL, form_name, .live = true, .help = "Dialplan context in which a transfer runs that the far end asks for (REFER), for the call's partner; without it such are refused." },
+    { "trunks.*.media", SCHEMA_LIST, NULL, 0, 16, NULL, NULL, .help = "Which of `media.addresses` its calls use; without it those of the family (IPv4, IPv6) of its listener." },
+    { "trunks.*.media.*", SCHEMA_TEXT, NULL, 0, 0, NULL, form_ip, .help = "An address." },
     { "trunks.*.nat", SCHEMA_BOOL, "false", 0, 0, NULL, NULL, .live = true, .help = "RTP may come from another address than the SDP's." },
     { "trunks.*.inbound", SCHEMA_TABLE, .optional_table = true, .help = "What its inbound calls run; without this they are refused." },
     { "trunks.*.inbound.script", SCHEMA_TEXT, NULL, 1, 1000, NULL, NULL, .help = "A script, looked up in `scripts.dir`." },

@@ -58,7 +58,7 @@ def test_info_and_refer_reach_the_far_end(engine, far):
     f = far()
     e = engine(trunks={"acme": trunk(f.where)})
     uuid = originate(e)
-    e.api("uuid_send_info", uuid, "hello far end")
+    e.api("uuid_send_info", uuid, "text", "plain", "hello far end")
     info = f.wait("INFO")
     assert "hello far end" in body(info) and header(info, "Content-Type") == "text/plain"
     e.api("uuid_deflect", uuid, "sip:100@192.0.2.1")

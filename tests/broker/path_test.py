@@ -101,6 +101,36 @@ def test_addresses_are_advertised_as_configured(engine, made):
     assert "c=IN IP4 192.0.2.10\r\n" in body(invite)
 
 
+def test_each_trunk_has_its_own_listener_and_media_addresses_of_both_families(engine, made):
+    four, own, six = made(Far()), made(Far()), made(Far("::1"))
+    ports = [free_port(), free_port("::1")]
+    listen = [{"name": "four", "address": "127.0.0.1", "port": ports[0]}, {"name": "six", "address": "::1", "port": ports[1]}]
+    e = engine(trunks={"four": trunk(four.where), "own": trunk(own.where, media=["127.0.0.3"]), "six": trunk(six.where, listen="six")},
+               sip={"listen": listen}, media={"addresses": ["127.0.0.1", "127.0.0.2", "127.0.0.3", "::1"]})
+    for name in ("four", "own", "six") * 4:
+        originate(e, name)
+
+    def said(far):
+        return {next(line for line in body(i).split("\r\n") if line.startswith("c=")) for i in far.all("INVITE")}
+
+    assert said(four) <= {"c=IN IP4 127.0.0.%d" % n for n in (1, 2, 3)} and len(said(four)) > 1
+    assert said(own) == {"c=IN IP4 127.0.0.3"} and said(six) == {"c=IN IP6 ::1"}
+    assert "[::1]:%d" % ports[1] in header(six.wait("INVITE"), "Via")
+    data, source = own.rtp.recvfrom(2048) if e.api("uuid_broadcast", originate(e, "own"), "tone_stream://%(1000,0,400)") else (b"", ("", 0))
+    assert source[0] == "127.0.0.3"
+
+
+def test_forty_thousand_slots_fit_on_five_media_addresses_and_not_on_four(engine):
+    for count, good in ((5, True), (4, False)):
+        e = engine(start=False)
+        e.config["slots"] = 40000
+        e.config["media"] = {"addresses": ["127.0.0.%d" % (n + 1) for n in range(count)], "port_first": 16384, "port_last": 32767}
+        e.write_config()
+        done = e.cli("check", e.config_path)
+        assert (done.returncode == 0) == good, done.stdout + done.stderr
+        assert good or "pairs, but there are 40000 slots" in done.stdout + done.stderr
+
+
 def test_tls_calls_the_right_name_only_on_one_connection_with_our_own_certificate(engine, made, tmp_path):
     certificates = Certificates(str(tmp_path / "tls"))
     ours = certificates.make("engine", "127.0.0.1")

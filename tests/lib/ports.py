@@ -14,8 +14,9 @@ LAST = 31999
 def free_port(address="127.0.0.1"):
     """A port that is free for both UDP and TCP at this moment, below the ephemeral range's usual begin where possible."""
     for _ in range(200):
-        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        tcp = socket.socket(family, socket.SOCK_STREAM)
+        udp = socket.socket(family, socket.SOCK_DGRAM)
         try:
             tcp.bind((address, 0))
             port = tcp.getsockname()[1]
