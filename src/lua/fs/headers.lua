@@ -49,6 +49,7 @@ local function caller(e, prefix, ch, direction)
   add("-Destination-Number", ch:profile("destination_number"))
   add("-Unique-ID", ch:uuid())
   add("-Source", ch:profile("source"))
+  add("-Transfer-Source", ch:get("transfer_source"))
   add("-Context", ch:profile("context"))
   add("-RDNIS", ch:profile("rdnis"))
   add("-Channel-Name", ch:profile("chan_name"))
@@ -67,8 +68,8 @@ local function caller(e, prefix, ch, direction)
   time("-Channel-Last-Hold", 0)
   time("-Channel-Hold-Accum", 0)
   add("-Screen-Bit", "true")
-  add("-Privacy-Hide-Name", "false")
-  add("-Privacy-Hide-Number", "false")
+  add("-Privacy-Hide-Name", ch:profile("privacy_hide_name") == "true" and "true" or "false")
+  add("-Privacy-Hide-Number", ch:profile("privacy_hide_number") == "true" and "true" or "false")
 end
 
 -- Bits per second as FreeSWITCH's codecs tell them: of all others, of 16-bit samples.
