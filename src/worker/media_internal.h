@@ -87,6 +87,8 @@ struct play {
     struct load *load;       /* under way */
     char *source;
     uint64_t start; /* at the file's rate */
+    int64_t ahead_ms; /* seeks that came while loading: from there, or from the file's begin */
+    bool ahead_of_begin;
     uint32_t flags;
     uint32_t item; /* where we are: item, sample in it, times it is still to be played */
     uint64_t at;

@@ -172,6 +172,24 @@ static void play_seek(struct play *play, uint64_t position)
     play->loops_left = play->list->count ? play->list->items[play->item].loops : 1;
 }
 
+/* By so many ms from where it is, or from the begin. */
+static void play_seek_ms(struct play *play, int64_t ms, bool from_begin)
+{
+    int64_t to = (from_begin ? 0 : (int64_t)play_position(play)) + ms * (int64_t)play->list->codec->rate / 1000;
+    play_seek(play, to > 0 ? (uint64_t)to : 0);
+}
+
+/* A seek before the file is there is remembered. */
+static void play_seek_or_remember(struct play *play, int64_t ms, bool from_begin)
+{
+    if (play->list) {
+        play_seek_ms(play, ms, from_begin);
+        return;
+    }
+    play->ahead_ms = from_begin ? ms : play->ahead_ms + ms;
+    play->ahead_of_begin |= from_begin;
+}
+
 static uint64_t to_codec_rate(const struct play *play, uint64_t file_samples)
 {
     return file_samples * play->list->codec->rate / play->list->rate;
@@ -221,6 +239,9 @@ void play_loaded(struct media *m, struct play *play, struct playlist *list, int 
     if (list->shared_clock && list->samples) /* every listener of a local stream hears the same moment */
         start = (uint64_t)(m->now_ns / NS_PER_MS) * list->codec->rate / 1000 % list->samples;
     play_seek(play, start);
+    if (play->ahead_ms || play->ahead_of_begin) play_seek_ms(play, play->ahead_ms, play->ahead_of_begin);
+    play->ahead_ms = 0;
+    play->ahead_of_begin = false;
 }
 
 void play_end(struct media *m, struct play *play, enum media_reason reason)
@@ -250,7 +271,6 @@ static int clamp(int64_t value, int limit) { return value > limit ? limit : valu
 
 void play_control(struct media *m, struct play *play, enum media_control control, int64_t value)
 {
-    uint64_t rate = play->list ? play->list->codec->rate : 0;
     switch (control) {
     case CONTROL_PAUSE_TOGGLE:
         play->paused = !play->paused;
@@ -276,16 +296,13 @@ void play_control(struct media *m, struct play *play, enum media_control control
     case CONTROL_RESTART:
         play->speed = 0;
         play->start = 0;
-        if (play->list) play_seek(play, 0);
+        play_seek_or_remember(play, 0, true);
         break;
     case CONTROL_SEEK_MS:
-        if (play->list) play_seek(play, value > 0 ? (uint64_t)value * rate / 1000 : 0);
+        play_seek_or_remember(play, value, true);
         break;
     case CONTROL_SEEK_BY_MS:
-        if (play->list) {
-            int64_t to = (int64_t)play_position(play) + value * (int64_t)rate / 1000;
-            play_seek(play, to > 0 ? (uint64_t)to : 0);
-        }
+        play_seek_or_remember(play, value, false);
         break;
     case CONTROL_TRUNCATE:
         play_end(m, play, MEDIA_STOPPED);

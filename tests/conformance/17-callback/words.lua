@@ -62,3 +62,9 @@ function callback() error("in the callback") end
 s:setInputCallback("callback")
 press(100)
 T.show("an error stops", s:streamFile(T.sounds .. "/second.wav"), s:ready())
+for _, word in ipairs({ "seek:1500", "seek:+1500", "seek:+0", "TRUE" }) do
+  function callback() return word end
+  T.press(s, "5")
+  T.between(word .. " before the file is open", T.took(function() s:streamFile(T.sounds .. "/two.wav") end), word == "TRUE" and 0 or word == "seek:+0" and 800 or 350,
+    word == "TRUE" and 700 or word == "seek:+0" and 1800 or 1400)
+end
