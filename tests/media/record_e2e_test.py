@@ -30,10 +30,10 @@ def record():
     carrier = Carrier(plan="match=* answer after=20ms tone=440\n")
     engine = Engine(slots=40, trunks={"acme": {"address": carrier.where}})
 
-    def call(name, body):
+    def call(name, body, timeout=120.0):
         script = name.replace(".", "_") + ".lua"
         engine.write("scripts/" + script, DIAL % body)
-        return engine.api("lua", script, engine.path(name)), engine.path(name)
+        return engine.api("lua", script, engine.path(name), timeout=timeout), engine.path(name)
 
     call.engine = engine
     yield call
@@ -147,6 +147,18 @@ def test_formats_rate_and_title_tags(record):
     for suffix in (".wav", ".flac", ".ogg", ".opus"):
         text = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "format_tags:stream_tags", path + suffix], capture_output=True, text=True, timeout=20).stdout
         assert "a talk" in text, (suffix, text)
+
+
+@pytest.mark.long
+def test_ten_minutes_of_a_call_are_ten_minutes_of_recording(record):
+    body = """
+    s:setVariable("RECORD_READ_ONLY", "true") s:execute("record_session", path .. " +600")
+    s:sleep(602000)"""
+    _, path = record("long.wav", body, timeout=700.0)
+    rate, (samples,) = read(path)
+    assert abs(len(samples) / rate - 600) <= 0.02
+    for second in range(5, 600, 60):
+        assert there(samples, rate, 440, second, second + 0.5), second
 
 
 def test_a_full_disk_ends_the_recording_and_the_script_is_told(record):
