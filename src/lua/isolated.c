@@ -2,6 +2,7 @@
 #include "lua/isolated.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,7 +16,9 @@
 
 #define CLASS       "carillon.isolated"
 #define STACK_SIZE  (1u << 20)
-#define REAP_NS     (50 * NS_PER_MS)
+#define WATCH_NS    NS_PER_S
+#define REAP_NS     (50 * NS_PER_MS) /* the same, while a thread that was left is still there */
+#define GRACE_NS    (2 * NS_PER_S)   /* from a spent budget's error to its script's end without the thread */
 #define ANNOUNCE_NS (5 * NS_PER_S)
 #define STOP_NS     (NS_PER_S / 2)
 
@@ -24,7 +27,7 @@ struct isolated_scripts {
     size_t count, count_max;
     int bell;
     struct loop_watch watch;
-    struct loop_timer reap; /* set while a thread that was left is still there */
+    struct loop_timer look; /* set while there are threads */
 };
 
 /* --- whose turn it is ---------------------------------------------------------------------------------------------------- */
@@ -141,6 +144,7 @@ static int lua_isolated_start(lua_State *L)
     isolated->next = scripts->all;
     scripts->all = isolated;
     scripts->count++;
+    if (!scripts->look.heap_index) loop_timer_set(engine->loop, &scripts->look, clock_mono_ns() + WATCH_NS);
     *handle = isolated;
     return 1;
 }
@@ -163,27 +167,52 @@ static void announce(struct isolated *isolated, const char *what)
     log_crit(NULL, "%s: its script was ended, but its thread is stuck in a C module or in compiled code; %s", isolated->name, what);
 }
 
-static void reap(struct loop_timer *timer)
+/* A budget's error that does not come: the script ends without its thread. */
+static void spent_look(struct isolated *isolated, int64_t now)
+{
+    if (!atomic_load(&isolated->spent) || atomic_load(&isolated->turn) != TURN_THREAD) {
+        isolated->spent_ns = 0;
+    } else if (!isolated->spent_ns) {
+        isolated->spent_ns = now;
+    } else if (now - isolated->spent_ns > GRACE_NS) {
+        char why[160];
+        snprintf(why, sizeof why,
+                 "the script computed for more than %u ms without waiting (scripts.budget_ms), in compiled code or in a C module",
+                 isolated->budget_ms);
+        fiber_kill(isolated->fiber, why);
+    }
+}
+
+/* Was it left, and is it gone? */
+static bool reaped(struct isolated *isolated, int64_t now)
+{
+    if (!isolated->left_ns) return false;
+    if (pthread_tryjoin_np(isolated->thread, NULL) == 0) return true;
+    if (!isolated->announced && now - isolated->left_ns > ANNOUNCE_NS)
+        announce(isolated, "it stays behind until it comes back, and counts for scripts.isolated");
+    return false;
+}
+
+static void look(struct loop_timer *timer)
 {
     struct engine *engine = timer->context;
     struct isolated **at = &engine->isolated->all;
-    bool more = false;
+    int64_t now = clock_mono_ns(), next = WATCH_NS;
     while (*at) {
         struct isolated *isolated = *at;
-        if (isolated->left_ns && pthread_tryjoin_np(isolated->thread, NULL) == 0) {
+        if (reaped(isolated, now)) {
             *at = isolated->next;
             engine->isolated->count--;
             isolated_free(isolated);
             continue;
         }
-        if (isolated->left_ns) {
-            more = true;
-            if (!isolated->announced && clock_mono_ns() - isolated->left_ns > ANNOUNCE_NS)
-                announce(isolated, "it stays behind until it comes back, and counts for scripts.isolated");
-        }
+        if (isolated->left_ns)
+            next = REAP_NS;
+        else
+            spent_look(isolated, now);
         at = &isolated->next;
     }
-    if (more) loop_timer_set(engine->loop, timer, clock_mono_ns() + REAP_NS);
+    if (engine->isolated->all) loop_timer_set(engine->loop, timer, now + next);
 }
 
 /* isolated_leave(handle): its agent is over. */
@@ -194,7 +223,7 @@ static int lua_isolated_leave(lua_State *L)
     if (!*handle) return 0;
     isolated_leave(*handle);
     *handle = NULL;
-    if (!engine->isolated->reap.heap_index) loop_timer_set(engine->loop, &engine->isolated->reap, clock_mono_ns());
+    loop_timer_set(engine->loop, &engine->isolated->look, clock_mono_ns());
     return 0;
 }
 
@@ -217,7 +246,7 @@ void isolated_free_all(struct engine *engine)
         else
             announce(isolated, "the worker ends without it");
     }
-    loop_timer_clear(engine->loop, &scripts->reap);
+    loop_timer_clear(engine->loop, &scripts->look);
     loop_watch_remove(engine->loop, &scripts->watch);
     close(scripts->bell);
     free(scripts);
@@ -240,7 +269,7 @@ void isolated_open(lua_State *L)
     scripts->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     CHECK(scripts->bell >= 0);
     scripts->watch = (struct loop_watch) { .fd = scripts->bell, .ready = bell_rang, .context = engine };
-    scripts->reap = (struct loop_timer) { .fire = reap, .context = engine };
+    scripts->look = (struct loop_timer) { .fire = look, .context = engine };
     CHECK(!loop_watch_add(engine->loop, &scripts->watch, EPOLLIN));
     engine->isolated = scripts;
     luaL_newmetatable(L, CLASS);

@@ -10,8 +10,9 @@
  *     SCRIPT   it put something into `request` and sleeps until `reply` is there
  *     LEFT     the agent is gone: whatever the thread asks from now on is an error, which ends its script
  *
- * A thread that is left while it is busy gets a signal that raises an error at its next instruction. Only one that is stuck in
- * a C module or in compiled code does not come back: that is announced, and its thread stays behind until it does. */
+ * A thread that is left while it is busy, or has used up its budget, gets a signal that raises an error at its next instruction. Only
+ * one that is stuck in a C module or in compiled code does not come back: then its script ends without it, that is announced, and
+ * the thread stays behind until it does. */
 #ifndef LUA_ISOLATED_H
 #define LUA_ISOLATED_H
 
@@ -37,7 +38,8 @@ struct isolated {
     size_t memory, memory_limit;
     uint32_t budget_ms; /* of CPU between two calls, as for other scripts */
     timer_t timer;
-    bool timed, spent;
+    bool timed;
+    _Atomic bool spent; /* the budget; its next instruction is an error */
     volatile sig_atomic_t hook_busy;
 
     /* the script thread's own (isolated.c) */
@@ -48,7 +50,8 @@ struct isolated {
     struct fiber *fiber; /* the agent, while it waits for the thread's turn to end */
     uint64_t token;
     bool announced;
-    int64_t left_ns; /* when it was left; 0 = not yet */
+    int64_t spent_ns; /* since when it is `spent` and goes on all the same; 0 = it is not */
+    int64_t left_ns;  /* when it was left; 0 = not yet */
 };
 
 /* The thread, from its first instruction to its last. */

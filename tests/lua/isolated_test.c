@@ -213,6 +213,14 @@ static void the_engines_end_does_not_wait_for_a_stuck_one(void **state)
     run_free(endless);
 }
 
+static void a_compiled_loop_ends_its_script_though_not_its_thread(void **state)
+{
+    char *text = error_of("jit.on() local n = 0 while true do n = n + 1 end");
+    assert_non_null(strstr(text, "in compiled code or in a C module"));
+    free(text);
+    check_output(&bench, "local lfs = require('lfs') out(type(lfs))", "table\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +237,7 @@ int main(void)
         cmocka_unit_test(one_that_computes_for_ever_is_ended),
         cmocka_unit_test(its_handles_are_closed_at_its_end),
         cmocka_unit_test(many_at_once_each_end),
+        cmocka_unit_test(a_compiled_loop_ends_its_script_though_not_its_thread),
         cmocka_unit_test(the_engines_end_does_not_wait_for_a_stuck_one),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
