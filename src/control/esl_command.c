@@ -43,9 +43,9 @@ static void run_linger(struct esl_client *client, char *words)
     }
     unsigned seconds = 0;
     for (const char *p = words; *p >= '0' && *p <= '9' && seconds < 100000; p++) seconds = seconds * 10 + (unsigned)(*p - '0');
-    client->linger = seconds > 0 ? ESL_LINGER_SECONDS : ESL_LINGER_FOR_EVER;
+    client->linger = *words != 0 ? ESL_LINGER_SECONDS : ESL_LINGER_FOR_EVER;
     client->linger_s = seconds;
-    if (seconds > 0)
+    if (*words != 0)
         esl_reply(client, "+OK will linger %u seconds", seconds);
     else
         esl_reply(client, "+OK will linger");

@@ -5,6 +5,7 @@
  * out (log.level) are not to be had here either, and a log on stderr (log.file = "-") cannot be read back. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -164,7 +165,9 @@ void esl_log_free(struct esl *esl)
 
 void esl_log_command(struct esl_client *client, const char *words)
 {
-    int level = *words == 0 ? LOG_DEBUG : log_level_parse(words);
+    char word[32];
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(words, " \t"), words);
+    int level = *word == 0 ? LOG_DEBUG : log_level_parse(word);
     if (client->log_forbidden) {
         esl_reply(client, "-ERR permission denied");
         return;
@@ -175,7 +178,7 @@ void esl_log_command(struct esl_client *client, const char *words)
     }
     client->log_level = level;
     esl_log_wish(client->esl);
-    esl_reply(client, "+OK log level %s [%d]", words, level);
+    esl_reply(client, "+OK log level %s [%d]", word, level);
 }
 
 void esl_nolog(struct esl_client *client)

@@ -103,6 +103,7 @@ struct esl_client {
     struct esl_asked *check; /* whether its call still lives */
     struct esl_line *line;   /* … to an api command */
 
+    bool listening;           /* since event, nixevent or myevents, until noevents */
     bool all, all_subclasses; /* `event all`: future types and subclasses, too */
     struct esl_set types;
     char **subclasses;

@@ -101,7 +101,7 @@ static int head_parse(struct esl_input *input, struct esl_request *out)
     size_t at = line_take(input->bytes.data, 0, input->head, &out->line);
     if (at == 0) rc = -ENOMEM;
     trim(&out->line);
-    if (rc == 0 && input->answers) rc = header_add(&out->headers, &out->line);
+    if (rc == 0 && input->answers && buf_puts(&line, buf_text(&out->line)) == 0) rc = header_add(&out->headers, &line);
     while (rc == 0 && at < input->head) {
         at = line_take(input->bytes.data, at, input->head, &line);
         if (at == 0)
@@ -121,7 +121,8 @@ static int body_length(struct kv_view headers, size_t *out)
     *out = 0;
     if (text == NULL || *text == 0) return 0;
     size_t digits = strspn(text, "0123456789");
-    if (text[digits + strspn(text + digits, " \t")] != 0 || digits == 0) return -EPROTO;
+    if (*text == '-') return -EPROTO;
+    if (digits == 0) return 0; /* what is no number counts as 0, as in FreeSWITCH */
     if (digits > 9 || strtoul(text, NULL, 10) > ESL_BODY_BYTES_MAX) return -EMSGSIZE;
     *out = strtoul(text, NULL, 10);
     return 0;

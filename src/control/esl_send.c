@@ -108,7 +108,7 @@ void esl_divert(struct esl_client *client, const char *words)
         esl_reply(client, "-ERR not controlling a session.");
         return;
     }
-    if (strcasecmp(words, "on") != 0 && strcasecmp(words, "off") != 0) {
+    if (*words == 0) {
         esl_reply(client, "-ERR missing value.");
         return;
     }
@@ -176,10 +176,7 @@ void esl_sendevent(struct esl_client *client, const char *words)
     snprintf(name, sizeof name, "%.*s", (int)(length < 63 ? length : 63), words);
     int type = esl_type_find(name);
     const char *unique = esl_header(kv_view(&client->request.headers), "unique-id");
-    if (length == 0 || type == ESL_TYPE_UNKNOWN || type == ESL_TYPE_ALL) {
-        esl_reply(client, "-ERR invalid event");
-        return;
-    }
+    if (length == 0 || type == ESL_TYPE_UNKNOWN || type == ESL_TYPE_ALL) type = esl_type_find("CLONE"); /* FreeSWITCH does not mind */
     if (unique == NULL || uuid_parse(&id, unique) < 0) {
         publish(client, type);
         return;

@@ -102,7 +102,7 @@ void esl_event_command(struct esl_client *client, char *words)
         client->format = (enum esl_format)esl_format_find(word);
         word = esl_word(&words);
     }
-    for (; word != NULL; word = esl_word(&words)) {
+    for (; word != NULL && !denied; word = esl_word(&words)) {
         int type = esl_type_find(word);
         if (custom && !esl_event_allowed(client, word) && !esl_event_allowed(client, "CUSTOM")) {
             denied = true;
@@ -120,7 +120,8 @@ void esl_event_command(struct esl_client *client, char *words)
         }
     }
     if (recognised > 0) subscribed(client, before);
-    if (denied && recognised == 0)
+    client->listening = client->listening || recognised > 0;
+    if (denied)
         esl_reply(client, "-ERR permission denied");
     else if (recognised == 0)
         esl_reply(client, "-ERR no keywords supplied");
@@ -155,16 +156,18 @@ void esl_nixevent(struct esl_client *client, char *words)
         }
     }
     if (recognised > 0) esl_reader_wish(client->esl);
+    client->listening = client->listening || recognised > 0;
     esl_reply(client, recognised > 0 ? "+OK events nixed" : "-ERR no keywords supplied");
 }
 
 void esl_noevents(struct esl_client *client)
 {
-    if (!esl_client_subscribed(client)) {
+    if (!client->listening) {
         esl_reply(client, "-ERR not listening for events");
         return;
     }
     types_clear(client);
+    client->listening = false;
     client->missed = 0;
     esl_replay_free(client);
     while (client->subclass_count > 0) free(client->subclasses[--client->subclass_count]);
@@ -225,7 +228,7 @@ static void mine_begin(struct esl_client *client)
     bool before = esl_client_subscribed(client);
     esl_reader_read(client->esl);
     esl_set_mine(&client->types);
-    client->mine = true;
+    client->mine = client->listening = true;
     subscribed(client, before);
     esl_reply(client, "+OK Events Enabled");
 }
@@ -246,6 +249,10 @@ static void call_looked_up(void *context, int status, const char *text, size_t l
 void esl_myevents(struct esl_client *client, char *words)
 {
     char *word, *call = NULL;
+    if (*words == 0 && !client->attached) {
+        esl_reply(client, "-ERR command not found");
+        return;
+    }
     while ((word = esl_word(&words)) != NULL) {
         if (esl_format_find(word) >= 0)
             client->format = (enum esl_format)esl_format_find(word);
