@@ -10,12 +10,9 @@ command("lua", "<script> [<arguments>]", "runs a script; what it wrote to its st
   local request = script.parse(text)
   if not request then return "" end
   local object, out = stream.new(context.body and { body = context.body } or nil)
-  local env = context.env
-  if not env then
-    env = event.make("API", nil, "switch_loadable_module.c")
-    event.add(env, "API-Command", "lua")
-    event.add(env, "API-Command-Argument", text)
-  end
+  local env = context.env or event.make("API", nil, "switch_loadable_module.c")
+  event.add(env, "API-Command", "lua")
+  event.add(env, "API-Command-Argument", text)
   request.globals = { stream = object, env = event.object(env, true) }
   local st
   if context.channel and context.session then

@@ -117,8 +117,8 @@ function headers.add(e, ch)
   end
 end
 
--- variable_* for each variable, those of scopes first; bare: under their own names too (what hooks get).
-function headers.variables(e, ch, bare)
+-- variable_* for each variable, those of scopes first.
+function headers.variables(e, ch)
   local list, all = e.list, ch:variables()
   local scopes = ch:data().scopes
   if scopes then
@@ -129,9 +129,6 @@ function headers.variables(e, ch, bare)
     end
   end
   for i = 1, #all do list[#list + 1] = { "variable_" .. all[i][1], all[i][2] } end
-  if bare then
-    for i = 1, #all do list[#list + 1] = { all[i][1], all[i][2] } end
-  end
 end
 
 -- The types that carry the variables too.
@@ -165,10 +162,20 @@ function headers.fire(name, ch, more, subclass, body, first)
   event.fire(e, ch)
 end
 
--- The event that hooks and getXMLCDR see.
-function headers.snapshot(ch, bare)
+-- All about a channel as an event of its own.
+function headers.snapshot(ch)
   local e = event.make("CHANNEL_DATA", nil, "switch_channel.c")
   headers.add(e, ch)
-  headers.variables(e, ch, bare)
+  headers.variables(e, ch)
+  return e
+end
+
+-- What hooks see as env: the variables under their own names, then the channel's headers; none of those that other events begin with.
+function headers.of_hook(ch)
+  local e = event.bare("CHANNEL_DATA")
+  local all = ch:variables()
+  for i = 1, #all do event.add(e, all[i][1], all[i][2]) end
+  headers.add(e, ch)
+  headers.variables(e, ch)
   return e
 end

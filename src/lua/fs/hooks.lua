@@ -30,14 +30,14 @@ local function hung(ch, name)
   return list
 end
 
--- "app args" or "app::args" (queued to the call and run when it next listens).
+-- "app args", "app:args", or "app::args" (queued to the call and run when it next listens).
 local function execute(ch, text)
   local app, data = match(text, "^%s*([^%s:]+)::(.*)$")
   if app then
     fs.messages.send(ch, { { "call-command", "execute" }, { "execute-app-name", app }, { "execute-app-arg", data } })
     return
   end
-  app, data = match(text, "^%s*(%S+)%s*(.*)$")
+  app, data = match(text, "^%s*([^%s:]+)[%s:]?%s*(.*)$")
   if app then fs.apps.execute(ch, app, data ~= "" and data or nil) end
 end
 
@@ -52,14 +52,15 @@ function hooks.run(ch, moment)
   end
 end
 
--- api_hangup_hook and its like: a command with env: all variables under both names, and the channel's headers.
+-- api_hangup_hook and its like, "command arguments" or "command::arguments": the headers of env stand for ${…} in the arguments.
 function hooks.api(ch, name)
-  local text = ch:get(name)
+  local text = util.some(ch:get(name))
   if not text then return end
-  local command, arguments = match(variables.expand(ch, text), "^%s*(%S+)%s*(.*)$")
-  if not command then return end
-  local ok, reply = pcall(fs.run_api, command, arguments,
-    { channel = ch, session = util.truth(ch:get("session_in_hangup_hook")), env = headers.snapshot(ch, true), hook = true })
+  local command, arguments = match(text, "^([^: ]*)::(.*)$")
+  if not command then command, arguments = match(text, "^([^ ]*) ?(.*)$") end
+  local env = headers.of_hook(ch)
+  local ok, reply = pcall(fs.run_api, command, variables.expand_event(env, arguments),
+    { channel = ch, session = util.truth(ch:get("session_in_hangup_hook")), env = env, hook = true })
   if ok then core.log(7, string.format("%s: %s", name, tostring(reply)), ch:uuid())
   else util.err(ch, "%s failed: %s", name, tostring(reply)) end
 end
