@@ -237,3 +237,19 @@ def test_a_script_may_make_the_directory_and_is_told_who_asks(engine, phone):
     assert q.register().status == 200
     assert e.api("sofia_contact", "internal/77@made.test").strip() == "sofia/internal/" + q.contact  # one telephone only: the later one
     assert p.register(password="wrong").status == 403
+
+
+def test_deaths_of_broker_and_worker_cost_no_telephone_its_calls_or_its_place(engine, phone):
+    e = users.start(engine)
+    p, q = phone(e, contact="sip:1001@192.168.7.9:5060"), phone(e, "1002")
+    assert p.register().status == 200 and q.register().status == 200
+    uuid = e.api("originate", "user/1001@example.test", "&park").split()[1]
+    p.wait("ACK")
+    e.kill("broker")
+    e.wait_log(r"2 telephones are registered from before")
+    wait_for(lambda: uuid in e.api("show", "channels"), 10, "the call after the broker's death", e.all_text)
+    wait_for(lambda: "+OK" in e.api("uuid_kill", uuid), 10, "uuid_kill")
+    assert p.wait("BYE").uri == "sip:1001@127.0.0.1:%d" % p.port  # the NAT's way is known to the new broker
+    e.kill("worker 0")
+    wait_for(lambda: q.register().status == 200, 15, "REGISTER after the worker's death", e.all_text)  # 503 while nobody knows the directory
+    wait_for(lambda: contact_of(e, "1002") == "sofia/internal/" + q.contact, 10, "the contact", e.all_text)
