@@ -6,29 +6,12 @@
 #include <strings.h>
 #include <time.h>
 
-#include "broker/event.h"
-#include "broker/mwi.h"
+#include "broker/register_own.h"
 #include "broker/user_auth.h"
 #include "core/clock.h"
 #include "core/log.h"
-#include "registrar/contact.h"
-#include "registrar/digest.h"
 
 #define CONTACTS_MAX 10 /* in one REGISTER */
-
-struct registering {
-    struct broker *broker;
-    struct listener *listener;
-    nta_incoming_t *irq; /* holds the request and so `sip` */
-    sip_t *sip;
-    struct sockaddr_storage source;
-    char ip[64];
-    uint16_t port;
-    enum transport transport;
-    char domain[128];    /* of the address of record, and the realm */
-    const char *user;    /* in the To of the request */
-    struct kv directory; /* what the directory says, once it is the user */
-};
 
 /* --- answers -------------------------------------------------------------------------------------------------------- */
 
@@ -69,290 +52,6 @@ static void accept_registration(struct registering *r, const char *user)
     over(r);
 }
 
-/* --- events --------------------------------------------------------------------------------------------------------- */
-
-static const char *agent_of(const struct registering *r)
-{
-    return r->sip->sip_user_agent && r->sip->sip_user_agent->g_string ? r->sip->sip_user_agent->g_string : "unknown";
-}
-
-static void event_begin(struct kv *out, const struct registering *r)
-{
-    kv_add(out, "profile-name", r->listener->name);
-    kv_add(out, "from-user", r->user);
-    kv_add(out, "from-host", r->domain);
-}
-
-static void event_network(struct kv *out, const struct registering *r)
-{
-    kv_add(out, "network-ip", r->ip);
-    kv_add_int(out, "network-port", r->port);
-}
-
-static void tell_failure(struct registering *r)
-{
-    struct kv event = KV_INIT;
-    kv_add(&event, "profile-name", r->listener->name);
-    kv_add(&event, "to-user", r->user);
-    kv_add(&event, "to-host", r->domain);
-    kv_add(&event, "network-ip", r->ip);
-    kv_add(&event, "user-agent", agent_of(r));
-    kv_add(&event, "profile-name", r->listener->name);
-    kv_add_int(&event, "network-port", r->port);
-    kv_add(&event, "registration-type", "REGISTER");
-    event_fire(r->broker, EVENT_CUSTOM, "CUSTOM", "sofia::register_failure", &event);
-    kv_free(&event);
-}
-
-/* The user's variables, and its parameters that begin with sip-, are headers of the event as well. */
-static void event_user(struct kv *out, const struct registering *r)
-{
-    struct kv_view user = kv_view(&r->directory);
-    struct kv_pair pair;
-    size_t at = 0;
-    kv_add(out, "sip_number_alias", kv_get(user, "number_alias"));
-    kv_add(out, "sip_auth_username", kv_get(user, "auth_username"));
-    kv_add(out, "sip_auth_realm", kv_get(user, "auth_realm"));
-    kv_add(out, "number_alias", kv_get(user, "number_alias"));
-    kv_add(out, "user_name", kv_get(user, "auth_username"));
-    kv_add(out, "domain_name", kv_get(user, "domain"));
-    while (kv_next(user, &at, &pair))
-        if (!strncmp(pair.name, "v.", 2) || !strncmp(pair.name, "p.sip-", 6)) kv_add(out, pair.name + 2, pair.value);
-}
-
-static void tell_registered(struct registering *r, const struct location *l, bool again, bool gone)
-{
-    struct kv event = KV_INIT;
-    kv_add(&event, "profile-name", r->listener->name);
-    if (gone) kv_add(&event, "username", l->auth_user);
-    kv_add(&event, "from-user", l->user);
-    kv_add(&event, "from-host", l->domain);
-    if (!gone) kv_add(&event, "presence-hosts", "n/a");
-    kv_add(&event, "contact", l->contact);
-    kv_add(&event, "call-id", l->call_id);
-    kv_add(&event, "rpid", "unknown");
-    if (gone) {
-        kv_add(&event, "realm", l->auth_realm);
-        event_network(&event, r);
-        kv_add(&event, "user-agent", agent_of(r));
-        kv_add(&event, "expires", "0");
-    } else {
-        kv_add(&event, "status", l->status);
-        kv_add_int(&event, "expires", l->expires_s - l->registered_s);
-        kv_add(&event, "to-user", r->sip->sip_from->a_url->url_user);
-        kv_add(&event, "to-host", r->sip->sip_from->a_url->url_host);
-        event_network(&event, r);
-        kv_add(&event, "username", l->auth_user);
-        kv_add(&event, "realm", l->auth_realm);
-        kv_add(&event, "user-agent", agent_of(r));
-        if (again) kv_add(&event, "update-reg", "true");
-    }
-    event_user(&event, r);
-    event_fire(r->broker, EVENT_CUSTOM, "CUSTOM", gone ? "sofia::unregister" : "sofia::register", &event);
-    kv_free(&event);
-}
-
-/* The first telephone of a user asks for what waits. */
-static void tell_query(struct registering *r, const struct location *l)
-{
-    struct kv event = KV_INIT;
-    kv_addf(&event, "Message-Account", "sip:%s@%s", l->mwi_user, l->mwi_domain);
-    kv_add(&event, "VM-Sofia-Profile", r->listener->name);
-    kv_add(&event, "VM-Call-ID", l->call_id);
-    event_fire(r->broker, EVENT_MESSAGE_QUERY, "MESSAGE_QUERY", NULL, &event);
-    kv_free(&event);
-}
-
-/* --- contacts ------------------------------------------------------------------------------------------------------- */
-
-/* How long a contact is to be kept: its own wish, the request's, or the longest; then what the user's parameters force. */
-static int64_t expires_of(const struct registering *r, const sip_contact_t *contact)
-{
-    const struct listener_users *users = &r->listener->users;
-    struct kv_view user = kv_view(&r->directory);
-    uint64_t wish = users->expires_max_s;
-    if (contact->m_expires)
-        wish = strtoul(contact->m_expires, NULL, 10);
-    else if (r->sip->sip_expires)
-        wish = r->sip->sip_expires->ex_delta;
-    if (wish == 0) return 0;
-    int64_t least = kv_get_int(user, "p.sip-force-expires-min", 0), most = kv_get_int(user, "p.sip-force-expires-max", 0);
-    int64_t forced = kv_get_int(user, "p.sip-force-expires", 0), s = wish > 86400 ? 86400 : (int64_t)wish;
-    if (least > 0 && s < least) s = least;
-    if (most > 0 && s > most) s = most;
-    if (forced > 0) return forced < 86400 ? forced : 86400;
-    return s > (int64_t)users->expires_max_s && most <= 0 ? (int64_t)users->expires_max_s : s;
-}
-
-static void copy(char *out, size_t size, const char *text)
-{
-    size_t n = 0;
-    for (; text && *text && n + 1 < size; text++)
-        if ((unsigned char)*text >= 0x20 && *text != 0x7f) out[n++] = *text;
-    out[n] = 0;
-}
-
-static void account_take(struct location *l, struct kv_view user)
-{
-    const char *account = kv_get(user, "p.mwi-account"), *at = account ? strchr(account, '@') : NULL;
-    snprintf(l->mwi_user, sizeof l->mwi_user, "%.*s", at ? (int)(at - account) : (int)strlen(l->user), at ? account : l->user);
-    snprintf(l->mwi_domain, sizeof l->mwi_domain, "%s", at ? at + 1 : l->domain);
-}
-
-static int location_fill(const struct registering *r, const sip_contact_t *contact, struct location *l)
-{
-    struct kv_view user = kv_view(&r->directory);
-    const url_t *url = contact->m_url;
-    const sip_via_t *via = r->sip->sip_via;
-    struct contact_parts parts = { contact->m_display, url->url_user, url->url_host, url->url_port, url->url_params };
-    if (!parts.display || !*parts.display) parts.display = r->sip->sip_to->a_display;
-    struct contact_source source = {
-        .ip = r->ip, .port = r->port, .transport = transport_name(r->transport), .via_host = via ? via->v_host : NULL
-    };
-    memset(l, 0, sizeof *l);
-    if (url->url_type != url_sip) return -EINVAL;
-    int err = contact_take(l, &parts, &source);
-    copy(l->user, sizeof l->user, kv_get(user, "id"));
-    copy(l->domain, sizeof l->domain, r->domain);
-    copy(l->profile, sizeof l->profile, r->listener->name);
-    copy(l->call_id, sizeof l->call_id, r->sip->sip_call_id->i_id);
-    copy(l->agent, sizeof l->agent, agent_of(r));
-    copy(l->auth_user, sizeof l->auth_user, kv_get(user, "auth_username"));
-    copy(l->auth_realm, sizeof l->auth_realm, kv_get(user, "auth_realm"));
-    copy(l->ping_status, sizeof l->ping_status, "Reachable");
-    account_take(l, user);
-    l->cseq = r->sip->sip_cseq->cs_seq;
-    l->registered_s = clock_utc_us() / 1000000;
-    return err;
-}
-
-/* register_attempt (with its result), pre_register (before any credentials), register_failure. */
-static void tell_attempt(struct registering *r, const char *subclass, const char *result)
-{
-    struct kv event = KV_INIT;
-    const sip_from_t *from = r->sip->sip_from;
-    struct digest_credentials credentials;
-    struct location l;
-    const sip_contact_t *contact = r->sip->sip_contact;
-    if (contact && (contact->m_url->url_type == url_any || location_fill(r, contact, &l) < 0)) contact = NULL;
-    bool read = r->sip->sip_authorization && digest_read(&credentials, (const char *const *)r->sip->sip_authorization->au_params) == 0;
-    event_begin(&event, r);
-    if (contact) kv_add(&event, "contact", l.contact);
-    kv_add(&event, "call-id", r->sip->sip_call_id->i_id);
-    kv_add(&event, "rpid", "unknown");
-    kv_add(&event, "status", contact ? l.status : NULL);
-    if (contact) kv_add_int(&event, "expires", expires_of(r, contact));
-    kv_add(&event, "to-user", from->a_url->url_user);
-    kv_add(&event, "to-host", from->a_url->url_host);
-    event_network(&event, r);
-    if (result) kv_add(&event, "username", read ? credentials.username : r->user);
-    if (result) kv_add(&event, "realm", r->domain);
-    kv_add(&event, "user-agent", agent_of(r));
-    kv_add(&event, "auth-result", result);
-    event_fire(r->broker, EVENT_CUSTOM, "CUSTOM", subclass, &event);
-    kv_free(&event);
-}
-
-struct changes {
-    struct location_change *list;
-    size_t count;
-};
-
-/* Short of memory it stays in memory alone, as when the disk is full. */
-static void change_add(struct changes *changes, const struct location *l, bool removed)
-{
-    struct location_change *list = realloc(changes->list, (changes->count + 1) * sizeof *list);
-    if (!list) return;
-    changes->list = list;
-    list[changes->count++] = (struct location_change) { .removed = removed, .location = *l };
-}
-
-/* Step 7: a request that was overtaken by a later one of the same telephone changes nothing. */
-static bool is_overtaken(const struct registering *r, const struct location *l)
-{
-    return !strcmp(l->call_id, r->sip->sip_call_id->i_id) && l->cseq >= (int64_t)r->sip->sip_cseq->cs_seq;
-}
-
-static void contact_remove(struct registering *r, struct location *there, struct changes *changes)
-{
-    tell_registered(r, there, true, true);
-    log_info(NULL, "%s@%s is gone from %s", there->user, there->domain, there->uri);
-    change_add(changes, there, true);
-    location_drop(r->broker->registrar, there);
-}
-
-/* One telephone too many: the one that would be forgotten first is. */
-static void make_room(struct registering *r, const struct location *l, struct changes *changes)
-{
-    struct locations *locations = r->broker->registrar->locations;
-    int64_t most = kv_get_int(kv_view(&r->directory), "p.max-registrations-per-extension", 0);
-    const char *several = kv_get_or(kv_view(&r->directory), "p.sip-allow-multiple-registrations", "true");
-    uint32_t count = 0;
-    struct location *first = NULL;
-    if (!strcasecmp(several, "false") || !strcasecmp(several, "no")) most = 1;
-    for (struct location *one = locations_of_user(locations, l->user, l->domain); one; one = location_next_of_user(one), count++)
-        if (!first || one->expires_s < first->expires_s) first = one;
-    if (first && count >= (most > 0 ? (uint32_t)most : r->listener->users.contacts_max)) contact_remove(r, first, changes);
-}
-
-/* 0 or the status that refuses the request. */
-static int contact_put(struct registering *r, struct location *l, int64_t expires_s, struct changes *changes)
-{
-    struct registrar *registrar = r->broker->registrar;
-    struct location *there = locations_find(registrar->locations, l->user, l->domain, l->uri);
-    bool again = there != NULL;
-    if (there && is_overtaken(r, there)) return 500;
-    if (expires_s == 0) {
-        if (there) contact_remove(r, there, changes);
-        return 0;
-    }
-    if (!there) make_room(r, l, changes);
-    bool first = !locations_of_user(registrar->locations, l->user, l->domain);
-    l->expires_s = l->registered_s + expires_s;
-    l->ping_due_s = l->registered_s + r->listener->users.ping_s;
-    if (locations_put(registrar->locations, l, &there) < 0) return 503;
-    location_schedule(registrar, there);
-    if (!again) log_info(NULL, "%s@%s is at %s (%s)", l->user, l->domain, l->uri, l->status);
-    change_add(changes, there, false);
-    tell_registered(r, there, again, false);
-    if (first) tell_query(r, there);
-    if (!again) mwi_registered(r->broker, there);
-    return 0;
-}
-
-static int contacts_remove_all(struct registering *r, const char *user, struct changes *changes)
-{
-    struct locations *locations = r->broker->registrar->locations;
-    struct location *l;
-    for (l = locations_of_user(locations, user, r->domain); l; l = location_next_of_user(l))
-        if (is_overtaken(r, l)) return 500;
-    while ((l = locations_of_user(locations, user, r->domain))) contact_remove(r, l, changes);
-    return 0;
-}
-
-/* All of the request or nothing: sizes and times are looked at before anything changes. */
-static int contacts_check(struct registering *r)
-{
-    struct location l;
-    for (const sip_contact_t *c = r->sip->sip_contact; c; c = c->m_next) {
-        int64_t expires_s = expires_of(r, c);
-        if (location_fill(r, c, &l) < 0) return 400;
-        if (expires_s && expires_s < (int64_t)r->listener->users.expires_min_s) return 423;
-    }
-    return 0;
-}
-
-static int contacts_take(struct registering *r, const char *user, struct changes *changes)
-{
-    struct location l;
-    const sip_contact_t *contact = r->sip->sip_contact;
-    if (contact && contact->m_url->url_type == url_any) return contacts_remove_all(r, user, changes);
-    int refused = contacts_check(r);
-    for (; contact && !refused; contact = contact->m_next)
-        if (location_fill(r, contact, &l) == 0) refused = contact_put(r, &l, expires_of(r, contact), changes);
-    return refused;
-}
-
 /* --- the course of a REGISTER --------------------------------------------------------------------------------------- */
 
 static void written(void *context, int error)
@@ -390,7 +89,7 @@ static void take(struct registering *r)
         return refuse(r, SIP_403_FORBIDDEN, NULL);
     }
     struct changes changes = { 0 };
-    int refused = contacts_take(r, id, &changes);
+    int refused = register_contacts(r, id, &changes);
     if (refused || !changes.count) {
         if (changes.count) location_store_write(r->broker->registrar->store, changes.list, changes.count, NULL, NULL);
         if (refused)
@@ -420,9 +119,9 @@ static void authenticated(void *context, enum auth_verdict verdict, struct kv_vi
     struct kv_pair pair;
     size_t at = 0;
     if (verdict == AUTH_CHALLENGE)
-        tell_attempt(r, "sofia::pre_register", NULL);
+        register_tell_attempt(r, "sofia::pre_register", NULL);
     else if (verdict != AUTH_BUSY)
-        tell_attempt(r, "sofia::register_attempt", results[verdict]);
+        register_tell_attempt(r, "sofia::register_attempt", results[verdict]);
     switch (verdict) {
     case AUTH_OK:
         while (kv_next(user, &at, &pair)) kv_add(&r->directory, pair.name, pair.value);
@@ -436,7 +135,7 @@ static void authenticated(void *context, enum auth_verdict verdict, struct kv_vi
     case AUTH_FORBIDDEN:
         break;
     }
-    tell_failure(r);
+    register_tell_failure(r);
     refuse(r, SIP_403_FORBIDDEN, NULL);
 }
 

@@ -3,10 +3,11 @@
  *   user_auth.c       who asks: digest, held against the directory. The directory is FreeSWITCH's XML, which the workers read (and which a
  *                     script may make); so a worker is asked for the user by the API command carillon_directory_user, each time: a
  *                     change is in force at once, and the broker keeps no passwords. Nonces, digests and limits are the broker's.
- *   register.c        REGISTER: contacts come and go; its 200 leaves when they are on disk
+ *   register*.c       REGISTER: contacts come and go; its 200 leaves when they are on disk
  *   user_call.c       INVITE of a user
  *   registrar.c       the tables, and what happens by time: expiry, pings
- *   mwi.c             SUBSCRIBE message-summary, and NOTIFY of waiting messages
+ *   mwi*.c            SUBSCRIBE message-summary, and NOTIFY of waiting messages
+ *   ping.c            OPTIONS to telephones; outside.c sends it and NOTIFY; nat.c finds who is behind a NAT
  *   registrar_list.c  what workers ask: the engine command `registrations`
  *
  * src/registrar has what of it is not SIP: locations, contacts, nonces, digests. */
