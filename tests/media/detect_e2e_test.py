@@ -30,6 +30,7 @@ match=* answer after=50ms sound=tone:440
 DIAL = """
 local s = freeswitch.Session("{%s}sofia/gateway/acme/%s")
 if not s:ready() then stream:write("failed " .. s:hangupCause()) return end
+stream:write(s:get_uuid() .. "\\n")
 local function v(name) stream:write(name .. "=" .. tostring(s:getVariable(name)) .. "\\n") end
 %s
 s:hangup()
@@ -71,6 +72,9 @@ CALLS = {
     "beside": ("12125550102", 's:execute("amd_start") s:streamFile("tone_stream://%(3000,0,440)") v("AMDSTATUS")', "a=b"),
     "answered": ("12125550101", 'v("AMDSTATUS")', "execute_on_answer=amd"),
     "beep": ("12125550102", 's:execute("avmd_start") ' + UNTIL % ("avmd_detect", "avmd_detect"), "a=b"),
+    "by command": ("12125550102", 'local api, id = freeswitch.API(), s:get_uuid() stream:write(api:executeString("avmd " .. id .. " start")) '
+                   'stream:write(api:executeString("spandsp_start_tone_detect " .. id .. " 1")) ' + UNTIL % ("avmd_detect", "progress_sound")
+                   + 'stream:write(api:executeString("spandsp_stop_tone_detect " .. id)) stream:write(api:executeString("avmd " .. id .. " stop"))', "a=b"),
     "no beep": ("12125550101", 's:execute("avmd_start") s:sleep(4000) v("avmd_detect")', "a=b"),
     "busy": ("12125550104", TONE, "a=b"),
     "sit": ("12125550105", TONE, "a=b"),
@@ -97,7 +101,7 @@ def heard(fax):
     def dial(name):
         number, body, variables = CALLS[name]
         script = name.replace(" ", "_") + ".lua"
-        engine.write("scripts/" + script, DIAL % (variables + ",call=" + name.replace(" ", "_"), number, body))
+        engine.write("scripts/" + script, DIAL % (variables, number, body))
         return engine.api("lua", script)
 
     try:
@@ -110,7 +114,12 @@ def heard(fax):
     finally:
         engine.close()
         carrier.close()
-    return lambda name: (texts[name], [e for e in seen if e.get("variable_call") == name.replace(" ", "_")], log)
+
+    def of(name):
+        uuid, _, text = texts[name].partition("\n")
+        return text, [e for e in seen if e.get("Unique-ID") == uuid], log
+
+    return of
 
 
 def test_amd_tells_a_person_from_a_machine(heard):
@@ -148,6 +157,12 @@ def test_the_beep_of_an_answering_machine_is_an_event_and_a_variable(heard):
     avmd = [e for e in events if e.get("Event-Subclass", "").startswith("avmd::")]
     assert [e["Event-Subclass"] for e in avmd] == ["avmd::start", "avmd::beep", "avmd::stop"]
     assert abs(float(avmd[1]["Frequency"]) - 1000) < 15 and avmd[1]["Beep-Status"] == "DETECTED" and avmd[2]["Beep-Status"] == "DETECTED"
+
+
+def test_commands_have_a_call_listened_to(heard):
+    text, events, _ = heard("by command")
+    assert "started!" in text and "+OK started" in text and "progress_sound=beep" in text and "+OK stopped" in text and "has not yet been started" in text, text
+    assert "BEEP_TONE" in [e.get("Detected-Tone") for e in events]
 
 
 def test_a_person_is_no_beep(heard):

@@ -6,7 +6,8 @@ local util, headers, wait, apps, play = fs.util, fs.headers, fs.wait, fs.apps, f
 local floor, format, gmatch, lower, match, max, min = math.floor, string.format, string.gmatch, string.lower, string.match, math.max, math.min
 local define = apps.define
 
--- Listens in a fiber of its own; f(hits, value) at each hit, until it gives true; over(hits) at the end, also when stopped by detect_stop(kind).
+-- Listens in a fiber of its own; f(hits, value) at each hit, until it gives true; over(how) at the end: hit, limit, stopped (by
+-- detect_stop), gone (the call's media ended), failed (it could not begin).
 local function detect(ch, params, limit_ms, f, over, kind)
   if not ch.detect then return false end
   local data = ch:data()
@@ -18,36 +19,44 @@ local function detect(ch, params, limit_ms, f, over, kind)
     me.token, me.fiber = token, core.self()
     local ok, why = ch:detect(token, params)
     local till = limit_ms and core.now() + limit_ms
-    local hits = 0
+    local hits, how = 0, ok and "gone" or "failed"
     if not ok and ch:up() then util.err(ch, "cannot listen for %s: %s", me.kind, why) end
     ch:watch(me.fiber, true)
-    while ok and ch:up() and not me.stopped do
+    while ok and ch:up() do
       local left = till and till - core.now()
-      if left and left <= 0 then break end
+      if me.stopped or left and left <= 0 then
+        how = me.stopped and "stopped" or "limit"
+        break
+      end
       local what, _, t, value = core.wait(left)
       if what == "done" and t == token then break end
       if what == "wake" and t == token then
         hits = hits + 1
-        if f(hits, value) then break end
+        if f(hits, value) then
+          how = "hit"
+          break
+        end
       end
     end
     ch:watch(me.fiber, false)
     if ok and ch:up() then ch:stop(token) end
     if ch:data().detectors then ch:data().detectors[me] = nil end
-    if over then over(hits) end
+    if over then over(how) end
   end)
   return true
 end
 apps.detect = detect
 
 -- Ends listening of one kind, or all of it.
-local function detect_stop(ch, kind)
+local function detect_stop(ch, kind) -- gives whether there was any
+  local any = false
   for one in pairs(ch:data().detectors or {}) do
     if not kind or one.kind == kind then
-      one.stopped = true
+      any, one.stopped = true, true
       if one.token then core.wake(one.fiber, 0, true) end
     end
   end
+  return any
 end
 
 -- --- tones ---
@@ -82,6 +91,8 @@ define("fax_detect", "M", "tone_detect for a fax's calling tone", function(ch) t
 define("stop_tone_detect", "", "ends all listening", function(ch) detect_stop(ch) end)
 define("start_dtmf", "M", "finds keys pressed as sounds", function(ch) detect(ch, { what = "inband" }, nil, function() end) end)
 define("stop_dtmf", "", "ends start_dtmf", function(ch) detect_stop(ch, "inband") end)
+define("spandsp_start_dtmf", "M", "start_dtmf", function(ch) detect(ch, { what = "inband" }, nil, function() end) end)
+define("spandsp_stop_dtmf", "", "ends it", function(ch) detect_stop(ch, "inband") end)
 
 -- --- the network's tones ---
 
@@ -93,17 +104,18 @@ local sounds = {
 
 local function sound_of(value) return sounds[value % 256], floor(value / 256) end
 
-define("spandsp_start_tone_detect", "M", "`[name]`: tells the network's tones (busy, reorder, ringback, SIT, fax, beeps) by DETECTED_TONE events and the variable progress_sound",
-  function(ch)
-    detect_stop(ch, "progress")
-    detect(ch, { what = "progress" }, nil, function(_, value)
-      local sound, hz = sound_of(value)
-      if not sound then return end
-      ch:set("progress_sound", sound[1])
-      headers.fire("DETECTED_TONE", ch, { { "Detected-Tone", sound[2] }, { "Detected-Sound", sound[1] }, { "Detected-Frequency", hz > 0 and hz or nil } })
-      fs.hooks.run(ch, "tone_detect")
-    end)
+local function tones_start(ch)
+  detect_stop(ch, "progress")
+  return detect(ch, { what = "progress" }, nil, function(_, value)
+    local sound, hz = sound_of(value)
+    if not sound then return end
+    ch:set("progress_sound", sound[1])
+    headers.fire("DETECTED_TONE", ch, { { "Detected-Tone", sound[2] }, { "Detected-Sound", sound[1] }, { "Detected-Frequency", hz > 0 and hz or nil } })
+    fs.hooks.run(ch, "tone_detect")
   end)
+end
+define("spandsp_start_tone_detect", "M", "`[name]`: tells the network's tones (busy, reorder, ringback, SIT, fax, beeps) by DETECTED_TONE events and the variable progress_sound",
+  tones_start)
 define("spandsp_stop_tone_detect", "", "ends spandsp_start_tone_detect", function(ch) detect_stop(ch, "progress") end)
 define("spandsp_start_fax_detect", "M", "`app data [timeout_s] [ced|cng]`: runs the application when a fax is heard", function(ch, text)
   local w = util.separate(text, " ")
@@ -131,15 +143,15 @@ end
 local function avmd_start(ch)
   detect_stop(ch, "avmd")
   local began = core.utc_us()
+  ch:set("avmd_detect", nil)
   avmd_fire(ch, "start")
   detect(ch, { what = "progress" }, nil, function(_, value)
     local sound, hz = sound_of(value)
     if not sound or sound[1] ~= "beep" then return end
     ch:set("avmd_detect", "TRUE")
     avmd_fire(ch, "beep", { { "Beep-Status", "DETECTED" }, { "Frequency", format("%f", hz) }, { "Detection-time", format("%.0f", core.utc_us() - began) } })
-    execute(ch, "avmd_stop") -- a beep is told once, as there; whoever wants the next one starts again
-    return true
-  end, function(hits)
+    return true -- a beep is told once, as there; whoever wants the next one starts again
+  end, function()
     avmd_fire(ch, "stop", { { "Beep-Status", ch:get("avmd_detect") == "TRUE" and "DETECTED" or "NOTDETECTED" },
       { "Total-time", format("%.0f", core.utc_us() - began) } })
   end, "avmd")
@@ -150,6 +162,9 @@ define("avmd_stop", "", "ends avmd_start", function(ch) detect_stop(ch, "avmd") 
 define("avmd", "M", "`[start|stop]`", function(ch, text)
   if match(lower(text), "^%s*stop") then detect_stop(ch, "avmd") else avmd_start(ch) end
 end)
+
+-- What the commands of the same names do (commands_detect.lua).
+fs.listening = { tones_start = tones_start, avmd_start = avmd_start, stop = detect_stop }
 
 -- --- silence and sound ---
 
@@ -260,8 +275,8 @@ local function answer_start(ch, text, done)
   return detect(ch, params, nil, function(_, value)
     answer_heard(ch, value)
     return true
-  end, function(hits)
-    if hits == 0 then answer_set(ch, ch:up() and "" or "HANGUP", "") end
+  end, function(how)
+    if how ~= "hit" then answer_set(ch, how == "gone" and "HANGUP" or "", "") end
     if done then done() end
   end)
 end

@@ -19,7 +19,7 @@ local order = {
   "ivr",
   -- commands and the other classes
   "stream", "json", "api", "consumer", "esl_module", "dbh", "expr", "commands_text", "commands_machine", "commands_tables", "commands_script",
-  "commands_call", "commands_media", "commands_conference", "commands_engine", "commands_show", "commands_directory", "registrations", "pickup",
+  "commands_call", "commands_media", "commands_detect", "commands_conference", "commands_engine", "commands_show", "commands_directory", "registrations", "pickup",
   "commands_socket", "commands_console",
   -- calls of other workers
   "remote",
