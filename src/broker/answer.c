@@ -17,8 +17,9 @@
 static bool answer_read(struct call *call, const sip_t *sip, struct slot_media *media)
 {
     size_t length;
-    struct early_dialog *dialog = early_dialog_of(call, sip);
     const char *sdp = dialog_sdp(sip, &length);
+    bool final = sip->sip_status->st_status >= 200;
+    struct early_dialog *dialog = sdp && final ? NULL : early_dialog_of(call, sip);
     if (sdp && sdp_answer_read(sdp, length, &call->codecs, media) < 0) return false;
     if (!sdp && (!dialog || !dialog->agreed)) return false;
     if (!sdp) *media = dialog->media;

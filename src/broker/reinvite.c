@@ -150,7 +150,9 @@ int dialog_offer(struct call *call, nta_incoming_t *irq, const sip_t *sip)
     if (update && call->answered) target_refresh(call, sip);
     accept_send(call, irq, has_sdp ? sdp : NULL, &session);
     nta_incoming_destroy(irq);
-    if (has_sdp) media_change(call, &media);
+    if (!has_sdp) return 0;
+    media_change(call, &media);
+    early_dialog_changed(call, sip->sip_from ? sip->sip_from->a_tag : NULL, &call->media);
     return 0;
 }
 

@@ -23,12 +23,19 @@ struct early_dialog *early_dialog_of(struct call *call, const sip_t *sip)
     if (!tag || strlen(tag) >= BUS_TAG_MAX) return NULL;
     for (unsigned i = 0; i < early->count; i++)
         if (!strcasecmp(early->list[i].tag, tag)) return &early->list[i];
-    if (!early->list) early->list = calloc(EARLY_DIALOGS_MAX, sizeof *early->list);
-    if (!early->list || early->count == EARLY_DIALOGS_MAX) return NULL;
+    struct early_dialog *grown = early->count < EARLY_DIALOGS_MAX ? realloc(early->list, (early->count + 1) * sizeof *grown) : NULL;
+    if (!grown) return NULL;
+    early->list = grown;
     struct early_dialog *one = &early->list[early->count++];
     *one = (struct early_dialog){ 0 };
     snprintf(one->tag, sizeof one->tag, "%s", tag);
     return one;
+}
+
+void early_dialog_changed(struct call *call, const char *tag, const struct slot_media *media)
+{
+    for (unsigned i = 0; tag && i < call->early_dialogs.count; i++)
+        if (!strcasecmp(call->early_dialogs.list[i].tag, tag)) call->early_dialogs.list[i].media = *media;
 }
 
 void early_dialogs_free(struct call *call)

@@ -25,15 +25,17 @@ struct early_dialog {
     struct slot_media media;
 };
 struct early_dialogs {
-    struct early_dialog *list;  /* malloc'ed with the first one */
+    struct early_dialog *list;  /* grows with each; most calls have one or none */
     unsigned count;
 };
 
 enum reliable reliable_parse(const char *word);
 /* A provisional response to our INVITE: acknowledged if it wants to be. False: one that came before, or out of turn; nothing more is done with it. */
 bool reliable_take(struct call *call, const sip_t *sip);
-/* The early dialog of a response; NULL without a tag, or beyond EARLY_DIALOGS_MAX. */
+/* The early dialog of a response, good until the next one is asked for; NULL without a tag, or beyond EARLY_DIALOGS_MAX. */
 struct early_dialog *early_dialog_of(struct call *call, const sip_t *sip);
+/* Their UPDATE or PRACK agreed to something else before the answer. */
+void early_dialog_changed(struct call *call, const char *tag, const struct slot_media *media);
 void early_dialogs_free(struct call *call);
 
 /* Their INVITE asks for it, or may have it. */

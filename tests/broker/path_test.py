@@ -1,5 +1,9 @@
 """How a trunk's requests find their way: DNS, outbound proxy, TCP for large messages, TLS, advertised addresses."""
 
+import os
+import socket
+import ssl
+
 import pytest
 
 from lib.certificates import Certificates
@@ -150,6 +154,29 @@ def test_tls_calls_the_right_name_only_on_one_connection_with_our_own_certificat
         e.api("uuid_kill", uuid)
     f.wait("BYE", 2)
     assert f.connections == before + 1
+
+
+def test_a_caller_by_tls_is_answered_on_its_connection_if_its_certificate_is_trusted(engine, made, tmp_path):
+    certificates = Certificates(str(tmp_path / "tls"))
+    ours, theirs = certificates.make("engine", "127.0.0.1"), certificates.make("caller", "127.0.0.1")
+    listen = {"name": "internal", "address": "127.0.0.1", "port": free_port(), "transports": ["udp", "tls"], "tls_port": free_port(), "tls_folder": ours, "tls_verify_callers": True}
+    e = engine(trunks={"acme": trunk("127.0.0.1:5999")}, sip={"listen": [listen]})
+    text = ("OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1:5998;branch=z9hG4bKtls;rport\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:x@c>\r\nCall-ID: tls1\r\n"
+            "CSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n")
+
+    def ask(certificate):
+        context = ssl.create_default_context(cafile=os.path.join(ours, "cafile.pem"))
+        if certificate:
+            context.load_cert_chain(os.path.join(theirs, "agent.pem"))
+        try:
+            with context.wrap_socket(socket.create_connection(("127.0.0.1", listen["tls_port"]), 5), server_hostname="127.0.0.1") as stream:
+                stream.sendall(text.encode())
+                return stream.recv(4096).decode()
+        except OSError:
+            return ""
+
+    assert ask(True).startswith("SIP/2.0 200") and not ask(False).startswith("SIP/2.0")
+    assert e.pids()["broker"]
 
 
 def test_a_listener_without_its_certificate_names_file_and_mend(engine, tmp_path):

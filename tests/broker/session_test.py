@@ -207,6 +207,22 @@ def test_an_offerless_caller_who_requires_prack_gets_our_offer_in_the_first_resp
     assert len(f.responses("1 INVITE")) == came and "1 total" in e.api("show", "channels")  # the ACK was taken, the call goes on
 
 
+def test_183_without_sdp_and_an_answer_without_telephone_event_make_a_call(engine, far):
+    def on(f, text, peer):
+        if text.startswith("INVITE"):
+            f.reply(text, peer, "183 Session Progress")
+            f.reply(text, peer, "200 OK", "v=0\r\no=far 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio %d RTP/AVP 0\r\n" % f.rtp.getsockname()[1])
+            return True
+
+    f = far(on=on)
+    e = engine(trunks={"acme": trunk(f.where)})
+    uuid = originate(e)
+    f.wait("ACK")
+    e.api("uuid_broadcast", uuid, "tone_stream://%(400,0,440)")
+    payloads = {f.rtp.recvfrom(2048)[0][1] & 0x7f for _ in range(10)}
+    assert payloads == {0} and "1 total" in e.api("show", "channels")
+
+
 # --- glare ---
 
 
