@@ -212,6 +212,7 @@ static int invite_response(struct call *call, nta_outgoing_t *orq, const sip_t *
 {
     int status = sip && sip->sip_status ? sip->sip_status->st_status : nta_outgoing_status(orq);
     if (call->invite != orq) return 0;
+    if (sip && call->trunk && !call->redirected) trunk_learn_source(call->trunk, orq);
     if (status < 200) {
         if (!call_is_ended(call)) invite_progress(call, status, sip);
         return 0;

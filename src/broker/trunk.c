@@ -127,3 +127,19 @@ struct trunk *trunk_of_source(const struct trunks *trunks, const struct sockaddr
     }
     return by_address;
 }
+
+void trunk_learn_source(struct trunk *trunk, nta_outgoing_t *orq)
+{
+    msg_t *msg = trunk->named && trunk->source_count < TRUNK_SOURCES_MAX ? nta_outgoing_getresponse(orq) : NULL;
+    const su_addrinfo_t *info = msg ? msg_addrinfo(msg) : NULL;
+    const struct sockaddr *source = info && info->ai_addrlen ? (const struct sockaddr *)info->ai_addr : NULL;
+    bool known = !source || (source->sa_family != AF_INET && source->sa_family != AF_INET6);
+    for (unsigned i = 0; i < trunk->source_count && !known; i++) known = source_matches(&trunk->sources[i], source);
+    if (!known) {
+        struct source *one = &trunk->sources[trunk->source_count++];
+        *one = (struct source){ .bits = source->sa_family == AF_INET ? 32 : 128 };
+        memcpy(&one->address, source, source->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
+        log_info(NULL, "trunk %s: DNS led to one more address of its carrier; calls from there are its calls", trunk->name);
+    }
+    if (msg) msg_destroy(msg);
+}

@@ -61,6 +61,7 @@ struct trunk {
     unsigned failover_count;
     struct source sources[TRUNK_SOURCES_MAX];
     unsigned source_count;
+    bool named;                          /* `host` is no IP address */
     /* how it does */
     struct trunk_watch *watch;           /* NULL: neither registers nor is pinged */
     bool disabled;                       /* by an operator */
@@ -96,6 +97,8 @@ struct trunk *trunk_named(const struct trunks *trunks, const char *name, size_t 
 bool trunk_usable(const struct trunk *trunk, int64_t now_ns);
 /* Whose address this is: by address and port first, then by address alone. NULL = nobody's. */
 struct trunk *trunk_of_source(const struct trunks *trunks, const struct sockaddr *source);
+/* A response came: where from is the carrier, too, if its address is a name (DNS may lead to many). `orq` as the stack's callback has it. */
+void trunk_learn_source(struct trunk *trunk, nta_outgoing_t *orq);
 /* Puts a call into the trunk's queue; trunk_turn is set to serve it when its time comes. */
 void trunk_queue(struct trunk *trunk, struct call *call);
 void trunk_unqueue(struct trunk *trunk, struct call *call);

@@ -14,11 +14,13 @@
 /* The trunk's own addresses are sources. A name is looked up once, at the start, where blocking is allowed. */
 static void sources_of_host(struct trunk *trunk)
 {
+    struct source literal;
+    trunk->named = source_parse(&literal, trunk->host) < 0;
     struct addrinfo hints = { .ai_socktype = SOCK_DGRAM }, *list = NULL;
     char port[8];
     snprintf(port, sizeof port, "%u", trunk->port ? trunk->port : 5060);
     int err = getaddrinfo(trunk->host, port, &hints, &list);
-    if (err) log_warning(NULL, "trunk %s: address %s: %s; its inbound calls come from unknown sources until restart", trunk->name, trunk->host, gai_strerror(err));
+    if (err) log_warning(NULL, "trunk %s: address %s: %s; its inbound calls come from unknown sources until it has answered us once", trunk->name, trunk->host, gai_strerror(err));
     for (struct addrinfo *at = err ? NULL : list; at && trunk->source_count < TRUNK_SOURCES_MAX; at = at->ai_next) {
         struct source *source = &trunk->sources[trunk->source_count++];
         memcpy(&source->address, at->ai_addr, at->ai_addrlen);

@@ -27,6 +27,7 @@ static int ping_response(struct trunk_watch *watch, nta_outgoing_t *orq, const s
     int status = sip && sip->sip_status ? sip->sip_status->st_status : nta_outgoing_status(orq);
     if (status < 200 || watch->ping != orq) return 0;
     const char *phrase = sip && sip->sip_status && sip->sip_status->st_phrase ? sip->sip_status->st_phrase : "";
+    if (sip) trunk_learn_source(watch->trunk, orq);
     watch->health.status = status;
     watch->ping = NULL;
     if (status == 408 || status == 503) unanswered(watch, phrase);

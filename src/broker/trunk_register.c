@@ -97,6 +97,7 @@ static int register_response(struct trunk_watch *watch, nta_outgoing_t *orq, con
     int status = sip && sip->sip_status ? sip->sip_status->st_status : nta_outgoing_status(orq);
     if (status < 200 || watch->request != orq) return 0;
     const char *phrase = sip && sip->sip_status && sip->sip_status->st_phrase ? sip->sip_status->st_phrase : "no answer";
+    if (sip) trunk_learn_source(watch->trunk, orq);
     watch->health.status = status;
     watch->request = NULL;
     if (status < 300 && sip) registered(watch, sip);

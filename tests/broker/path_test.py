@@ -58,6 +58,8 @@ def test_srv_records_lead_to_the_best_carrier_and_past_a_dead_and_a_refusing_one
     originate(e)
     good.wait("INVITE", 2)
     assert len(dns.asked) == asked, dns.asked
+    good.invite(("127.0.0.1", e.sip_port), call_id="back@far")
+    good.wait_response(403, "1 INVITE")  # no stranger: DNS led there; the trunk has no `inbound`
     originate(e, "busy")
     assert len(refusing.all("INVITE")) == 1 and good.wait("INVITE", 3)
 
