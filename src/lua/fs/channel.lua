@@ -272,6 +272,7 @@ function channel.over(ch)
   data.over = true
   if ch:kind() == "guest" then return end -- told at home
   channel.created(ch)
+  if data.loopback_other then ch:set("is_loopback", "1") end
   headers.fire("CHANNEL_HANGUP", ch, { { "Hangup-Cause", ch:cause() } })
   if data.life and core.fiber_alive(data.life) then return end -- it finishes when its application lets go
   core.spawn("end of call", finish, ch)

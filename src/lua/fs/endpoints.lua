@@ -28,22 +28,35 @@ end
 
 -- loopback/ext[/context[/dialplan]] and loopback/app=name:data: two channels back to back, the second runs by itself.
 function endpoints.loopback(leg, ctx)
+  -- Who dials one gets early media at once, whatever becomes of it.
+  if ctx.aleg and not util.truth(ctx.aleg:get("loopback_no_pre_answer")) then channel.pre_answer(ctx.aleg) end
   local a, b = core.new_loopback(ctx.uuid())
   if not a then return nil, "NORMAL_CIRCUIT_CONGESTION" end
   local app = match(leg.rest, "^app=(.*)$")
   local extension, context, dialplan = match(leg.rest, "^([^/]*)/?([^/]*)/?(.*)$")
   local name = app and match(app, "^[^:]*") or extension
-  ctx.dress(a, app and "app=" .. app or extension, "loopback/" .. name .. "-a")
+  if ctx.aleg then a:set("loopback_from_uuid", ctx.aleg:uuid()) end
+  a:set("loopback_leg", "A")
+  b:set("loopback_leg", "B")
+  -- The second half has every variable that the leg was dialled with.
+  ctx.each(function(n, v) b:set(n, v ~= "" and v or nil) end)
+  b:set("other_loopback_from_uuid", ctx.aleg and ctx.aleg:uuid())
+  local app_name, app_data = match(app or "", "^([^:]*):?(.*)$")
+  if app then
+    for _, half in ipairs({ a, b }) do
+      half:set("loopback_app", app_name)
+      half:set("loopback_app_arg", util.some(app_data))
+    end
+  end
+  ctx.dress(a, app and "app=" .. app or extension, "loopback/" .. name .. "-a",
+    { destination_number = name, context = util.some(context), dialplan = util.some(dialplan), source = "mod_loopback" })
   a:data().loopback_other, b:data().loopback_other = b, a
-  for _, field in ipairs({ "caller_id_name", "caller_id_number", "ani", "rdnis" }) do
+  for _, field in ipairs({ "caller_id_name", "caller_id_number", "ani", "rdnis", "callee_id_name", "callee_id_number", "destination_number",
+    "context", "dialplan", "source" }) do
     local value = a:profile(field)
     if value then b:profile_set(field, value) end
   end
-  b:profile_set("destination_number", app and name or extension)
-  b:profile_set("context", util.some(context) or ctx.get("context") or "default")
-  b:profile_set("dialplan", util.some(dialplan) or "XML")
   b:profile_set("chan_name", "loopback/" .. name .. "-b")
-  b:profile_set("source", "mod_loopback")
   for word in string.gmatch(ctx.get("loopback_export") or "", "[^,]+") do
     local value = a:get(word)
     if value then b:set(word, value) end
@@ -51,7 +64,6 @@ function endpoints.loopback(leg, ctx)
   local data = b:data()
   data.begun = true
   if app then
-    local app_name, app_data = match(app, "^([^:]*):?(.*)$")
     channel.start(b, { { "pre_answer", "" }, { app_name, app_data } })
   else
     channel.start(b)

@@ -35,7 +35,7 @@ local function context(leg, vars, o, early, timeout_ms)
   local get = getter(leg, vars)
   local aleg = o.aleg
   local name, number, given = caller(get, aleg)
-  local ctx = { get = get, cid_name = name, cid_number = number, cid_given = given, early = early, timeout_ms = timeout_ms }
+  local ctx = { aleg = aleg, get = get, cid_name = name, cid_number = number, cid_given = given, early = early, timeout_ms = timeout_ms }
   function ctx.uuid()
     local preset = get("origination_uuid")
     if preset and not core.channel(preset) then return preset end
@@ -52,7 +52,8 @@ local function context(leg, vars, o, early, timeout_ms)
       vars:each(f)
     end
   end
-  function ctx.dress(ch, destination, chan_name)
+  -- A loopback knows better where it goes: fields that replace the usual ones.
+  function ctx.dress(ch, destination, chan_name, fields)
     ch:own(core.self())
     if destination == "" then destination = "service" end
     chan_name = get("origination_channel_name") or chan_name
@@ -66,6 +67,7 @@ local function context(leg, vars, o, early, timeout_ms)
     ch:profile_set("dialplan", "XML")
     ch:profile_set("source", "src/switch_ivr_originate.c")
     ch:profile_set("chan_name", chan_name)
+    for field, value in pairs(fields or {}) do ch:profile_set(field, value) end
     ch:set("channel_name", chan_name)
     if aleg then ch:set("call_uuid", aleg:get("call_uuid") or aleg:uuid()) end
     ctx.each(function(n, v) ch:set(n, v ~= "" and v or nil) end)
