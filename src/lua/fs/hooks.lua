@@ -38,7 +38,13 @@ local function execute(ch, text)
     return
   end
   app, data = match(text, "^%s*([^%s:]+)[%s:]?%s*(.*)$")
-  if app then fs.apps.execute(ch, app, data ~= "" and data or nil) end
+  if not app then return end
+  -- What the call is to do next waits: the application has the call until it is done, or sends it elsewhere.
+  local call = ch:data()
+  local pending = call.pending
+  call.pending = nil
+  fs.apps.execute(ch, app, data ~= "" and data or nil)
+  call.pending = call.pending or pending
 end
 
 -- The hooks of one moment: answer, ring, media, originate …
