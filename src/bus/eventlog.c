@@ -186,6 +186,21 @@ int eventlog_seek(const struct eventlog *log, struct eventlog_cursor *cursor, ui
 
 uint64_t eventlog_newest(const struct eventlog *log) { return __atomic_load_n(&log->newest_sequence, __ATOMIC_ACQUIRE); }
 
+bool eventlog_oldest(const struct eventlog *log, struct event_head *out)
+{
+    struct eventlog_cursor cursor;
+    struct record r;
+    for (int i = 0; i < SEEK_TRIES; i++) {
+        seek_oldest(log, &cursor);
+        int got = next_event(log, &cursor, &r);
+        if (got == 0) return false;
+        if (got < 0) continue;
+        *out = r.head;
+        return true;
+    }
+    return false;
+}
+
 static int lapped(const struct eventlog *log, struct eventlog_cursor *cursor, uint64_t *missed)
 {
     uint64_t expected = cursor->sequence;

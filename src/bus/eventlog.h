@@ -34,6 +34,9 @@ void eventlog_repair(struct eventlog *log);
 /* The sequence of the newest event, 0 if none. */
 uint64_t eventlog_newest(const struct eventlog *log);
 
+/* The head of the oldest event that is still there; false if there is none. */
+bool eventlog_oldest(const struct eventlog *log, struct event_head *out);
+
 /* Reading. */
 struct eventlog_cursor {
     uint64_t position, sequence;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bus/eventlog.h"
 #include "core/clock.h"
 #include "main/command.h"
 
@@ -73,6 +74,25 @@ static void print_processes(const struct segment *segment, const struct status_l
     }
 }
 
+/* How far back a client of the event socket may resume. */
+static void print_logs(const struct segment *segment, struct buf *out)
+{
+    bool any = false;
+    for (uint32_t p = 0; p < BUS_WORKER_0 + segment_workers(segment); p++) {
+        const struct eventlog *log = segment_eventlog((struct segment *)segment, p);
+        struct event_head oldest;
+        char name[16], since[32];
+        if (!eventlog_oldest(log, &oldest)) continue;
+        process_name(p, name, sizeof name);
+        clock_utc_text(oldest.utc_us, since, sizeof since);
+        since[19] = 0;
+        buf_printf(out, "events      %s: %" PRIu64 " of %" PRIu64 " in the log, back to %s (%" PRId64 " s)\n", name,
+                   eventlog_newest(log) - oldest.sequence + 1, eventlog_newest(log), since + 11, (clock_utc_us() - oldest.utc_us) / 1000000);
+        any = true;
+    }
+    if (any) buf_putc(out, '\n');
+}
+
 static uint64_t sum_of(const struct segment *segment, const struct status_look *look, unsigned counter)
 {
     uint64_t sum = 0;
@@ -95,6 +115,7 @@ void status_print(const struct segment *segment, const struct status_look *befor
                supervisor.alive && segment_draining(segment) ? ", draining" : "", started, segment_workers(segment), segment_slots(segment));
     print_processes(segment, before, now, out);
     buf_putc(out, '\n');
+    if (before == NULL) print_logs(segment, out);
     for (unsigned c = 0; c < COUNTER_COUNT; c++) {
         uint64_t value = sum_of(segment, now, c);
         if (before == NULL) {
