@@ -17,8 +17,6 @@
 struct end {
     _Alignas(64) uint32_t attached; /* the lease's generation, 0 = not */
     uint32_t process;               /* that attached last */
-    uint32_t offer;
-    uint32_t reserved;
     _Alignas(64) uint64_t tail;
     _Alignas(64) uint64_t head;
 };
@@ -61,7 +59,6 @@ int link_attach(struct link *link, enum link_side side, uint32_t generation, uin
     struct end *own = &link->ends[side];
     if (!generation || load32(&link->leased) != generation || own->attached) return -ESTALE;
     own->process = process;
-    store32(&own->offer, 0);
     store(&own->head, load(&link->ends[!side].tail));
     store32(&own->attached, generation);
     return 0;
@@ -69,7 +66,6 @@ int link_attach(struct link *link, enum link_side side, uint32_t generation, uin
 
 void link_detach(struct link *link, enum link_side side)
 {
-    store32(&link->ends[side].offer, 0);
     store32(&link->ends[side].attached, 0);
 }
 
@@ -77,13 +73,6 @@ bool link_other_attached(const struct link *link, enum link_side side, uint32_t 
 {
     return load32(&link->ends[!side].attached) == generation;
 }
-
-void link_offer(struct link *link, enum link_side side, uint32_t format)
-{
-    if (link->ends[side].offer != format) store32(&link->ends[side].offer, format);
-}
-
-uint32_t link_offered(const struct link *link, enum link_side side) { return load32(&link->ends[!side].offer); }
 
 void link_repair(struct link *link, uint32_t process, bool home)
 {

@@ -24,7 +24,6 @@
 enum link_side { LINK_HOME, LINK_AWAY };
 enum link_kind {
     LINK_AUDIO = 1, /* linear, host byte order; value = its rate */
-    LINK_PACKET,    /* a payload of the codec that both ends named (link_offer); value = RTP timestamp, flag = marker */
     LINK_DIGIT      /* value = duration at 8 kHz, flag = the key */
 };
 
@@ -49,10 +48,6 @@ void link_return(struct link *link, uint32_t generation);
 int link_attach(struct link *link, enum link_side side, uint32_t generation, uint32_t process);
 void link_detach(struct link *link, enum link_side side);
 bool link_other_attached(const struct link *link, enum link_side side, uint32_t generation);
-
-/* What `side` could take without decoding: any number that both ends reckon alike (0 = nothing); and what the other side said. */
-void link_offer(struct link *link, enum link_side side, uint32_t format);
-uint32_t link_offered(const struct link *link, enum link_side side);
 
 /* Into the ring away from `side`. -EAGAIN: full. `data` may be NULL if `bytes` is 0. */
 int link_put(struct link *link, enum link_side side, const struct link_frame *head, const void *data, uint32_t bytes);

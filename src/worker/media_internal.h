@@ -203,7 +203,7 @@ struct leg {
     struct sockaddr_in6 previous; /* source of the slot's previous call */
     struct leg *relay_to;
     uint32_t relay_offset;
-    bool relay_fresh;
+    bool relay_fresh, relay_uneven; /* uneven: it sends other packet lengths than its partner wants */
 
     struct secure *secure_out, *secure_in; /* SRTP, each direction with its own key; NULL = plain */
     bool secure_broken;                    /* keys were agreed that we cannot use: nothing is sent or taken */

@@ -48,6 +48,7 @@ int bridge_set(struct media *m, struct leg *a, struct leg *b)
     a->bridge = b;
     b->bridge = a;
     a->relay_fresh = b->relay_fresh = true;
+    a->relay_uneven = b->relay_uneven = false;
     leg_plan(m, a);
     return 0;
 }

@@ -57,8 +57,19 @@ static void relay(struct media *m, struct leg *from, const struct rtp_packet *pa
     leg_packet(m, to, to->payload_type, marker, packet->timestamp + from->relay_offset, packet->payload, (uint32_t)packet->payload_bytes);
 }
 
+/* A far end may send longer or shorter packets than it was asked for (bytewise codecs show it): its partner did not ask for those. */
+static bool length_wanted(const struct leg *from, const struct rtp_packet *packet)
+{
+    const struct codec *codec = from->codec;
+    return !codec->bytes_per_sample || packet->payload_bytes == codec->bytes_per_sample * codec->rate / 1000 * from->relay_to->packet_ms;
+}
+
 static void receive_audio(struct media *m, struct leg *leg, const struct rtp_packet *packet)
 {
+    if (leg->relay_to && !length_wanted(leg, packet)) {
+        leg->relay_uneven = true;
+        leg_plan(m, leg);
+    }
     if (leg->relay_to) {
         relay(m, leg, packet);
     } else if (leg->hears && !leg->muted_read) {

@@ -506,6 +506,42 @@ static void a_bridge_relays_both_ways_and_ends_for_both(void **state)
     far_free(b);
 }
 
+static void a_relay_has_each_sides_payload_type_and_packets_of_another_length_are_cut_anew(void **state)
+{
+    struct far *a = far_new(7), *b = far_new(18);
+    struct slot_totals totals;
+    struct media_leg right = call_start(18, b), left;
+    generations[7]++;
+    broker_media(7, a->port, "PCMU", 110, false, 101); /* the same codec by another number */
+    broker_push(7, RING_MEDIA_START);
+    left = (struct media_leg) { 7, generations[7] };
+    assert_non_null(event_wait(MEDIA_STARTED, 0, 7, 1000, a, b));
+    media_bridge(port, left, right);
+    run_ms(100, a, b);
+    for (int ms = 20; ms <= 30; ms += 10) { /* as agreed, then 30 ms each, which nobody asked for */
+        uint8_t payload[240];
+        int64_t next = clock_mono_ns();
+        b->received = b->heard_count = 0;
+        for (int frame = 0; frame < 50; frame++, next += ms * NS_PER_MS) {
+            for (int i = 0; i < ms * 8; i++)
+                payload[i] = g711_ulaw_encode((int16_t)(9000 * sin(2 * M_PI * 500 * (frame * ms * 8 + i) / 8000)));
+            far_send(a, 110, frame == 0, a->timestamp += (uint32_t)ms * 8, payload, (size_t)ms * 8);
+            while (clock_mono_ns() < next + ms * NS_PER_MS) {
+                step(2 * NS_PER_MS);
+                far_take(a);
+                far_take(b);
+            }
+        }
+        assert_int_equal(b->last.payload_type, 0);
+        assert_int_equal(b->last.payload_bytes, 160);
+        assert_true(fabs(frequency(b->heard + 3200, 4000) - 500) < HZ_OFF_MAX);
+    }
+    call_stop(left, &totals);
+    call_stop(right, &totals);
+    far_free(a);
+    far_free(b);
+}
+
 static void a_bridge_that_is_recorded_still_passes_audio_and_keeps_both_sides(void **state)
 {
     static int16_t pcm[2 * 8000 * 10];
@@ -889,6 +925,7 @@ int main(void)
         cmocka_unit_test(a_recording_holds_what_the_far_end_said),
         cmocka_unit_test(a_recording_ends_at_its_limit_and_on_silence),
         cmocka_unit_test(a_bridge_relays_both_ways_and_ends_for_both),
+        cmocka_unit_test(a_relay_has_each_sides_payload_type_and_packets_of_another_length_are_cut_anew),
         cmocka_unit_test(a_bridge_that_is_recorded_still_passes_audio_and_keeps_both_sides),
         cmocka_unit_test(an_operation_of_an_old_generation_is_gone),
         cmocka_unit_test(a_leg_that_ends_ends_its_operations_first),
