@@ -235,3 +235,47 @@ def test_a_parked_or_queued_call_is_fetched_from_any_worker(two):
     two.engine.api("uuid_transfer", b + " fifo:'sales out nowait' inline")
     two.bridged(b, a)
     assert heard(two.hears(a)) == {700} and heard(two.hears(b)) == {440}
+
+
+def test_both_legs_of_a_bridge_are_played_to_and_shown_once(two):
+    a, b = two.pair()
+    two.on(0, "uuid_bridge", a + " " + b)
+    two.bridged(a, b)
+    shown = two.engine.api("show", "bridged_calls")
+    assert "1 total." in shown and a in shown and b in shown, shown
+    assert "1 total." in two.engine.api("show", "calls")
+    for uuid in (a, b):  # asked at either call
+        two.engine.api("uuid_broadcast", "%s tone_stream://%%(9000,0,1000) both" % uuid)
+        at = two.hears(a, seconds=0.8), two.hears(b, seconds=0.8, settle=0)
+        assert 1000 in heard(at[0]) and 1000 in heard(at[1])
+        two.engine.api("uuid_break", a + " all")
+        two.engine.api("uuid_break", b + " all")
+    assert heard(two.hears(b)) == {440}
+
+
+def test_an_attended_transfer_joins_the_lent_partner_with_the_third(two):
+    a, b = two.sip(0, "15551000"), two.sip(1, "15550700")
+    two.on(0, "uuid_bridge", a + " " + b)
+    two.bridged(a, b)
+    two.engine.api("uuid_broadcast", a + " att_xfer::sofia/gateway/acme/15550440")
+    wait_for(lambda: "3 total." in two.engine.api("show", "channels"), 5, "the third call", two.engine.all_text)
+    assert heard(two.hears(a, settle=0.6)) == {440}  # it talks to the third alone
+    two.engine.api("uuid_kill", a)
+    two.gone(a)
+    c = wait_for(lambda: two.variable(b, "bridge_uuid") not in ("", "_undef_", a) and two.variable(b, "bridge_uuid"), 5, "the join", two.engine.all_text)
+    assert heard(two.hears(b, settle=0.6)) == {440} and heard(two.hears(c)) == {700}
+    two.engine.api("uuid_kill", c)
+    two.gone(c)
+
+
+def test_when_no_link_is_free_an_application_says_so_and_every_link_comes_back(two):
+    room = next(name for name in "abcdefgh" if two.on(1, "conference", name + " dial null/x") and "1 member" in two.on(0, "carillon_here", "conference list"))
+    two.on(0, "hupall", "NORMAL_CLEARING")
+    wait_for(lambda: two.engine.api("conference", "list") == "+OK No active conferences.\n", 5, "an empty room", two.engine.all_text)
+    for _ in range(2):  # rooms of that name are on worker 0; worker 1 has 25 links
+        calls = [two.null(1, "&conference(%s)" % room) for _ in range(27)]
+        wait_for(lambda: two.engine.api("conference", room + " count").strip() == "25", 10, "25 members", two.engine.all_text)
+        two.engine.wait_log("with a call of another worker: no audio link is free")
+        assert sum(two.exists(u) for u in calls) <= 25  # the others' dialplans went on, to their end
+        two.on(1, "hupall", "NORMAL_CLEARING")
+        wait_for(lambda: two.engine.api("conference", "list") == "+OK No active conferences.\n", 10, "an empty room", two.engine.all_text)

@@ -77,6 +77,21 @@ local function forward(from, to, digit, duration)
 end
 bridge.forward = forward
 
+-- What the second leg is sent runs in a fiber of its own, so that both legs can be played to at once.
+local function command(b, serving)
+  local db = b:data()
+  local message = table.remove(db.commands, 1)
+  if #db.commands == 0 then db.commands = nil end
+  db.commanded = true
+  core.spawn("message in a bridge", function()
+    local ok, problem = pcall(fs.messages.run, b, message)
+    db.commanded = nil
+    if b:owner() == core.self() then b:own(core.fiber_alive(serving) and serving or nil) end
+    core.wake(serving, 0, true)
+    if not ok then error(problem, 0) end
+  end)
+end
+
 -- Serves both until one hangs up, leaves, or the callback stops it. This fiber owns both.
 local function serve(a, b, o)
   local st = o.st
@@ -108,15 +123,10 @@ local function serve(a, b, o)
         if key_b and string.find(key_b, digit, 1, true) then return "key" end
         if a:up() then forward(b, a, digit, duration) end
       end
-      if db.commands then
-        local command = table.remove(db.commands, 1)
-        if #db.commands == 0 then db.commands = nil end
-        fs.messages.run(b, command)
-        wait.acquire(b)
-        wait.acquire(a)
-      end
+      if db.commands and not db.commanded then command(b, me) end
     end,
   })
+  while db.commanded and b:up() do wait.once(100) end
   b:watch(me, false)
   if owner_b ~= me and b:owner() == me then b:own(owner_b and core.fiber_alive(owner_b) and owner_b or nil) end
   return how, value

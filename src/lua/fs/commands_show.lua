@@ -70,7 +70,8 @@ local function call_rows(bridged)
   for _, ch in ipairs(core.channels()) do
     local data = ch:data()
     local partner = data.partner
-    if ch:up() and not (partner and data.bridge_side == "originatee") and (partner or not bridged) then
+    local elsewhere = data.lent and ch:get("bridge_uuid") -- shown by the worker that it is lent to
+    if ch:up() and not elsewhere and not (partner and data.bridge_side == "originatee") and (partner or not bridged) then
       local row = channel_row(ch)
       if partner then
         for name, value in pairs(channel_row(partner)) do row["b_" .. name] = value end
