@@ -136,16 +136,16 @@ def test_variables_and_a_transfer_of_the_lent_call_are_what_they_are_on_one_work
 
 @pytest.mark.parametrize("dies", [0, 1])
 def test_a_worker_killed_in_a_bridge_is_its_partners_hangup_and_leaks_no_link(two, dies):
-    for again in range(2):
+    for _ in range(2):
         a, b = two.pair()
         assert two.on(0, "uuid_bridge", a + " " + b).startswith("+OK")
         two.bridged(a, b)
         stays = (b, a)[dies]
         name = "worker %d" % dies
-        dead = two.engine.pids()[name]
+        dead, before = two.engine.pids()[name], two.engine.log().count("%s takes calls" % name)
         two.engine.kill(name)
         wait_for(lambda: two.engine.pids().get(name, dead) != dead, 10, "a new worker", two.engine.all_text)
-        wait_for(lambda: two.engine.log().count("%s takes calls" % name) == 2 + again, 10, "that it takes calls", two.engine.all_text)
+        wait_for(lambda: two.engine.log().count("%s takes calls" % name) > before, 10, "that it takes calls", two.engine.all_text)
         two.gone((a, b)[dies])
         two.parted(stays)
         assert two.variable(stays, "last_bridge_hangup_cause") == "DESTINATION_OUT_OF_ORDER"

@@ -77,22 +77,25 @@ local function forward(from, to, digit, duration)
 end
 bridge.forward = forward
 
--- What the second leg is sent runs in a fiber of its own, so that both legs can be played to at once.
-local function command(b, serving)
-  local db = b:data()
-  local message = table.remove(db.commands, 1)
-  if #db.commands == 0 then db.commands = nil end
-  db.commanded = true
+local COMMAND_ENDS_MS = 5000
+
+-- What a leg is sent meanwhile (broadcasts, bound keys) runs in a fiber of its own, so that both can be played to at once.
+local function command(ch, serving)
+  local data = ch:data()
+  if not data.commands or data.commanded then return end
+  local message = table.remove(data.commands, 1)
+  if #data.commands == 0 then data.commands = nil end
+  data.commanded = true
   core.spawn("message in a bridge", function()
-    local ok, problem = pcall(fs.messages.run, b, message)
-    db.commanded = nil
-    if b:owner() == core.self() then b:own(core.fiber_alive(serving) and serving or nil) end
+    local ok, problem = pcall(fs.messages.run, ch, message)
+    data.commanded = nil
+    if ch:owner() == core.self() then ch:own(core.fiber_alive(serving) and serving or nil) end
     core.wake(serving, 0, true)
     if not ok then error(problem, 0) end
   end)
 end
 
--- Serves both until one hangs up, leaves, or the callback stops it. This fiber owns both.
+-- Serves both until one hangs up, leaves, or the callback stops it. This fiber owns both, but for what a leg is sent.
 local function serve(a, b, o)
   local st = o.st
   local da, db = a:data(), b:data()
@@ -102,32 +105,38 @@ local function serve(a, b, o)
   local me = core.self()
   local owner_b = b:owner()
   wait.acquire(b)
+  a:watch(me, true)
   b:watch(me, true)
-  local how, value = wait.serve(a, {
-    on_digit = function(digit, duration)
-      if key and string.find(key, digit, 1, true) then return true end
-      if st and st.cb_function and st.ch == a and callback.stops(callback.digit(st, digit, duration)) then return true end
-      if b:up() then forward(a, b, digit, duration) end
-    end,
-    check = function()
-      if not b:up() then
-        channel.over(b)
-        return "b"
-      end
-      if b:transferring() or db.pending then return "moved" end
-      if da.bridge_over or db.bridge_over then return "over" end
-      if not db.seen_answered and b:answered() then channel.notice(b) end
-      while fs.digits.waiting(b) > 0 do
-        local digit, duration = fs.digits.take(b)
-        if not digit then break end
-        if key_b and string.find(key_b, digit, 1, true) then return "key" end
-        if a:up() then forward(b, a, digit, duration) end
-      end
-      if db.commands and not db.commanded then command(b, me) end
-    end,
-  })
-  while db.commanded and b:up() do wait.once(100) end
+  local waits = { no_commands = true }
+  local function pressed(digit, duration)
+    if key and string.find(key, digit, 1, true) then return true end
+    if st and st.cb_function and st.ch == a and callback.stops(callback.digit(st, digit, duration)) then return true end
+    if b:up() then forward(a, b, digit, duration) end
+  end
+  function waits.check()
+    if not b:up() then
+      channel.over(b)
+      return "b"
+    end
+    if b:transferring() or db.pending then return "moved" end
+    if da.bridge_over or db.bridge_over then return "over" end
+    if not db.seen_answered and b:answered() then channel.notice(b) end
+    while not da.commanded and not db.commanded and fs.digits.waiting(b) > 0 do
+      local digit, duration = fs.digits.take(b)
+      if not digit then break end
+      if key_b and string.find(key_b, digit, 1, true) then return "key" end
+      if a:up() then forward(b, a, digit, duration) end
+    end
+    command(a, me)
+    command(b, me)
+    waits.on_digit = not da.commanded and pressed or nil -- its keys are the application's
+  end
+  waits.on_digit = pressed
+  local how, value = wait.serve(a, waits)
+  local till = core.now() + COMMAND_ENDS_MS
+  while (da.commanded or db.commanded and b:up()) and core.now() < till do wait.once(100) end
   b:watch(me, false)
+  if da.life ~= me then a:watch(me, false) end -- a life watches its own call
   if owner_b ~= me and b:owner() == me then b:own(owner_b and core.fiber_alive(owner_b) and owner_b or nil) end
   return how, value
 end
