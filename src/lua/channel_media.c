@@ -162,16 +162,10 @@ static int m_queue_digit(lua_State *L)
 }
 
 /* ch:mute(read, write) */
-static int m_mute(lua_State *L)
-{
-    return result(L, channel_mute(channel_check(L, 1), lua_toboolean(L, 2), lua_toboolean(L, 3)));
-}
+static int m_mute(lua_State *L) { return result(L, channel_mute(channel_check(L, 1), lua_toboolean(L, 2), lua_toboolean(L, 3))); }
 
 /* ch:gain(read, level) */
-static int m_gain(lua_State *L)
-{
-    return result(L, channel_gain(channel_check(L, 1), lua_toboolean(L, 2), (int)luaL_checknumber(L, 3)));
-}
+static int m_gain(lua_State *L) { return result(L, channel_gain(channel_check(L, 1), lua_toboolean(L, 2), (int)luaL_checknumber(L, 3))); }
 
 /* ch:listen(target | nil = stop, whisper_target, whisper_partner) */
 static int m_listen(lua_State *L)
@@ -193,7 +187,8 @@ static void numbers_field(lua_State *L, const char *name, uint32_t *out, size_t 
     lua_pop(L, 1);
 }
 
-/* ch:detect(token, { what = "tone" | "inband" | "energy" | "progress" | "answer", hz = {…}, write =, threshold =, hits =, classifier =, answer = {…} }) */
+/* ch:detect(token, { what = "tone" | "inband" | "energy" | "progress" | "answer", hz = {…}, write =, threshold =, hits =, classifier =,
+ * answer = {…} }) */
 static int m_detect(lua_State *L)
 {
     static const char *const kinds[] = { "tone", "inband", "energy", "progress", "answer", NULL };
@@ -201,7 +196,9 @@ static int m_detect(lua_State *L)
     uint64_t token = token_check(L, 2);
     luaL_checktype(L, 3, LUA_TTABLE);
     lua_settop(L, 3);
-    struct detect_params params = { .write = flag_field(L, "write"), .threshold = number_field(L, "threshold"), .hits = number_field(L, "hits") };
+    struct detect_params params = { .write = flag_field(L, "write"),
+                                    .threshold = number_field(L, "threshold"),
+                                    .hits = number_field(L, "hits") };
     const char *what = text_field(L, "what"), *classifier = text_field(L, "classifier");
     while (kinds[params.what] && (!what || strcmp(what, kinds[params.what]))) params.what++;
     if (!kinds[params.what]) return luaL_argerror(L, 3, "no such detector");

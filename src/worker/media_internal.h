@@ -86,7 +86,7 @@ struct play {
     struct playlist *linear; /* for codecs that are not bytewise, once linear audio was wanted */
     struct load *load;       /* under way */
     char *source;
-    uint64_t start; /* at the file's rate */
+    uint64_t start;   /* at the file's rate */
     int64_t ahead_ms; /* seeks that came while loading: from there, or from the file's begin */
     bool ahead_of_begin;
     uint32_t flags;

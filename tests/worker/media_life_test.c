@@ -21,11 +21,11 @@
 #include "worker/media_port.h"
 
 #define SLOTS 8u
-#define NEAR  "127.98.0.1"
 #define PORT  47000
 
 static struct segment *segment;
 static struct loop *loop;
+static char near[32]; /* an address of this process alone, so that two of these tests do not meet */
 static unsigned ended, done;
 static enum media_reason reason;
 
@@ -40,7 +40,7 @@ static void on_event(void *context, const struct media_event *event)
 
 static int port_start(struct media_port **port)
 {
-    static const char *addresses[] = { NEAR, NULL };
+    static const char *addresses[] = { near, NULL };
     struct media_params params = { .segment = segment,
                                    .sounds_dir = "/tmp",
                                    .addresses = addresses,
@@ -151,7 +151,7 @@ static void a_successor_answers_for_calls_that_were_ending(void **state)
 static void a_port_in_use_is_an_error_and_all_is_given_back(void **state)
 {
     struct media_port *port;
-    int taken_fd = socket_at(NEAR, PORT + 6, NULL);
+    int taken_fd = socket_at(near, PORT + 6, NULL);
     assert_int_equal(port_start(&port), -EADDRINUSE);
     close(taken_fd);
     assert_int_equal(port_start(&port), 0);
@@ -160,7 +160,7 @@ static void a_port_in_use_is_an_error_and_all_is_given_back(void **state)
 
 static void too_few_ports_are_refused(void **state)
 {
-    static const char *addresses[] = { NEAR, NULL };
+    static const char *addresses[] = { near, NULL };
     struct media_port *port;
     struct media_params params = {
         .segment = segment, .sounds_dir = "/tmp", .addresses = addresses, .port_first = PORT, .port_last = PORT + 5, .cpu = -1
@@ -270,7 +270,7 @@ static unsigned opened(int fd, struct secure *in, unsigned *all)
 static void say(int fd, struct secure *out, uint16_t sequence, uint32_t slot)
 {
     _Alignas(8) uint8_t packet[12 + 160 + SECURE_TRAILER_MAX] = { 0 };
-    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)(PORT + 2 * slot)), .sin_addr.s_addr = inet_addr(NEAR) };
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)(PORT + 2 * slot)), .sin_addr.s_addr = inet_addr(near) };
     uint32_t length = 172;
     rtp_header(packet, 0, false, sequence, sequence * 160u, 99);
     assert_int_equal(secure_protect(out, packet, &length, false), 0);
@@ -360,6 +360,7 @@ static int setup(void **state)
     struct buf error = BUF_INIT;
     char name[32];
     snprintf(name, sizeof name, "medialife%d", getpid());
+    snprintf(near, sizeof near, "127.%d.%d.78", 1 + (getpid() >> 8) % 250, getpid() & 0xFF);
     struct segment_params params = { .name = name, .workers = 1, .slots_each = SLOTS };
     if (segment_create(&segment, &params, &error)) {
         fprintf(stderr, "%s\n", buf_text(&error));
