@@ -288,7 +288,8 @@ local function fork_run(fork, vars, o)
   local early = "answer"
   if ignore and ignore ~= "" and not util.falsity(ignore) then early = ignore == "consume" and "listen" or "ignore" end
   local ring_wins = util.truth(vars:get("return_ring_ready"))
-  local single = util.some(vars:get("fail_on_single_reject"))
+  local rule = util.some(vars:get("fail_on_single_reject"))
+  local single = rule or (util.truth(vars:get("hangup_on_single_reject")) and "true" or nil)
   local legs = expanded(fork, vars, 0, {}, o.aleg)
   local a = o.aleg
   if a then a:watch(core.self(), true) end
@@ -378,7 +379,7 @@ local function fork_run(fork, vars, o)
         return finished(winner, "SUCCESS")
       end
       if leg.state == "failed" then
-        if single and not leg.told and not leg.passive and (util.truth(single) or named(single, leg.cause)) then
+        if single and (rule or leg.ch) and not leg.told and not leg.passive and (util.truth(single) or named(single, leg.cause)) then
           leg.told = true
           if not leg.ch then -- there was never a call: its cause is that of the whole
             cancel_others(legs, leg, leg.cause)
@@ -594,7 +595,12 @@ function originate.dial(text, o)
   end
   if aleg then conclude(aleg, ch, cause) end
   if ch and not o.quiet then hooks.run(ch, "post_originate") end
-  if aleg then hooks.run(aleg, "post_originate") end
+  if aleg then
+    hooks.run(aleg, "post_originate")
+    if not ch and ents and #ents == 1 and util.truth(ents[1].vars:get("hangup_on_single_reject") or (o.vars and o.vars:get("hangup_on_single_reject"))) then
+      channel.hangup(aleg, cause)
+    end
+  end
   return ch, cause
 end
 

@@ -60,3 +60,9 @@ for _, text in ipairs({ "{fail_on_single_reject=true}error/USER_BUSY,null/x", "{
 end
 local t = T.took(function() freeswitch.Session("{originate_retries=2,originate_retry_sleep_ms=500,originate_retry_min_period_ms=900}error/USER_BUSY") end)
 T.between("a second try after the period", t, 850, 2500)
+local c = T.null("")
+local d = freeswitch.Session("{hangup_on_single_reject=true}error/USER_BUSY|null/x", c)
+T.show("a leg that could not be called is no refusal", d:ready(), c:ready())
+d:hangup()
+d = freeswitch.Session("{hangup_on_single_reject=true}loopback/cause-CALL_REJECTED/far,loopback/rings/far", c)
+T.show("hangup_on_single_reject", d:ready(), d:hangupCause(), c:ready())
