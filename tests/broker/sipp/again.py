@@ -1,6 +1,7 @@
 """A far end that sends its 200 four times: each must be acknowledged, and the call must then be ended by one BYE.
 
 SIPp cannot play this: it takes our equal ACKs for retransmissions and answers them by itself."""
+import os
 import re
 import socket
 import sys
@@ -32,6 +33,7 @@ acks = 0
 for _ in range(4):
     sock.sendto(response(invite, "200 OK", SDP), peer)
     time.sleep(0.1)
+open(os.environ["AGAIN_SENT"], "w").close()  # the test waits for it before it hangs up
 while True:
     message, peer = sock.recvfrom(4096)
     message = message.decode()
