@@ -49,6 +49,9 @@ def test_a_user_registers_with_its_password_and_is_found_by_every_command(engine
     assert listed.endswith("\n\n1 total.\n")
     status = e.api("sofia", "status", "profile", "internal", "reg")
     assert "User:       \t1001@example.test\n" in status and "Status:     \tRegistered(UDP)(unknown) EXP(" in status, status
+    whole = e.api("sofia", "status", "profile", "internal")
+    assert "\nSIP-IP           \t127.0.0.1\n" in whole and whole.endswith("\nREGISTRATIONS    \t1\n"), whole
+    assert e.api("sofia", "status", "profile", "nobody") == "Invalid Profile!\n"
     assert "MWI-Account:\t1001@example.test\n" in status and "Total items returned: 1\n" in status
     assert url in e.api("list_users", "user", "1001")
     # gone

@@ -231,7 +231,7 @@ command("sofia", "status [profile <name>|gateway <name>] | xmlstatus … | jsons
     if not fs.endpoints.profile_known(name) then return "Invalid Profile!\n" end
     return fs.registrations.status(name, how, filter, what == "xmlstatus") or engine("profile", name) or "Invalid Profile!\n"
   elseif what == "status" and kind == "profile" then
-    return engine("profile", name) or "Invalid Profile!\n"
+    return fs.endpoints.profile_known(name) and fs.registrations.status(name) or "Invalid Profile!\n"
   elseif what == "status" or what == "xmlstatus" or what == "jsonstatus" then
     return engine("sofia", what) or engine("trunk", "list") or "-ERR\n"
   elseif what == "profile" and name == "flush_inbound_reg" then

@@ -181,9 +181,34 @@ local function entry_xml(row)
     "    </registration>\n" })
 end
 
--- what: reg [<part of a contact>] | user <user>@<domain>. nil if it is none of these.
+-- A listener in FreeSWITCH's words: those of its lines that are true here.
+local function profile_text(name)
+  local l = profile_of(name)
+  local users = type(l.users) == "table" and l.users or {}
+  local host = util.some(l.external) or l.address
+  if find(host, ":", 1, true) then host = "[" .. host .. "]" end
+  local out = { line }
+  local function put(label, value) if util.some(value) then out[#out + 1] = format("%-17s\t%s", label, value) end end
+  put("Name", name)
+  put("Domain Name", util.some(users.domain) or "N/A")
+  put("Dialplan", "XML")
+  put("Context", l.context)
+  put("Challenge Realm", util.some(users.domain) or "auto_to")
+  for _, address in ipairs(core.config("media.addresses") or {}) do put("RTP-IP", address) end
+  put("Ext-RTP-IP", core.config("media.external"))
+  put("SIP-IP", l.address)
+  put("Ext-SIP-IP", l.external)
+  put("URL", format("sip:carillon@%s:%s", host, l.port))
+  put("DTMF-MODE", "rfc2833")
+  local count = 0
+  for _, row in ipairs(registrations.list()) do if row.profile == name then count = count + 1 end end
+  put("REGISTRATIONS", format("%d", count))
+  return concat(out, "\n") .. "\n"
+end
+
+-- what: nothing | reg [<part of a contact>] | user <user>@<domain>. nil if it is none of these.
 function registrations.status(profile, what, filter, as_xml)
-  if what ~= "reg" and what ~= "user" then return nil end
+  if what ~= "reg" and what ~= "user" then return not as_xml and profile_text(profile) or nil end
   local rows, user, domain = {}, match(filter or "", "^([^@]*)@?(.*)$")
   for _, row in ipairs(registrations.list()) do
     local wanted = row.profile == profile
