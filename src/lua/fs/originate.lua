@@ -83,6 +83,9 @@ local function context(leg, vars, o, early, timeout_ms)
     headers.fire("CHANNEL_OUTGOING", ch)
     headers.fire("CHANNEL_ORIGINATE", ch)
     hooks.run(ch, "originate")
+    -- It waits to be answered as FreeSWITCH's legs do.
+    if ch:up() then channel.state(ch, "CS_ROUTING") end
+    if ch:up() then channel.state(ch, "CS_CONSUME_MEDIA") end
   end
   return ctx
 end

@@ -24,7 +24,7 @@ local want = {}
 for _, n in ipairs(names) do if n ~= "CHANNEL_PROGRESS_MEDIA" then want[#want + 1] = n end end
 T.show("order", table.concat(want, " "))
 T.show("create", by_name.CHANNEL_CREATE:getHeader("Call-Direction"), by_name.CHANNEL_CREATE:getHeader("Channel-Name"):gsub("%d+$", "") ~= nil, by_name.CHANNEL_CREATE:getHeader("Answer-State"))
-T.show("progress", by_name.CHANNEL_PROGRESS:getHeader("Answer-State"))
+T.show("progress", by_name.CHANNEL_PROGRESS:getHeader("Answer-State"), by_name.CHANNEL_PROGRESS:getHeader("Channel-State"))
 T.show("answer", by_name.CHANNEL_ANSWER:getHeader("Answer-State"), by_name.CHANNEL_ANSWER:getHeader("Channel-Call-State"))
 T.show("execute", by_name.CHANNEL_EXECUTE:getHeader("Application"), by_name.CHANNEL_EXECUTE:getHeader("Application-Data"))
 T.show("complete", by_name.CHANNEL_EXECUTE_COMPLETE:getHeader("Application"), by_name.CHANNEL_EXECUTE_COMPLETE:getHeader("Application-Response"))

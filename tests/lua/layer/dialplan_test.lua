@@ -7,7 +7,7 @@ local function landed(extension, context, before)
     local ch = fs.originate.dial((before or "") .. "null/x", {})
     ch:own(nil)
     fs.transfer.transfer(ch, extension, "XML", context or "default")
-    core.wait(200)
+    fs.wait.finish(fs.wait.op(), 200) -- whatever else happens meanwhile
     local vars = {}
     for _, p in ipairs(ch:variables()) do vars[p[1]] = p[2] end
     vars.cause = ch:cause()
