@@ -7,29 +7,22 @@
 
 held  counts in the carrier's book what it missed, and on the engine's side the share of packets sent more than 5 ms late, beside an idle
       timer on the same core in the same time (what the machine itself does to a sleeper).
-rate  gives CPU per call of each process, from /proc.
+rate  gives CPU per call of all processes: one that plays, takes a digit and hangs up, and one that records.
 
 Everything runs on loopback, in folders of its own, and ends by itself.
 """
 import argparse
-import json
 import multiprocessing
 import os
 import sys
 import time
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(HERE, "..", "..", "tests"))
-from lib.carrier import Carrier  # noqa: E402
-from lib.engine import Engine  # noqa: E402
-
-TICK = os.sysconf("SC_CLK_TCK")
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import kit  # noqa: E402
 
 
 def cpu_seconds(pid):
-    with open("/proc/%d/stat" % pid) as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
+    return kit.cpu_us(pid) / 1e6
 
 
 def counters(engine):
@@ -67,18 +60,6 @@ def idle_probe(cpu, seconds, out):
     out.put((late, total, worst))
 
 
-class Report:
-    def __init__(self, as_json):
-        self.as_json = as_json
-
-    def line(self, name, value, unit, floor=None, note=""):
-        ratio = round(value / floor, 3) if floor else None
-        if self.as_json:
-            print(json.dumps({"name": name, "value": value, "unit": unit, "floor": floor, "ratio": ratio}), flush=True)
-        else:
-            print("%-42s %14s %-8s %s%s" % (name, "%.6g" % value, unit, "floor %.6g, ratio %s" % (floor, ratio) if floor else "", note), flush=True)
-
-
 HOLD = """
 local uuid = session:getVariable("uuid")
 while session:ready() do session:streamFile(argv[1]) end
@@ -91,26 +72,9 @@ session:setVariable("disposition", digit == "1" and "pressed_1" or "no_key")
 """
 
 
-def campaign(leads, cps, concurrent, script):
-    rows = ", ".join('{ number = "1555%07d" }' % (2000000 + i) for i in range(leads))
-    return """return { leads = { %s }, trunks = { "carrier" }, caller_ids = { "15550100" }, pacing = { cps = %g, concurrent = %d },
-  window = { from = "00:00", to = "24:00" }, retry = {}, max_attempts = 1, script = "%s" }""" % (rows, cps, concurrent, script)
-
-
 def start(plan, slots, cps):
-    carrier = Carrier("--media-ports", "16", plan=plan)
-    engine = Engine(slots=slots, trunks={"carrier": {"address": carrier.where, "cps": cps, "concurrent": slots}},
-                    limits={"concurrent": slots, "cps": 10000, "drain_s": 5})
-    return carrier, engine
-
-
-def begin(engine, name, text):
-    engine.write("campaigns/%s.lua" % name, text)
-    done = engine.cli("campaign", "import", name)
-    if done.returncode:
-        raise SystemExit(done.stdout + done.stderr)
-    if " 0 added" in done.stdout:
-        raise SystemExit(done.stdout + done.stderr)
+    carrier = kit.Carrier("--media-ports", "16", plan=plan)
+    return carrier, kit.engine_for({"carrier": carrier}, slots=slots, cps=cps)
 
 
 def held(options, report):
@@ -147,41 +111,51 @@ def held(options, report):
         def grown(name):
             return after.get(name, 0) - before.get(name, 0)
         sent = max(grown("packets_sent"), 1)
-        report.line("held/calls", up.get("media_legs", 0), "calls")
-        report.line("held/cpu_per_call", 1e6 * (cpu_after - cpu_before) / took / max(options.legs, 1), "us/s")
-        report.line("held/packets_sent", sent, "packets")
-        report.line("held/slices_skipped", grown("slices_skipped"), "slices")
-        report.line("held/late_5ms", 100.0 * grown("packets_late_5ms") / sent, "%", note="  idle timer: %.3f %%, worst %.1f ms" % (100.0 * late / max(total, 1), 1000 * worst))
+        report.tell("held_calls", up.get("media_legs", 0), "calls")
+        report.tell("held_cpu_per_call", 1e6 * (cpu_after - cpu_before) / took / max(options.legs, 1), "us/s")
+        report.tell("held_packets_sent", sent, "packets")
+        report.tell("held_slices_skipped", grown("slices_skipped"), "slices")
+        report.tell("held_late_5ms", 100.0 * grown("packets_late_5ms") / sent, "%", note="  idle timer: %.3f %%, worst %.1f ms" % (100.0 * late / max(total, 1), 1000 * worst))
         engine.cli("api", "hupall")
         time.sleep(3)
         book = carrier.book()
-        report.line("held/missing_at_carrier", sum(c.get("rtp", {}).get("missing", 0) for c in book), "packets", note="  of %d" % sum(c.get("rtp", {}).get("received", 0) for c in book))
+        report.tell("held_missing_at_carrier", sum(c.get("rtp", {}).get("missing", 0) for c in book), "packets", note="  of %d" % sum(c.get("rtp", {}).get("received", 0) for c in book))
     finally:
         engine.close()
-        carrier.stop()
+        carrier.close()
+
+
+RECORD = """
+session:recordFile(freeswitch.getGlobalVariable("temp_dir") .. "/" .. session:get_uuid() .. ".wav", 1)
+session:hangup()
+"""
+KINDS = {
+    "lua_call": ("match=* answer after=100..300ms talk=6s digits=1@800ms", PRESS),       # plays, takes a digit, hangs up
+    "recorded_call": ("match=* answer after=100..300ms talk=6s tone=440", RECORD),       # records a second
+}
 
 
 def rate(options, report):
-    carrier, engine = start("match=* answer after=100..300ms talk=6s digits=1@800ms", 4 * options.cps + 400, options.cps)
-    try:
-        script = engine.write("scripts/press.lua", PRESS)
-        begin(engine, "rate", campaign(options.calls, options.cps, 4 * options.cps, script))
-        pids = {name: engine.pid(name) for name in ("broker", "worker 0", "control", "supervisor")}
-        before, t = {name: cpu_seconds(pid) for name, pid in pids.items()}, time.monotonic()
-        done = engine.cli("campaign", "run", "rate", "--no-import")
-        if done.returncode:
-            raise SystemExit(done.stdout + done.stderr)
-        took = time.monotonic() - t
-        calls = counters(engine).get("calls_started", 0)
-        if calls == 0:
-            raise SystemExit("no call was made:\n" + done.stdout + engine.all_text()[-2000:])
-        for name, pid in pids.items():
-            report.line("rate/cpu_per_call/" + name.replace(" ", "_"), 1000 * (cpu_seconds(pid) - before[name]) / calls, "ms")
-        report.line("rate/calls_per_second", calls / took, "calls/s", note="  %d calls in %.1f s" % (calls, took))
-        report.line("rate/retransmissions", counters(engine).get("sip_retransmissions", 0), "requests")
-    finally:
-        engine.close()
-        carrier.stop()
+    """CPU per scripted call, all processes; the media of the far end is not ours."""
+    for kind, (plan, script) in KINDS.items():
+        carrier, engine = start(plan, 4 * options.cps + 400, options.cps)
+        try:
+            kit.campaign_write(engine, "rate", "carrier", options.calls, script, pacing="{ cps = %d, concurrent = %d }" % (options.cps, 4 * options.cps))
+            pids = engine.pids()
+            before, t = kit.usage(pids), time.monotonic()
+            done = engine.cli("campaign", "run", "rate", "--no-import", timeout=300)
+            used, took, counted = kit.usage(pids), time.monotonic() - t, counters(engine)
+            if done.returncode or counted.get("calls_answered", 0) == 0:
+                raise SystemExit("no call was made:\n" + done.stdout + engine.all_text()[-2000:])
+            calls = counted["calls_answered"]
+            report.tell("cpu_per_" + kind, sum(used[p] - before[p] for p in pids) / calls / 1000, "ms", note="%d calls in %.1f s, %d retransmissions" %
+                        (calls, took, counted.get("sip_retransmissions", 0)))
+            if not options.json:
+                for name in pids:
+                    print("    %-34s %8.3f ms" % (name, (used[name] - before[name]) / calls / 1000))
+        finally:
+            engine.close()
+            carrier.close()
 
 
 def main():
@@ -194,7 +168,7 @@ def main():
     parser.add_argument("--calls", type=int, default=3000)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    {"held": held, "rate": rate}[options.what](options, Report(options.json))
+    {"held": held, "rate": rate}[options.what](options, kit.Report(options.json))
 
 
 if __name__ == "__main__":

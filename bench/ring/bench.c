@@ -85,20 +85,69 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+void bench_samples_sort(struct bench_samples *s) { qsort(s->ns, s->count, sizeof s->ns[0], by_value); }
+
 int64_t bench_percentile(struct bench_samples *s, double percent)
 {
     if (!s->count) return 0;
     return s->ns[(uint32_t)((s->count - 1) * percent / 100)];
 }
 
+bool bench_json;
+int bench_rounds = 5;
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *values)
+{
+    qsort(values, (size_t)bench_rounds, sizeof *values, by_size);
+    return values[bench_rounds / 2];
+}
+
+void bench_against(const char *name, double *values, double *floors, const char *unit)
+{
+    double value = median(values), floor = median(floors);
+    if (bench_json)
+        printf("{\"name\": \"%s\", \"value\": %.4g, \"unit\": \"%s\", \"floor\": %.4g, \"ratio\": %.3f}\n", name, value, unit, floor,
+               value / floor);
+    else
+        printf("  %-46s %9.4g %s  beside %.4g: %.2f x\n", name, value, unit, floor, value / floor);
+    fflush(stdout);
+}
+
+static void json_alone(const char *what, double value, const char *unit)
+{
+    char name[80];
+    size_t n = 0;
+    for (const char *p = what; *p && n + 1 < sizeof name; p++) {
+        bool letter = (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9');
+        if (letter || (n && name[n - 1] != '_')) name[n++] = letter ? *p : '_';
+    }
+    name[n] = 0;
+    printf("{\"name\": \"bus_%s\", \"value\": %.4g, \"unit\": \"%s\", \"floor\": null, \"ratio\": null}\n", name, value, unit);
+    fflush(stdout);
+}
+
 void bench_rate(const char *what, double per_second, const char *note)
 {
+    if (bench_json) {
+        json_alone(what, per_second / 1e6, "M/s");
+        return;
+    }
     printf("  %-46s %9.2f M/s  %8.1f ns each  %s\n", what, per_second / 1e6, 1e9 / per_second, note);
 }
 
 void bench_latency(const char *what, struct bench_samples *s)
 {
-    qsort(s->ns, s->count, sizeof s->ns[0], by_value);
+    bench_samples_sort(s);
+    if (bench_json) {
+        json_alone(what, (double)bench_percentile(s, 50) / 1e3, "us p50");
+        return;
+    }
     printf("  %-46s p50 %7.2f µs   p99 %7.2f µs   p99.9 %8.2f µs\n", what, (double)bench_percentile(s, 50) / 1e3,
            (double)bench_percentile(s, 99) / 1e3, (double)bench_percentile(s, 99.9) / 1e3);
 }

@@ -24,7 +24,15 @@ void bench_sample(struct bench_samples *s, int64_t ns);
 /* Waits until `n` samples are there: one record at a time, so that a pause of the reader (other load) spoils one sample and not
  * the queue behind it. Spins for a while, then yields its core, which the reader may need. */
 void bench_await(const struct bench_samples *s, uint32_t n);
+void bench_samples_sort(struct bench_samples *s);
+/* Of sorted ones. */
 int64_t bench_percentile(struct bench_samples *s, double percent);
+
+/* --json: one object a line instead of the table, as bench/README.md says. Rates and latencies that have a floor are told by bench_against
+ * alone. */
+extern bool bench_json;
+extern int bench_rounds; /* interleaved runs of which the median counts */
+void bench_against(const char *name, double *values, double *floors, const char *unit);
 
 /* One line of the table. */
 void bench_rate(const char *what, double per_second, const char *note);
@@ -37,6 +45,7 @@ static inline void bench_relax(void)
 #endif
 }
 
+#define BENCH_ROUNDS_MAX 15
 void bench_ring_rates(void);     /* ring_bench.c */
 void bench_ring_latencies(void); /* ring_bench.c */
 void bench_bell_latency(void);   /* bell_bench.c */

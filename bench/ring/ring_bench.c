@@ -59,7 +59,7 @@ static void rate_reader(void *context)
     }
 }
 
-static void rate(bool ours)
+static double rate(bool ours)
 {
     struct subject s = subject(ours);
     struct ring_record r = { 0 };
@@ -70,14 +70,17 @@ static void rate(bool ours)
         while (!s.push(&s, &r)) bench_relax();
     }
     bench_join(pid);
-    bench_rate(ours ? "ring: 64-byte records, both sides spinning" : "ck_ring: the same",
-               RATE_COUNT / ((double)(clock_mono_ns() - began) / 1e9), "");
+    return RATE_COUNT / ((double)(clock_mono_ns() - began) / 1e9) / 1e6;
 }
 
 void bench_ring_rates(void)
 {
-    rate(true);
-    rate(false);
+    double ours[BENCH_ROUNDS_MAX], theirs[BENCH_ROUNDS_MAX];
+    for (int i = 0; i < bench_rounds; i++) {
+        ours[i] = rate(true);
+        theirs[i] = rate(false);
+    }
+    bench_against("bus_ring_records", ours, theirs, "M/s");
 }
 
 static void latency_reader(void *context)
@@ -90,7 +93,7 @@ static void latency_reader(void *context)
     }
 }
 
-static void latency(bool ours)
+static double latency(bool ours)
 {
     struct subject s = subject(ours);
     struct ring_record r = { 0 };
@@ -101,11 +104,16 @@ static void latency(bool ours)
         bench_await(s.samples, n + 1);
     }
     bench_join(pid);
-    bench_latency(ours ? "ring: one way, reader spinning" : "ck_ring: the same", s.samples);
+    bench_samples_sort(s.samples);
+    return (double)bench_percentile(s.samples, 50) / 1e3;
 }
 
 void bench_ring_latencies(void)
 {
-    latency(true);
-    latency(false);
+    double ours[BENCH_ROUNDS_MAX], theirs[BENCH_ROUNDS_MAX];
+    for (int i = 0; i < bench_rounds; i++) {
+        ours[i] = latency(true);
+        theirs[i] = latency(false);
+    }
+    bench_against("bus_ring_one_way_p50", ours, theirs, "us");
 }

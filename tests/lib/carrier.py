@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 
+from .children import popen
 from .paths import CARRIER
 
 
@@ -26,7 +27,7 @@ class Carrier:
             words += ["--plan", path]
         self.stderr_path = os.path.join(self.folder, "stderr.log")
         with open(self.stderr_path, "wb") as err:
-            self.process = subprocess.Popen(words + list(options), stdout=subprocess.PIPE, stderr=err, text=True)
+            self.process = popen(words + list(options), stdout=subprocess.PIPE, stderr=err, text=True)
         line = self.process.stdout.readline()
         if not line.startswith("ready "):
             with open(self.stderr_path) as f:

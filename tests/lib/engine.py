@@ -16,6 +16,7 @@ import tempfile
 import time
 import uuid
 
+from .children import popen
 from .lua import lua, merge
 from .paths import CARILLON
 from .ports import PortBlock, free_port
@@ -85,7 +86,7 @@ class Engine:
     def start(self, wait=15.0):
         """Starts it; with `wait`, until all its processes serve."""
         with open(self.stderr_path, "ab") as err:
-            self.process = subprocess.Popen(
+            self.process = popen(
                 [CARILLON, "start", "-c", self.config_path], stdin=subprocess.DEVNULL, stdout=err, stderr=err, env=self.env)
         if wait:
             self.wait_ready(wait)
