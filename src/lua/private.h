@@ -120,7 +120,7 @@ struct engine {
         uint32_t producer, epoch;
         uint64_t sequence;
         int list; /* registry reference, 0 = none */
-    } told; /* the last event: its pairs are made into a list once for all who subscribed */
+    } told;       /* the last event: its pairs are made into a list once for all who subscribed */
     char *script_dir;
     size_t memory_limit;
     char memory_place[LUA_IDSIZE + 16]; /* where an allocation was last refused */

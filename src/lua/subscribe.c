@@ -46,7 +46,9 @@ static void push_pairs(struct engine *engine, const struct event_head *head, str
     pairs_push_list(L, pairs);
     if (told->list) luaL_unref(L, LUA_REGISTRYINDEX, told->list);
     lua_pushvalue(L, -1);
-    *told = (struct event_told){ .producer = head->producer, .epoch = head->epoch, .sequence = head->sequence, .list = luaL_ref(L, LUA_REGISTRYINDEX) };
+    *told = (struct event_told) {
+        .producer = head->producer, .epoch = head->epoch, .sequence = head->sequence, .list = luaL_ref(L, LUA_REGISTRYINDEX)
+    };
 }
 
 /* The host may deliver in the middle of a fiber's turn: its place is kept. */
