@@ -10,7 +10,7 @@ import html
 import json
 import sys
 
-WIDTH, ROW, LEFT, SPAN = 960, 26, 300, 420  # SPAN: pixels of "1"
+WIDTH, ROW, LEFT, SPAN = 1260, 26, 300, 420  # SPAN: pixels of "1"
 COLOURS = {True: "#2a9d63", False: "#c8553d"}
 
 
@@ -33,7 +33,7 @@ def bar(figure, y):
     return [
         text(LEFT - 12, y + 17, figure["name"], anchor="end"),
         '<rect x="%d" y="%.1f" width="%.1f" height="%d" rx="2" fill="%s"/>' % (LEFT, y + 4, max(length, 1.5), ROW - 9, COLOURS[figure["held"]]),
-        text(LEFT + length + 6, y + 17, "%.4g %s%s   (goal: %s)" % (figure["value"], figure["unit"], ratio, figure["goal"]), size=11, colour="#555"),
+        text(LEFT + 1.45 * SPAN + 16, y + 17, "%.4g %s%s   (goal: %s)" % (figure["value"], figure["unit"], ratio, figure["goal"]), size=11, colour="#555"),
     ]
 
 
@@ -41,7 +41,7 @@ def draw(figures):
     judged = [f for f in figures if f["held"] is not None]
     others = [f for f in figures if f["held"] is None]
     height = 90 + ROW * len(judged) + (40 + 18 * len(others) if others else 0)
-    out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="system-ui, sans-serif">' % (WIDTH + 140, height),
+    out = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="system-ui, sans-serif">' % (WIDTH, height),
            '<rect width="100%" height="100%" fill="#fff"/>', text(20, 32, "Carillon: figures beside their goals", size=18, weight="bold"),
            text(20, 52, "%d of %d hold their goal; left of the line is better" % (sum(f["held"] for f in judged), len(judged)), colour="#555")]
     top = 70
