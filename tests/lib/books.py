@@ -12,6 +12,7 @@ from collections import Counter
 
 TIMES = ["claimed_us", "invite_us", "ring_us", "answer_us", "end_us"]
 NEAR_US = 100_000
+ENDING_US = 500_000  # after a death: all its calls are ended by then
 LAST_WORD_US = 1_000_000  # from a call's end to its script's last word, on a busy machine
 # FreeSWITCH's hangup cause of each final status that the plans use (RFC 3398 §7.2.4.1 as FreeSWITCH has it).
 CAUSES = {
@@ -80,24 +81,24 @@ def death(what, kill, up):
     from_us = time.time_ns() // 1000
     kill()
     up()
-    return Death(what, from_us, time.time_ns() // 1000 + NEAR_US)
+    return Death(what, from_us, time.time_ns() // 1000 + ENDING_US)
 
 
 def _times(row, call, deaths=()):
-    """Each time that both saw must be near; what the engine wrote must ascend. What came while there was no broker is noted by the next one."""
+    """Each time that both saw must be near; what the engine wrote must ascend. What came while there was no broker is noted by the next one;
+    while a worker's hundreds of calls are ended at once, nothing else is."""
     out = []
     # A 200 that crossed our CANCEL is acknowledged and ended; it answers nothing.
     answered = call["ack_us"] and call["status"] == 200 and not call["cancel_us"]
     pairs = [("invite_us", call["invite_us"]), ("answer_us", call["answer_us"] if answered else None)]
     if call["provisional_us"] and row["ring_us"]:
         pairs.append(("ring_us", call["provisional_us"]))
-    unattended = [death for death in deaths if death.what != "worker"]
     for name, theirs in pairs:
         if row[name] is None and theirs is None:
             continue
         if row[name] is None or theirs is None:
             out.append("%s: ours %s, theirs %s" % (name, row[name], theirs))
-        elif abs(row[name] - theirs) > NEAR_US and not any(death.covers(theirs, NEAR_US) for death in unattended):
+        elif abs(row[name] - theirs) > NEAR_US and not any(death.covers(theirs, NEAR_US) for death in deaths):
             out.append("%s: %+d ms apart" % (name, (row[name] - theirs) // 1000))
     seen = [row[name] for name in TIMES if row[name] is not None]
     if seen != sorted(seen):
@@ -107,7 +108,7 @@ def _times(row, call, deaths=()):
 
 def _died_untold(row, call, deaths):
     """A worker that was killed while the call was ending took with it what its script had heard and not yet told."""
-    end_us = call["bye_in_us"] or call["bye_out_us"] or call["end_us"]
+    end_us = min(t for t in (call["bye_in_us"], call["bye_out_us"], call["end_us"]) if t)
     return not row["digits"] and any(death.what != "broker" and death.covers(end_us, LAST_WORD_US) for death in deaths)
 
 
@@ -127,6 +128,11 @@ def _end(row, call):
         if not (call["bye_in_us"] and last > call["bye_in_us"] - 400_000):
             out.append("digits: ours %r, theirs %r" % (row["digits"], call["digits_out"]))
     return out
+
+
+def _came_to_nobody(row, call, deaths):
+    """A final status that came while there was no broker."""
+    return row["sip_status"] is None and any(death.what != "worker" and death.covers(call["final_us"], NEAR_US) for death in deaths)
 
 
 def joined(rows, carrier, deaths=()):
@@ -169,6 +175,8 @@ def joined(rows, carrier, deaths=()):
         problems = _end(row, call) + _times(row, call, deaths)
         if _died_untold(row, call, deaths):
             problems = [p for p in problems if not p.startswith("digits: ")]
+        if _came_to_nobody(row, call, deaths):
+            problems = [p for p in problems if not p.startswith("status: ")]
         for problem in problems:
             out.append("row %s (%s, %s): %s" % (call_id, call["behaviour"], call["end"], problem))
     return out
