@@ -187,6 +187,13 @@ def test_a_script_reads_the_posted_body_and_sets_status_and_headers(web):
     assert reply.json == {"a": "ü"}
 
 
+def test_a_failing_script_says_so_as_freeswitchs_does(web):
+    web.engine.write("scripts/bad.lua", 'stream:write("so far") error("no further")')
+    for path in ("/webapi/lua?bad.lua", "/api/lua?bad.lua"):
+        assert web.ask(path).text == "so far<H2>Error Executing Script</H2>"
+    assert web.ask("/txtapi/lua?bad.lua").text == "so far-ERR Cannot execute script\n"
+
+
 def test_commands_answer_as_text_page_and_xml(web):
     assert web.ask("/txtapi/toupper?abc%20d").text.strip() == "ABC D"
     assert web.ask("/api/toupper?abc").headers["Content-Type"].startswith("text/plain")

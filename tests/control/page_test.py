@@ -140,6 +140,9 @@ def test_an_operator_sees_and_steers_a_campaign(live, browser):
     audit = b.js("return fetch('/v1/audit').then((r) => r.json())")
     assert {"campaign run spring", "campaign pause spring", "campaign resume spring", "campaign stop spring", "trunk cap acme cps=7 concurrent=40"} <= {a["action"] for a in audit}
     assert all(a["user"] == "olga" for a in audit if a["action"].startswith("campaign"))
+    b.js("document.getElementById('audit').open = true")
+    b.wait("document.getElementById('audit-list').textContent.includes('campaign stop spring')")
+    shots(b, "audit")
     b.click("#logout")
     b.wait("!document.getElementById('login').hidden")
     assert b.console() == []

@@ -349,6 +349,16 @@ async function detail(uuid, title) {
   if (!$("detail").open) $("detail").showModal();
 }
 
+const auditColumns = [
+  { title: "When", value: (a) => new Date(a.time).toLocaleString() }, { title: "Who", value: (a) => a.user }, { title: "From", value: (a) => a.from },
+  { title: "What", value: (a) => a.action }, { title: "Result", value: (a) => a.result },
+];
+async function auditLook() {
+  if (!$("audit").open || !operator()) return;
+  const all = await ask("/v1/audit").catch(() => []);
+  tableFill($("audit-list"), auditColumns, all.slice(-100).reverse(), (a) => a.time + a.action, "Nothing was changed yet.");
+}
+
 async function recentLook() {
   if (!$("recent").open || !state.user) return;
   const search = $("call-search").value.trim().toLowerCase();
@@ -397,7 +407,7 @@ async function look() {
     $("call-count").textContent = calls.total > calls.calls.length ? "the first " + calls.calls.length + " of " + number(calls.total) : number(calls.total);
     tableFill($("worker-list"), workerColumns, workerRows(status), (p) => p.name, "");
     state.before = status;
-    await recentLook();
+    await Promise.all([recentLook(), auditLook()]);
   } catch (error) {
     if (error.status === 401) loggedOut();
     else {
@@ -413,7 +423,7 @@ async function look() {
 function loggedIn(user) {
   state.user = user;
   $("who").textContent = user.user + " (" + user.role + ")";
-  $("start").hidden = !operator();
+  $("start").hidden = $("audit").hidden = !operator();
   $("me").hidden = false;
   $("login").hidden = true;
   $("live").hidden = false;
@@ -423,7 +433,7 @@ function loggedOut() {
   state.user = state.before = null;
   state.history = [];
   if ($("detail").open) $("detail").close();
-  for (const id of ["campaign-list", "trunk-list", "call-list", "worker-list", "recent-list"]) $(id).replaceChildren();
+  for (const id of ["campaign-list", "trunk-list", "call-list", "worker-list", "recent-list", "audit-list"]) $(id).replaceChildren();
   $("me").hidden = $("live").hidden = $("lost").hidden = true;
   $("login").hidden = false;
   document.querySelector("#login-form input").focus();
@@ -458,6 +468,7 @@ $("logout").onclick = async () => {
   loggedOut();
 };
 $("recent").ontoggle = recentLook;
+$("audit").ontoggle = auditLook;
 $("call-search").oninput = () => { clearTimeout(state.timer); state.timer = setTimeout(look, 150); };
 document.onvisibilitychange = () => { if (!document.hidden) look(); };
 document.onkeydown = (event) => {

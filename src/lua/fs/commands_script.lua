@@ -21,7 +21,11 @@ command("lua", "<script> [<arguments>]", "runs a script; what it wrote to its st
   end
   local result = script.wait(request)
   if st then fs.session.release(st) end
-  if not result.ok then stream.write(out, "-ERR Cannot execute script\n") end
+  if not result.ok then
+    local uri = lower(event.get(env, "HTTP-URI") or "")
+    local page = match(uri, "^/api/") or match(uri, "^/webapi/")
+    stream.write(out, page and "<H2>Error Executing Script</H2>" or "-ERR Cannot execute script\n")
+  end
   return stream.text(out)
 end)
 
