@@ -350,11 +350,14 @@ def test_histograms_count_what_happened(engine, carrier):
         return count, float(re.search(pattern % ("sum", ""), text, re.M)[1]), dict(buckets)
 
     count, total, buckets = figures("post_dial_delay_seconds", "broker")
-    assert count == 1 and 0.04 < total < 2 and buckets[0.02] == 0
+    assert count == 1 and 0.04 < total < 10 and buckets[0.02] == 0
     count, total, buckets = figures("answer_delay_seconds", "broker")
-    assert count == 1 and 0.19 < total < 5 and buckets[0.05] == 0
-    assert figures("tick_lateness_seconds", "worker0")[0] > 5
-    assert figures("ring_depth_records", "worker0")[0] >= 2  # a start and a stop
+    assert count == 1 and 0.19 < total < 10 and buckets[0.05] == 0
+    assert figures("tick_lateness_seconds", "worker0")[0] > 2
+    until = time.monotonic() + 10
+    while figures("ring_depth_records", "worker0")[0] < 2:  # a start and a stop
+        assert time.monotonic() < until
+        time.sleep(0.05)
     assert figures("query_time_seconds", "worker0")[0] == 3
 
 
