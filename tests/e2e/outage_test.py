@@ -241,6 +241,21 @@ def test_a_full_disk_under_the_spool_while_postgresql_is_away(carrier, engine, p
     run.check(times=False)
 
 
+def test_a_full_disk_under_a_recording_cuts_the_recording_and_not_the_call(carrier, engine, disks):
+    far = carrier(plan="match=* answer after=20ms sound=tone:440 talk=8s")
+    e = engine(**settings(far, 10, 10, 20))
+    disk = disks(e.path("recordings"), size="256k")
+    disk.fill()
+    os.truncate(disk.filler, os.path.getsize(disk.filler) - 40960)
+    out = e.lua('local s = freeswitch.Session("sofia/gateway/acme/15552000001") s:execute("record_session", "%s") s:streamFile("silence_stream://5000") '
+                'stream:write(tostring(s:ready()) .. " " .. tostring(s:getVariable("record_failed"))) s:hangup()'
+                % os.path.join(disk.path, "r.wav"), timeout=30)
+    assert out.startswith("true ") and out.split()[1] == "disk", out
+    call = far.wait_book(1)[0]
+    assert call["rtp"]["missing"] == 0 and call["end"] == "bye-in"
+    assert [line for line in e.log().splitlines() if "r.wav" in line and ("ERR" in line or "WARNING" in line)]
+
+
 def test_the_wall_clock_steps_by_an_hour_in_both_directions(carrier, engine, tmp_path):
     shim = Shim(tmp_path)
     run = Run(carrier, engine, env=shim.env)
