@@ -154,7 +154,7 @@ void uring_sent_mark(struct media *m, struct leg *leg, int64_t due_ns)
 /* Judged when the whole batch has left: late rather than flattering for all but its last packet. */
 static void lateness(struct media *m, int64_t now_ns)
 {
-    int64_t worst = -1;
+    int64_t worst = INT64_MIN;
     for (uint32_t i = 0; i < m->batch_count; i++) {
         struct sent *sent = &m->batch[i];
         if (!sent->due_ns) {
@@ -173,7 +173,7 @@ static void lateness(struct media *m, int64_t now_ns)
         }
     }
     m->batch_count = 0;
-    if (worst >= 0) histogram_record(m->lateness, HISTOGRAM_tick_lateness, worst / 1000);
+    if (worst > INT64_MIN) histogram_record(m->lateness, HISTOGRAM_tick_lateness, worst / 1000);
 }
 
 void uring_flush(struct media *m)
