@@ -25,8 +25,7 @@ void tap_open(struct broker *broker)
     snprintf(tap.name, sizeof tap.name, "%s", segment_name(broker->segment));
     int err = trace_make(&tap.trace, tap.name, segment_boot_id(broker->segment), (size_t)config_int(broker->config, "trace_mb", 16) << 20);
     tap.all = !strcmp(mode, "all");
-    if (err < 0)
-        log_warning(NULL, "no SIP is traced: %s (/dev/shm has no room for trace_mb?)", strerror(-err));
+    if (err < 0) log_warning(NULL, "no SIP is traced: %s (/dev/shm has no room for trace_mb?)", strerror(-err));
 }
 
 void tap_close(void)
@@ -76,9 +75,11 @@ static void local_write(const tport_t *tport, char *out, size_t size)
 /* The stack passes every message that it has sent or received through this function of its own when a dump file is wanted (TPTAG_DUMP). The
  * dynamic linker finds the program's functions before a library's: so this one takes its place, and nothing is written to a file. (The
  * library's own also leaves out what stands behind an empty piece: the bodies of what we send.) */
-void tport_dump_iovec(tport_t const *self, msg_t *message, size_t n, su_iovec_t const pieces[], size_t count, char const *what, char const *how);
+void tport_dump_iovec(tport_t const *self, msg_t *message, size_t n, su_iovec_t const pieces[], size_t count, char const *what,
+                      char const *how);
 
-void tport_dump_iovec(tport_t const *self, msg_t *message, size_t n, su_iovec_t const pieces[], size_t count, char const *what, char const *how)
+void tport_dump_iovec(tport_t const *self, msg_t *message, size_t n, su_iovec_t const pieces[], size_t count, char const *what,
+                      char const *how)
 {
     char local[BUS_ADDRESS_TEXT], remote[BUS_ADDRESS_TEXT], call_id[BUS_CALL_ID_MAX];
     size_t length = 0;
@@ -94,7 +95,13 @@ void tport_dump_iovec(tport_t const *self, msg_t *message, size_t n, su_iovec_t 
     local_write(self, local, sizeof local);
     remote_write(msg_addr(message), remote, sizeof remote);
     const char *transport = tport_name(self)->tpn_proto;
-    struct trace_message entry = { .utc_us = clock_utc_us(), .sent = !strcmp(what, "sent"), .transport = transport ? transport : "?", .local = local,
-                                   .remote = remote, .call_id = call_id, .text = tap.text, .length = length };
+    struct trace_message entry = { .utc_us = clock_utc_us(),
+                                   .sent = !strcmp(what, "sent"),
+                                   .transport = transport ? transport : "?",
+                                   .local = local,
+                                   .remote = remote,
+                                   .call_id = call_id,
+                                   .text = tap.text,
+                                   .length = length };
     trace_put(tap.trace, &entry);
 }

@@ -1,5 +1,5 @@
-/* tap.h: what the SIP stack sends and receives goes into the trace (bus/trace.h), as it was on the wire: with retransmissions, with what the
- * stack answers by itself, decrypted where it came by TLS. */
+/* tap.h: what the SIP stack sends and receives goes into the trace (bus/trace.h), as it was on the wire: with retransmissions, with what
+ * the stack answers by itself, decrypted where it came by TLS. */
 #ifndef BROKER_TAP_H
 #define BROKER_TAP_H
 

@@ -11,7 +11,10 @@ struct esl_link {
     struct esl_input input;
     struct esl_request message; /* the one taken last */
 };
-#define ESL_LINK_INIT { .fd = -1 }
+#define ESL_LINK_INIT                                                                                                                      \
+    {                                                                                                                                      \
+        .fd = -1                                                                                                                           \
+    }
 
 /* Connects, and reads the greeting. 0, or -errno with a sentence in `error` that says what to do. */
 int esl_link_open(struct esl_link *link, const char *host, const char *port, struct buf *error);

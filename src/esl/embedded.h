@@ -1,4 +1,5 @@
-/* embedded.h: the Lua sources of the module, built into it by build.zig: src/lua/fs/event_types.lua and esl.lua, the same that the engine has. */
+/* embedded.h: the Lua sources of the module, built into it by build.zig: src/lua/fs/event_types.lua and esl.lua, the same that the engine
+ * has. */
 #ifndef ESL_EMBEDDED_H
 #define ESL_EMBEDDED_H
 
