@@ -15,6 +15,7 @@
 #include "media/resample.h"
 
 #define RING_SAMPLES   32768u /* 4 s of 8 kHz mono, 1 s of 16 kHz stereo */
+#define GAPS           64u    /* missing stretches that the writer has not come to */
 #define HEADER_EVERY_S 5u     /* after a crash at most this much is missing in the header's length */
 
 struct recorder {
@@ -26,6 +27,11 @@ struct recorder {
     _Atomic uint64_t truncate_at;       /* drop what was pushed before */
     _Atomic uint32_t truncations;
     uint64_t lost;
+    struct {
+        uint64_t at; /* of head: what was pushed before it is not concerned */
+        _Atomic uint64_t samples;
+    } gaps[GAPS];
+    _Atomic uint32_t gap_head, gap_tail; /* media thread, writer thread */
     _Atomic bool finished;
     uint32_t rate;
     _Alignas(64) _Atomic uint64_t tail; /* samples taken; writer thread */
@@ -71,12 +77,28 @@ void recorder_free(struct recorder *r)
 
 void recorder_begin(struct recorder *r, uint32_t rate) { r->rate = rate; }
 
+/* Where nothing was pushed since the last gap it grows: the writer takes a gap only when something lies behind it. */
+void recorder_skip(struct recorder *r, size_t samples)
+{
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+    uint32_t gap = atomic_load_explicit(&r->gap_head, memory_order_relaxed),
+             tail = atomic_load_explicit(&r->gap_tail, memory_order_acquire);
+    if (gap != tail && r->gaps[(gap - 1) % GAPS].at == head) {
+        atomic_fetch_add_explicit(&r->gaps[(gap - 1) % GAPS].samples, samples, memory_order_relaxed);
+    } else if (gap - tail < GAPS) {
+        r->gaps[gap % GAPS].at = head;
+        atomic_store_explicit(&r->gaps[gap % GAPS].samples, samples, memory_order_relaxed);
+        atomic_store_explicit(&r->gap_head, gap + 1, memory_order_release);
+    }
+}
+
 bool recorder_push(struct recorder *r, const int16_t *left, const int16_t *right, size_t samples)
 {
     size_t channels = r->stereo ? 2 : 1;
     uint64_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
     if (RING_SAMPLES - (head - atomic_load_explicit(&r->tail, memory_order_acquire)) < samples * channels) {
         r->lost++;
+        recorder_skip(r, samples);
         return false;
     }
     for (size_t i = 0; i < samples; i++) {
@@ -199,27 +221,63 @@ static int write_samples(struct recorder *r, const int16_t *pcm, size_t frames)
     return 0;
 }
 
-static int drain(struct recorder *r)
+static int write_silence(struct recorder *r, uint64_t samples)
+{
+    static const int16_t zeros[2 * 1024];
+    int result = 0;
+    for (; samples && !result; samples -= samples < 1024 ? samples : 1024)
+        result = write_samples(r, zeros, samples < 1024 ? samples : 1024);
+    return result;
+}
+
+static void take_truncation(struct recorder *r)
+{
+    uint32_t truncations = atomic_load_explicit(&r->truncations, memory_order_acquire);
+    if (truncations == r->truncations_done) return;
+    uint64_t at = atomic_load_explicit(&r->truncate_at, memory_order_relaxed), tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+    r->truncations_done = truncations;
+    forget(r);
+    if (at > tail) atomic_store_explicit(&r->tail, at, memory_order_release);
+}
+
+/* The ring from its tail up to `end`. */
+static int take_samples(struct recorder *r, uint64_t end)
 {
     size_t channels = r->stereo ? 2 : 1;
-    uint32_t truncations = atomic_load_explicit(&r->truncations, memory_order_acquire);
     uint64_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
-    if (truncations != r->truncations_done) {
-        uint64_t at = atomic_load_explicit(&r->truncate_at, memory_order_relaxed);
-        r->truncations_done = truncations;
-        forget(r);
-        if (at > tail) tail = at;
-        atomic_store_explicit(&r->tail, tail, memory_order_release);
-    }
-    uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
-    while (tail < head) {
+    while (tail < end) {
         size_t from = tail % RING_SAMPLES, run = RING_SAMPLES - from;
-        if (run > head - tail) run = head - tail;
+        if (run > end - tail) run = end - tail;
         int result = write_samples(r, r->ring + from, run / channels);
         if (result) return result;
         tail += run;
         atomic_store_explicit(&r->tail, tail, memory_order_release);
     }
+    return 0;
+}
+
+/* All that lies in the ring, with silence in its gaps. The last gap may still grow, unless all is `finished`. */
+static int take_all(struct recorder *r, bool finished)
+{
+    uint64_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+    uint32_t gaps = atomic_load_explicit(&r->gap_head, memory_order_acquire),
+             gap = atomic_load_explicit(&r->gap_tail, memory_order_relaxed);
+    for (; gap != gaps && (r->gaps[gap % GAPS].at < head || finished); gap++) {
+        uint64_t at = r->gaps[gap % GAPS].at;
+        bool cut = at < atomic_load_explicit(&r->tail, memory_order_relaxed); /* thrown away with what lay around it */
+        int result = cut ? 0 : take_samples(r, at);
+        if (!result && !cut) result = write_silence(r, atomic_load_explicit(&r->gaps[gap % GAPS].samples, memory_order_relaxed));
+        if (result) return result;
+        atomic_store_explicit(&r->gap_tail, gap + 1, memory_order_release);
+    }
+    return take_samples(r, head);
+}
+
+static int drain(struct recorder *r, bool finished)
+{
+    take_truncation(r);
+    int result = take_all(r, finished);
+    if (result) return result;
     if (r->result.samples - r->header_at > (uint64_t)HEADER_EVERY_S * r->result.rate) {
         r->header_at = r->result.samples;
         sf_command(r->file, SFC_UPDATE_HEADER_NOW, NULL, 0);
@@ -254,7 +312,7 @@ bool recorder_work(struct recorder *r)
         error = open_file(r);
         r->opened = !error;
     }
-    if (!error) error = drain(r);
+    if (!error) error = drain(r, finished);
     if (error || finished) close_file(r, error);
     return r->closed;
 }

@@ -1,5 +1,6 @@
 /* recorder.h: one recording: a ring between the media thread, which pushes frames and never waits, and a writer thread, which
- * opens, writes and closes the file. A full ring loses whole frames and counts them. */
+ * opens, writes and closes the file. A full ring loses whole frames and counts them; silence takes their place in the file, so that its
+ * length stays that of the call. */
 #ifndef MEDIA_RECORDER_H
 #define MEDIA_RECORDER_H
 
@@ -37,6 +38,8 @@ void recorder_free(struct recorder *recorder);
 void recorder_begin(struct recorder *recorder, uint32_t rate);
 /* A frame. Mono: `left` alone. Stereo: both (NULL = silence). false: the ring is full, the frame is lost and counted. */
 bool recorder_push(struct recorder *recorder, const int16_t *left, const int16_t *right, size_t samples);
+/* Time passed without a frame: as much silence. */
+void recorder_skip(struct recorder *recorder, size_t samples);
 /* What was written so far is thrown away (the file becomes empty). */
 void recorder_truncate(struct recorder *recorder);
 void recorder_finish(struct recorder *recorder);

@@ -431,6 +431,7 @@ bool play_pcm(struct media *m, struct play *play, int16_t *pcm, uint32_t samples
 void play_control(struct media *m, struct play *play, enum media_control control, int64_t value);
 /* media_record.c */
 void record_begin(struct media *m, struct leg *leg, struct record *record);
+void records_skip(struct leg *leg); /* a frame's time passed without one */
 void record_frame(struct media *m, struct leg *leg, struct record *record);
 void record_finish(struct media *m, struct record *record, enum media_reason reason);
 void record_closed(struct media *m, struct record *record);

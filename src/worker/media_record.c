@@ -87,6 +87,14 @@ static bool record_silent(struct leg *leg, struct record *record, uint32_t frame
     return !record->silence_left || --record->silence_left == 0;
 }
 
+void records_skip(struct leg *leg)
+{
+    for (struct record *record = leg->records; record; record = record->next) {
+        if (!record->paused) recorder_skip(record->recorder, codec_frame_samples(leg->codec));
+        record->frames++;
+    }
+}
+
 void record_frame(struct media *m, struct leg *leg, struct record *record)
 {
     uint32_t frame = codec_frame_samples(leg->codec);

@@ -279,6 +279,7 @@ void leg_write(struct media *m, struct leg *leg)
 void leg_skip(struct media *m, struct leg *leg)
 {
     leg->ticks++;
+    records_skip(leg);
     leg->timestamp += codec_clock(leg->codec, codec_frame_samples(leg->codec));
     leg->marker = true;
     leg->first_sent = false;

@@ -344,18 +344,29 @@ static void recordings_are_appended_resampled_deleted_and_cut(void **state)
     recorder_free(recorder);
 }
 
+/* What came to a full ring is silence in the file, in its place: the length stays, and what comes later lies where it was said. */
 static void a_slow_disk_loses_whole_frames_and_counts_them(void **state)
 {
     struct recorder *recorder = recorder_new(&(struct recorder_params) { .path = file("slow.wav") });
-    int16_t pcm[160] = { 0 };
+    struct audio audio;
+    int16_t pcm[160];
     unsigned lost = 0;
+    for (int i = 0; i < 160; i++) pcm[i] = 1000;
     recorder_begin(recorder, 8000);
     for (int i = 0; i < 1000; i++) lost += !recorder_push(recorder, pcm, NULL, 160);
+    assert_false(recorder_work(recorder));
+    for (int i = 0; i < 10; i++) assert_true(recorder_push(recorder, pcm, NULL, 160));
+    assert_false(recorder_work(recorder));
+    recorder_skip(recorder, 320); /* at the end, too */
     recorder_finish(recorder);
     assert_true(recorder_work(recorder));
     assert_true(lost > 700);
     assert_int_equal(recorder_result(recorder)->frames_lost, lost);
-    assert_int_equal(recorder_result(recorder)->samples, (1000 - lost) * 160);
+    assert_int_equal(recorder_result(recorder)->samples, 1012 * 160);
+    assert_int_equal(audio_file_read(&audio, file("slow.wav"), 0), 0);
+    assert_int_equal(audio.samples, 1012 * 160);
+    for (unsigned f = 0; f < 1012; f++) assert_int_equal(audio.pcm[f * 160 + 80], f < 1000 - lost || (f >= 1000 && f < 1010) ? 1000 : 0);
+    free(audio.pcm);
     recorder_free(recorder);
 }
 
