@@ -64,10 +64,7 @@ int link_attach(struct link *link, enum link_side side, uint32_t generation, uin
     return 0;
 }
 
-void link_detach(struct link *link, enum link_side side)
-{
-    store32(&link->ends[side].attached, 0);
-}
+void link_detach(struct link *link, enum link_side side) { store32(&link->ends[side].attached, 0); }
 
 bool link_other_attached(const struct link *link, enum link_side side, uint32_t generation)
 {

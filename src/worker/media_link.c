@@ -23,10 +23,7 @@ struct leg_link {
 struct leg_link *leg_link_new(struct link *link, enum link_side side, uint32_t generation)
 {
     struct leg_link *l = calloc(1, sizeof *l);
-    if (l)
-        *l = (struct leg_link) {
-            .link = link, .side = side, .generation = generation, .window = WINDOW_TICKS, .least = LINK_FRAMES
-        };
+    if (l) *l = (struct leg_link) { .link = link, .side = side, .generation = generation, .window = WINDOW_TICKS, .least = LINK_FRAMES };
     return l;
 }
 

@@ -16,8 +16,9 @@
 static struct room *room_find(struct media *m, uint32_t number, uint32_t rate)
 {
     struct room *room = m->rooms;
-    while (room && room->number != number) room = room->next;
-    if (room || !(room = calloc(1, sizeof *room))) return room;
+    uint32_t count = 0;
+    for (; room && room->number != number; room = room->next) count++;
+    if (room || count >= ROOMS_MAX || !(room = calloc(1, sizeof *room))) return room;
     room->number = number;
     room->rate = codec_linear(rate) ? rate : 8000;
     room->slice = (uint8_t)(number % SLICES);

@@ -5,8 +5,8 @@ local core = ...
 local fs = core.fs
 local api, conference, loan, transfer, util = fs.api, fs.conference, fs.loan, fs.transfer, fs.util
 
-local concat, find, format, ipairs, lower, match, sort, sub, tonumber, tostring =
-  table.concat, string.find, string.format, ipairs, string.lower, string.match, table.sort, string.sub, tonumber, tostring
+local concat, find, format, gsub, ipairs, lower, match, pairs, sort, sub, tonumber =
+  table.concat, string.find, string.format, string.gsub, ipairs, string.lower, string.match, pairs, table.sort, string.sub, tonumber
 
 local WORKER_0 = 3
 
@@ -141,10 +141,11 @@ define("energy", WHO .. " [<newval>]", "member", function(c, m, data)
   return format("Energy %d = %d\n", m.id, m.energy)
 end)
 local function volume(name, side, label)
+  local action = gsub(name, "_", "-") .. "-member"
   define(name, WHO .. " [<newval>]", "member", function(c, m, data)
     if data then
       conference.volume(m, side, stepped(m[side], data, 1))
-      conference.tell(c, m, name:gsub("_", "-") .. "-member", { { "Volume-Level", m[side] } })
+      conference.tell(c, m, action, { { "Volume-Level", m[side] } })
     end
     return format("+OK Volume %s %d = %d\n", label, m.id, m[side])
   end)
