@@ -66,6 +66,7 @@ def test_members_are_listed_muted_deafened_gated_told_and_put_out(two):
     assert heard(two.hears(c, settle=1.2)) == {440}
     assert ask(two, "room energy 2 0") == "Energy 2 = 0\n"
     assert heard(two.hears(c)) == {440, 700}
+    assert ask(two, "room volume_in 2 up") == "+OK Volume IN 2 = 1\n" and ask(two, "room volume_in 2 0") == "+OK Volume IN 2 = 0\n"
     assert ask(two, "room deaf 3") == "+OK deaf 3\n" and heard(two.hears(c)) == set()
     assert ask(two, "room undeaf 3") == "+OK undeaf 3\n"
 
@@ -105,7 +106,7 @@ def test_members_are_listed_muted_deafened_gated_told_and_put_out(two):
     words = [line.split() for line in lines()]
     seen = [w[0] for w in words]
     assert seen[0] == "conference-create" and seen[-1] == "conference-destroy"
-    for action in ("floor-change", "start-talking", "stop-talking", "mute-member", "unmute-member", "energy-level-member", "deaf-member", "undeaf-member",
+    for action in ("floor-change", "start-talking", "stop-talking", "mute-member", "unmute-member", "energy-level-member", "volume-in-member", "deaf-member", "undeaf-member",
                    "start-recording", "stop-recording", "play-file", "play-file-done", "lock", "unlock", "kick-member", "hup-member"):
         assert action in seen, (action, seen)
     assert [w[1:3] for w in words if w[0] == "add-member"] == [["1", "1"], ["2", "2"], ["3", "3"], ["4", "3"]]
