@@ -3,30 +3,11 @@
 import subprocess
 import time
 
-import pytest
-
 from lib import books, sounds
 from lib.campaign import settings, write_campaign
 from lib.engine import wait_for
-from lib.far import Far, body, header
+from lib.far import body, header, trunk
 from lib.paths import CARILLON
-
-
-@pytest.fixture
-def far():
-    made = []
-
-    def factory(*args, **options):
-        made.append(Far(*args, **options))
-        return made[-1]
-
-    yield factory
-    for one in made:
-        one.close()
-
-
-def trunk(where, **more):
-    return dict({"address": where, "cps": 50, "concurrent": 20, "caller_id": "15550100"}, **more)
 
 
 def originate(e, where="sofia/gateway/acme/15551234567"):

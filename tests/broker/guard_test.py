@@ -5,25 +5,10 @@ import re
 import signal
 import time
 
-import pytest
-
 from lib.engine import wait_for
-from lib.far import Far, header
+from lib.far import header
 from lib.paths import ROOT
 from lib.ports import free_port
-
-
-@pytest.fixture
-def far():
-    made = []
-
-    def factory(*args, **options):
-        made.append(Far(*args, **options))
-        return made[-1]
-
-    yield factory
-    for one in made:
-        one.close()
 
 
 def filter_lines():

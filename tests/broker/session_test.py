@@ -2,27 +2,8 @@
 
 import time
 
-import pytest
-
 from lib.engine import wait_for
-from lib.far import Far, body, header
-
-
-@pytest.fixture
-def far():
-    made = []
-
-    def factory(*args, **options):
-        made.append(Far(*args, **options))
-        return made[-1]
-
-    yield factory
-    for one in made:
-        one.close()
-
-
-def trunk(where, **more):
-    return dict({"address": where, "cps": 50, "concurrent": 20, "caller_id": "15550100"}, **more)
+from lib.far import body, header, trunk
 
 
 def originate(e, options=""):

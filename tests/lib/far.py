@@ -143,3 +143,7 @@ class Far:
         self.thread.join(5)
         self.sock.close()
         self.rtp.close()
+
+
+def trunk(where, **more):
+    return dict({"address": where, "cps": 50, "concurrent": 20, "caller_id": "15550100"}, **more)

@@ -6,20 +6,6 @@ import pytest
 
 from lib import users
 from lib.engine import wait_for
-from lib.phone import Phone
-
-
-@pytest.fixture
-def phone():
-    made = []
-
-    def factory(e, user="1001", **options):
-        made.append(Phone(e.sip_port, user, domain=users.DOMAIN, **options))
-        return made[-1]
-
-    yield factory
-    for one in made:
-        one.close()
 
 
 def script(e, text):

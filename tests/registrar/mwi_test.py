@@ -5,27 +5,11 @@ import shutil
 import socket
 import time
 
-import pytest
-
 from lib import users
 from lib.paths import ROOT
-from lib.phone import Phone
 from lib.ports import free_port
 
 EVENT = ["Event: message-summary", "Accept: application/simple-message-summary"]
-
-
-@pytest.fixture
-def phone():
-    made = []
-
-    def factory(e, user="1001", **options):
-        made.append(Phone(e.sip_port, user, domain=users.DOMAIN, **options))
-        return made[-1]
-
-    yield factory
-    for one in made:
-        one.close()
 
 
 def waiting(e, account, value="yes", count="1/2 (0/0)", more=""):

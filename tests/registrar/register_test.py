@@ -2,24 +2,9 @@
 
 import time
 
-import pytest
-
 from lib import users
 from lib.engine import wait_for
-from lib.phone import Phone, challenge_of
-
-
-@pytest.fixture
-def phone():
-    made = []
-
-    def factory(e, user="1001", **options):
-        made.append(Phone(e.sip_port, user, domain=users.DOMAIN, **options))
-        return made[-1]
-
-    yield factory
-    for one in made:
-        one.close()
+from lib.phone import challenge_of
 
 
 def contact_of(e, user="1001"):
