@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bus/counter.h"
+#include "bus/trace.h"
 #include "core/clock.h"
 #include "core/log.h"
 #include "supervisor/folder.h"
@@ -248,6 +249,7 @@ int supervisor_run(const struct config *config, const char *config_path)
         CPU_SET(0, &s->cpus);
     int rc = run(s);
     if (s->segment != NULL) {
+        trace_remove(segment_name(s->segment)); /* of a broker that could not do it itself */
         segment_remove(segment_name(s->segment));
         segment_unmap(s->segment);
     }

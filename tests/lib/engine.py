@@ -140,8 +140,7 @@ class Engine:
             self.stop()
         finally:
             self.ports.release()
-            for name in (self.name, self.name + "-old"):
-                path = "/dev/shm/carillon-" + name
+            for path in ("/dev/shm/carillon-" + self.name, "/dev/shm/carillon-" + self.name + "-old", "/dev/shm/carillon_trace-" + self.name):
                 if os.path.exists(path):
                     os.unlink(path)
             if not os.environ.get("CARILLON_KEEP"):
