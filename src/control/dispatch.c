@@ -4,6 +4,7 @@
 #include <sys/epoll.h>
 
 #include "control/own.h"
+#include "control/worker_choice.h"
 #include "core/log.h"
 #include "core/uuid.h"
 
@@ -47,37 +48,6 @@ static void ask(struct peer *peer, uint32_t process, enum message_kind kind, con
         peer->waiting = true;
 }
 
-static bool worker_serves(struct control *control, uint32_t worker)
-{
-    struct proc_view view;
-    proc_look(control->segment, BUS_WORKER_0 + worker, &view);
-    return view.alive && view.state == PROC_RUNNING;
-}
-
-/* The first uuid in the arguments says where the call lives; everything else goes around. -1 = no worker serves. */
-static int choose_worker(struct control *control, const char *args)
-{
-    struct directory_entry entry;
-    struct uuid id;
-    char word[UUID_TEXT_SIZE];
-    size_t length = strcspn(args, " ");
-    if (length == UUID_TEXT_SIZE - 1) {
-        memcpy(word, args, length);
-        word[length] = 0;
-        if (uuid_parse(&id, word) == 0 && directory_find(control->segment, id.bytes, &entry) && worker_serves(control, entry.worker))
-            return (int)entry.worker;
-    }
-    uint32_t workers = segment_workers(control->segment);
-    for (uint32_t i = 0; i < workers; i++) {
-        uint32_t worker = (control->next_worker + i) % workers;
-        if (worker_serves(control, worker)) {
-            control->next_worker = worker + 1;
-            return (int)worker;
-        }
-    }
-    return -1;
-}
-
 static void dispatch_api(struct peer *peer, struct kv_view request)
 {
     const char *command = kv_get_or(request, "command", ""), *args = kv_get_or(request, "args", "");
@@ -85,7 +55,7 @@ static void dispatch_api(struct peer *peer, struct kv_view request)
         peer_reply(peer, EINVAL, (struct kv_view){ 0 }, "which command? (as in `carillon api status`)");
         return;
     }
-    int worker = choose_worker(peer->control, args);
+    int worker = worker_for(peer->control->segment, args, &peer->control->next_worker);
     if (worker < 0) {
         peer_reply(peer, EPIPE, (struct kv_view){ 0 }, "no worker is running at this moment");
         return;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/esl_own.h"
+#include "control/worker_choice.h"
 
 #define LOOK_TIMEOUT_NS (5 * NS_PER_S)
 
@@ -73,13 +74,6 @@ static void fail_later(struct esl_asked *asked, int status)
     loop_timer_set(asked->esl->loop, &asked->fail, clock_mono_ns());
 }
 
-static bool worker_serves(struct esl *esl, uint32_t worker)
-{
-    struct proc_view view;
-    proc_look(esl->segment, BUS_WORKER_0 + worker, &view);
-    return view.alive && view.state == PROC_RUNNING;
-}
-
 static void command_answered(void *context, int status, struct kv_view pairs)
 {
     size_t length = 0;
@@ -106,17 +100,9 @@ static void run_in(struct esl_asked *asked, uint32_t worker)
 
 static void run_anywhere(struct esl_asked *asked)
 {
-    struct esl *esl = asked->esl;
-    uint32_t workers = segment_workers(esl->segment);
-    for (uint32_t i = 0; i < workers; i++) {
-        uint32_t worker = (esl->next_worker + i) % workers;
-        if (worker_serves(esl, worker)) {
-            esl->next_worker = worker + 1;
-            run_in(asked, worker);
-            return;
-        }
-    }
-    fail_later(asked, -EPIPE);
+    int worker = worker_in_turn(asked->esl->segment, &asked->esl->next_worker);
+    if (worker >= 0) run_in(asked, (uint32_t)worker);
+    else fail_later(asked, -EPIPE);
 }
 
 static void look_answered(void *context, int status, struct kv_view pairs);
@@ -127,7 +113,7 @@ static void look_on(struct esl_asked *asked)
     uint32_t workers = segment_workers(asked->esl->segment);
     while (asked->looked < workers) {
         uint32_t worker = asked->looked++;
-        if (worker_serves(asked->esl, worker) && request(asked, worker, "uuid_exists", asked->call, LOOK_TIMEOUT_NS, look_answered) == 0)
+        if (worker_serves(asked->esl->segment, worker) && request(asked, worker, "uuid_exists", asked->call, LOOK_TIMEOUT_NS, look_answered) == 0)
             return;
     }
     run_anywhere(asked);
@@ -172,7 +158,7 @@ struct esl_asked *esl_ask(struct esl *esl, const char *call, const char *command
         return NULL;
     }
     bool named = find_call(call != NULL ? call : args, asked->call, &id);
-    if (named && directory_find(esl->segment, id.bytes, &entry) && worker_serves(esl, entry.worker))
+    if (named && directory_find(esl->segment, id.bytes, &entry) && worker_serves(esl->segment, entry.worker))
         run_in(asked, entry.worker);
     else if (named && segment_workers(esl->segment) > 1)
         look_on(asked);

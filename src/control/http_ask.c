@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control/http_own.h"
+#include "control/worker_choice.h"
 #include "core/uuid.h"
 
 unsigned http_ask_status(int status)
@@ -56,42 +57,10 @@ void http_ask_cancel(struct http_request *request)
     request->post_id = 0;
 }
 
-static bool worker_serves(struct control *control, uint32_t worker)
-{
-    struct proc_view view;
-    proc_look(control->segment, BUS_WORKER_0 + worker, &view);
-    return view.alive && view.state == PROC_RUNNING;
-}
-
-/* The first uuid in the arguments says where the call lives; everything else goes around. -1 = no worker serves. */
-static int choose_worker(struct http *http, const char *args)
-{
-    struct control *control = http->control;
-    struct directory_entry entry;
-    struct uuid id;
-    char word[UUID_TEXT_SIZE];
-    size_t length = strcspn(args, " ");
-    if (length == UUID_TEXT_SIZE - 1) {
-        memcpy(word, args, length);
-        word[length] = 0;
-        if (uuid_parse(&id, word) == 0 && directory_find(control->segment, id.bytes, &entry) && worker_serves(control, entry.worker))
-            return (int)entry.worker;
-    }
-    uint32_t workers = segment_workers(control->segment);
-    for (uint32_t i = 0; i < workers; i++) {
-        uint32_t worker = (http->next_worker + i) % workers;
-        if (worker_serves(control, worker)) {
-            http->next_worker = worker + 1;
-            return (int)worker;
-        }
-    }
-    return -1;
-}
-
 void http_ask_api(struct http_request *request, const char *command, const char *args, const struct kv *env, http_answer *answer)
 {
     struct kv pairs = KV_INIT;
-    int worker = choose_worker(request->http, args);
+    int worker = worker_for(request->http->control->segment, args, &request->http->next_worker);
     int rc = worker < 0 ? -EPIPE : kv_add(&pairs, "command", command);
     if (rc == 0)
         rc = kv_add(&pairs, "args", args);
