@@ -4,6 +4,7 @@
 //!   test        C unit tests of all rooms        test-ROOM   of one room (core, bus, media, lua, …)
 //!   test-asan   the same under ASan and UBSan (Debian's clang)
 //!   tests       builds them into zig-out/test without running them (tests-asan → zig-out/test-asan); also tests-ROOM
+//!   asan        the engine itself under ASan and UBSan → zig-out/asan (for the Python tests: CARILLON_BIN_DIR=zig-out/asan)
 //!   fuzz        fuzzers tests/fuzz/ROOM_NAME_fuzz.c (libFuzzer, Debian's clang) → zig-out/fuzz
 //!   bench       the benchmark programs bench/NAME → zig-out/bin/bench-NAME
 //!   lib-ROOM    a room alone, to see whether it compiles
@@ -222,7 +223,10 @@ pub fn build(b: *std.Build) void {
         const m = self.module("carrier");
         m.addCSourceFiles(.{ .files = carrier_files, .flags = &warnings });
         m.linkSystemLibrary("m", .{ .use_pkg_config = .no });
-        b.installArtifact(b.addExecutable(.{ .name = "carillon-carrier", .root_module = m }));
+        const carrier = b.addExecutable(.{ .name = "carillon-carrier", .root_module = m });
+        b.installArtifact(carrier);
+        // Beside the sanitized engine, where its tests look for it, too.
+        b.getInstallStep().dependOn(&b.addInstallArtifact(carrier, .{ .dest_dir = .{ .override = .{ .custom = "asan" } } }).step);
     }
     benches(self, &libs);
     sanitized(self);
@@ -253,6 +257,8 @@ fn sanitized(self: Build) void {
     const step_fuzz = b.step("fuzz", "Fuzzers (libFuzzer, Debian's clang), into zig-out/fuzz");
     var asan = Sanitizer{ .self = self, .flags = "-fsanitize=address,undefined", .objects = .init(b.allocator) };
     var fuzz = Sanitizer{ .self = self, .flags = "-fsanitize=address,undefined,fuzzer-no-link", .objects = .init(b.allocator) };
+    const step_engine = b.step("asan", "The engine under ASan and UBSan, into zig-out/asan");
+    step_engine.dependOn(&b.addInstallFile(asan.program(comptime roomNamed("main"), null, &.{}, "-fsanitize=address,undefined", ""), "asan/carillon").step);
     inline for (rooms) |room| {
         const step_only = b.step("tests-asan-" ++ room.name, "Of " ++ room.name);
         step_build.dependOn(step_only);
@@ -312,7 +318,8 @@ const Sanitizer = struct {
         return out;
     }
 
-    fn program(s: *Sanitizer, comptime room: Room, file: []const u8, fakes: []const []const u8, link_flags: []const u8, package: []const u8) std.Build.LazyPath {
+    /// A test or fuzzer `file` with its room and those below it; without a file the room itself is the program.
+    fn program(s: *Sanitizer, comptime room: Room, file: ?[]const u8, fakes: []const []const u8, link_flags: []const u8, package: []const u8) std.Build.LazyPath {
         const b = s.self.b;
         comptime var packages: []const u8 = "";
         comptime var libraries: []const u8 = "";
@@ -325,7 +332,7 @@ const Sanitizer = struct {
         const run = b.addSystemCommand(&.{ "sh", "-c" });
         run.addArg(b.fmt("exec clang {s} -rdynamic \"$@\" $(pkg-config --libs {s} {s}) {s} -lm -pthread", .{ link_flags, packages, package, libraries }));
         run.addArg("clang");
-        run.addFileArg(s.object(room, file, b.path(file)));
+        if (file) |f| run.addFileArg(s.object(room, f, b.path(f)));
         for (fakes) |fake| run.addFileArg(s.object(room, fake, b.path(fake)));
         run.addArg("-Wl,--start-group");
         inline for (rooms) |other| {

@@ -107,11 +107,11 @@ static void take_echo(struct leg *leg, int16_t *pcm)
 {
     struct echo *echo = leg->echo;
     uint32_t frame = codec_frame_samples(leg->codec);
-    int16_t *at = echo->ring + (size_t)echo->at * CODEC_FRAME_MAX;
     if (!echo->delay_frames) {
         memcpy(pcm, leg->audio->in, frame * sizeof *pcm);
         return;
     }
+    int16_t *at = echo->ring + (size_t)echo->at * CODEC_FRAME_MAX;
     memcpy(pcm, at, frame * sizeof *pcm);
     memcpy(at, leg->audio->in, frame * sizeof *pcm);
     echo->at = (echo->at + 1) % echo->delay_frames;
