@@ -256,6 +256,7 @@ void call_end(struct call *call, int cause, bool by_them, const sip_t *sip)
     call->by_them = by_them;
     call->at.end = clock_utc_us();
     count_end(call);
+    trunk_cause_count(call, cause);
     log_debug(call->channel_text, "ended: %s by %s, SIP %d", cause_name(cause), by_them ? "them" : "us", call->sip_status);
     call->state = CALL_ENDING;
     loop_timer_clear(call->broker->loop, &call->second);

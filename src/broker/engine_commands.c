@@ -47,9 +47,11 @@ static const char *state_name(const struct trunk *trunk)
     return trunk_usable(trunk, clock_mono_ns()) ? "up" : "paused";
 }
 
+/* Beside the text a pair `causes` for those who read it by program: lines of trunk, cause, calls of late, calls since the start. */
 static int trunk_list(struct command *command)
 {
     struct trunks *trunks = &command->broker->trunks;
+    struct buf causes = BUF_INIT;
     buf_puts(command->out, "name\tstate\tactive\tconcurrent\tcps\twaiting\tinvites\tanswered\tfailed\tregistration\tping_ms\tquality\tcalls\tasr\tfailure\tpdd_ms\n");
     for (unsigned i = 0; i < trunks->count; i++) {
         const struct trunk *t = &trunks->list[i];
@@ -57,16 +59,21 @@ static int trunk_list(struct command *command)
         buf_printf(command->out, "%s\t%s\t%u\t%u\t%g\t%u\t%llu\t%llu\t%llu\t%s\t%u\t%s\t%u\t%.2f\t%.2f\t%u\n", t->name, state_name(t), t->cap.active, t->cap.max, t->pace.cps, t->waiting_count,
                    (unsigned long long)t->invites, (unsigned long long)t->answered, (unsigned long long)t->failed, registration_name(trunk_health(t).registration),
                    trunk_health(t).ping_ms, quality_good(&t->quality, clock_mono_ns()) ? "good" : "bad", figures.calls, figures.asr, figures.failure, figures.pdd_ms);
+        trunk_causes_write(&t->causes, t->name, clock_mono_ns(), &causes);
     }
+    kv_add(command->pairs, "causes", buf_text(&causes));
+    buf_free(&causes);
     return 0;
 }
 
-/* "key\tvalue" lines, for `sofia status gateway`. */
+/* "key\tvalue" lines, for `sofia status gateway`; and why its calls ended: "cause\tNAME\tof late\tsince the start". */
 static int trunk_show(struct command *command, const struct trunk *t)
 {
     struct trunk_health health = trunk_health(t);
-    return buf_printf(command->out, "name\t%s\nstate\t%s\nstatus\t%s\nping_ms\t%u\ncalls_out\t%llu\nfailed_out\t%llu\n", t->name, registration_name(health.registration),
+    buf_printf(command->out, "name\t%s\nstate\t%s\nstatus\t%s\nping_ms\t%u\ncalls_out\t%llu\nfailed_out\t%llu\n", t->name, registration_name(health.registration),
                       trunk_usable(t, clock_mono_ns()) ? "UP" : "DOWN", health.ping_ms, (unsigned long long)t->invites, (unsigned long long)t->failed);
+    trunk_causes_write(&t->causes, "cause", clock_mono_ns(), command->out);
+    return 0;
 }
 
 static int trunk_cap(struct command *command, struct trunk *trunk)

@@ -183,6 +183,7 @@ bool invite_fail_over(struct call *call, int status)
         }
         log_info(call->channel_text, "trunk %s answered %d; trying %s", call->trunk->name, status, next->name);
         trunk_result(call, QUALITY_FAILED);
+        trunk_cause_count(call, cause_from_sip(status));
         trunk_leave(call);
         call->trunk_at = (uint8_t)i;
         call->trunk = next;

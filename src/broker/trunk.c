@@ -91,6 +91,11 @@ void trunk_result(struct call *call, enum quality_result result)
     if (call->trunk && call->at.invite) quality_result(&call->trunk->quality, result, clock_mono_ns());
 }
 
+void trunk_cause_count(struct call *call, int cause)
+{
+    if (call->trunk && call->at.invite && !call->inbound) trunk_causes_count(&call->trunk->causes, cause, clock_mono_ns());
+}
+
 void trunk_delay(struct call *call)
 {
     int64_t now = clock_mono_ns();

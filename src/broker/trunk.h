@@ -14,6 +14,7 @@
 #include "broker/reliable.h"
 #include "broker/rates.h"
 #include "broker/sdp.h"
+#include "broker/trunk_causes.h"
 #include "broker/trunk_group.h"
 #include "broker/trunk_quality.h"
 #include "broker/trunk_watch.h"
@@ -67,6 +68,7 @@ struct trunk {
     bool disabled;                       /* by an operator */
     int64_t paused_until_ns;             /* by its own Retry-After */
     struct trunk_quality quality;
+    struct trunk_causes causes;
     struct cap cap;
     struct pace pace;
     struct call *waiting, **waiting_end; /* INVITEs that wait for their turn */
@@ -109,6 +111,8 @@ bool trunk_is_to_blame(const struct call *call, int status);
 /* What became of the call's INVITE on its trunk; and that progress came. For quality alone; calls that sent none do not count. */
 void trunk_result(struct call *call, enum quality_result result);
 void trunk_delay(struct call *call);
+/* The call's INVITE on its trunk came to this end. */
+void trunk_cause_count(struct call *call, int cause);
 /* A 503 came with this Retry-After (seconds). */
 void trunk_pause(struct trunk *trunk, uint32_t seconds);
 

@@ -105,14 +105,14 @@ static void row_json(struct buf *out, const struct column *columns, size_t count
     buf_putc(out, '}');
 }
 
-/* Lines with a tab and, if given, `search` in them; `skip` of them first. How many there were. */
-static unsigned rows_json(struct buf *out, const struct column *columns, size_t count, const char *text, unsigned skip, const char *search, unsigned limit)
+/* Lines with a tab and, if given, `search` in them. How many there were. */
+static unsigned rows_json(struct buf *out, const struct column *columns, size_t count, const char *text, const char *search, unsigned limit)
 {
     char *copy = strdup(text), *rest = copy, *line;
     unsigned seen = 0, written = 0;
     buf_putc(out, '[');
     while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
-        if (strchr(line, '\t') == NULL || (skip > 0 && skip-- > 0) || (*search != 0 && strcasestr(line, search) == NULL))
+        if (strchr(line, '\t') == NULL || (*search != 0 && strcasestr(line, search) == NULL))
             continue;
         seen++;
         if (written >= limit)
@@ -145,7 +145,7 @@ static void calls_answered(struct http_request *request, int status, struct kv_v
         struct kv_view view = kv_view(&form);
         int64_t limit = atoll(kv_get_or(view, "limit", "1000"));
         limit = limit < 0 ? 0 : limit > CALLS_LIMIT ? CALLS_LIMIT : limit;
-        unsigned seen = rows_json(&rows, call_columns, CALL_COLUMNS, text, 0, kv_get_or(view, "search", ""), (unsigned)limit);
+        unsigned seen = rows_json(&rows, call_columns, CALL_COLUMNS, text, kv_get_or(view, "search", ""), (unsigned)limit);
         buf_printf(&out, "{\"total\":%u,\"calls\":%s}\n", seen, buf_text(&rows));
         reply_json(request, &out);
     } else {
@@ -324,14 +324,46 @@ static const struct column trunk_columns[] = {
     { "registration", false }, { "ping_ms", true }, { "quality", false }, { "window_calls", true }, { "asr", true }, { "failure", true }, { "pdd_ms", true },
 };
 
+/* ,"causes":[{"cause":"USER_BUSY","recent":3,"total":41},…]: why calls ended on the trunk of this row of the list. */
+static void trunk_causes_json(struct buf *out, const char *causes, const char *row)
+{
+    static const struct column columns[] = { { "cause", false }, { "recent", true }, { "total", true } };
+    size_t name = strcspn(row, "\t") + 1; /* with its tab */
+    unsigned written = 0;
+    buf_puts(out, ",\"causes\":[");
+    for (const char *line = causes, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        if (strncmp(line, row, name) != 0)
+            continue;
+        char *copy = strndup(line + name, (size_t)(end - line) - name);
+        if (written++ > 0)
+            buf_putc(out, ',');
+        if (copy != NULL)
+            row_json(out, columns, 3, copy);
+        free(copy);
+    }
+    buf_putc(out, ']');
+}
+
 static void trunks_answered(struct http_request *request, int status, struct kv_view pairs)
 {
-    const char *text = engine_text(request, status, pairs);
+    const char *text = engine_text(request, status, pairs), *causes = kv_get_or(pairs, "causes", "");
     struct buf out = BUF_INIT;
     if (text == NULL)
         return;
-    rows_json(&out, trunk_columns, sizeof trunk_columns / sizeof trunk_columns[0], text, 1, "", UINT32_MAX);
-    buf_putc(&out, '\n');
+    buf_putc(&out, '[');
+    const char *head = strchr(text, '\n'), *end;
+    for (const char *line = head != NULL ? head + 1 : ""; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        char *row = strndup(line, (size_t)(end - line));
+        if (row == NULL)
+            break;
+        buf_puts(&out, out.length > 1 ? ",\n" : "");
+        row_json(&out, trunk_columns, sizeof trunk_columns / sizeof trunk_columns[0], row);
+        out.length -= out.length > 1 ? 1 : 0; /* the object goes on */
+        trunk_causes_json(&out, causes, line);
+        buf_putc(&out, '}');
+        free(row);
+    }
+    buf_puts(&out, "]\n");
     reply_json(request, &out);
 }
 

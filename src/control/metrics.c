@@ -144,6 +144,21 @@ static void trunks(const char *text, struct buf *out)
     }
 }
 
+/* Lines of trunk, cause, calls of late, calls since the start. */
+static void trunk_causes(const char *text, struct buf *out)
+{
+    char *copy = strdup(text), *rest = copy, *line;
+    head(out, "trunk_causes_total", "counter", "calls ended on the trunk, by hangup cause");
+    while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
+        const char *cells[4] = { NULL };
+        for (unsigned c = 0; c < 4 && line != NULL; c++)
+            cells[c] = strsep(&line, "\t");
+        if (cells[3] != NULL)
+            buf_printf(out, "carillon_trunk_causes_total{trunk=\"%s\",cause=\"%s\"} %s\n", cells[0], cells[1], cells[3]);
+    }
+    free(copy);
+}
+
 static void answered(struct http_request *request, int status, struct kv_view pairs)
 {
     struct buf out = BUF_INIT;
@@ -151,8 +166,10 @@ static void answered(struct http_request *request, int status, struct kv_view pa
     counters(segment, &out);
     histograms(segment, &out);
     processes(segment, &out);
-    if (status == 0)
+    if (status == 0) {
         trunks(kv_get_or(pairs, "text", ""), &out);
+        trunk_causes(kv_get_or(pairs, "causes", ""), &out);
+    }
     http_reply(request, 200, TYPE, buf_text(&out), out.length);
     buf_free(&out);
 }

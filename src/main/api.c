@@ -99,8 +99,8 @@ int command_trunk(int argc, char **argv)
 {
     const char *config = NULL, *socket = NULL;
     const struct option_row rows[] = { CONFIG_OPTION(config), SOCKET_OPTION(socket) };
-    const struct usage usage = { "trunk [OPTION…] [list | cap NAME cps=N concurrent=N | disable NAME | enable NAME]",
-                                 "Shows the trunks with their calls and caps, or changes a cap of the running engine (until it ends).", rows, 2 };
+    const struct usage usage = { "trunk [OPTION…] [list | show NAME | cap NAME cps=N concurrent=N | disable NAME | enable NAME]",
+                                 "Shows the trunks with their calls and caps, one of them with the causes that its calls ended by (in five minutes, since the start), or changes a cap of the running engine (until it ends).", rows, 2 };
     int at = options_read(&usage, argc, argv);
     if (at < 0)
         return options_exit(at);

@@ -111,6 +111,34 @@ static void a_trunk_is_judged_by_its_window_alone(void **state)
     assert_false(quality_good(&quality, now + 60 * S));
 }
 
+/* One cause's line of trunk_causes_write. */
+static const char *cause_line(const struct trunk_causes *causes, int64_t now, const char *name, char line[64])
+{
+    struct buf out = BUF_INIT;
+    trunk_causes_write(causes, "acme", now, &out);
+    const char *at = strstr(buf_text(&out), name);
+    snprintf(line, 64, "%.*s", at ? (int)strcspn(at, "\n") : 0, at ? at : "");
+    buf_free(&out);
+    return line;
+}
+
+static void a_trunks_causes_are_counted_of_late_and_since_the_start_and_take_a_bounded_room(void **state)
+{
+    static struct trunk_causes causes;
+    int64_t now = 1000000 * S;
+    char line[64];
+    for (int i = 0; i < 3; i++) trunk_causes_count(&causes, 17, now);
+    trunk_causes_count(&causes, 16, now + 200 * S);
+    assert_string_equal(cause_line(&causes, now + 250 * S, "USER_BUSY", line), "USER_BUSY\t3\t3");
+    assert_string_equal(cause_line(&causes, now + 400 * S, "USER_BUSY", line), "USER_BUSY\t0\t3");
+    assert_string_equal(cause_line(&causes, now + 400 * S, "NORMAL_CLEARING", line), "NORMAL_CLEARING\t1\t1");
+    trunk_causes_count(&causes, 17, now + 3000 * S);
+    assert_string_equal(cause_line(&causes, now + 3000 * S, "USER_BUSY", line), "USER_BUSY\t1\t4");
+    for (int cause = 200; cause < 300; cause++) trunk_causes_count(&causes, cause, now);
+    assert_int_equal(causes.count, TRUNK_CAUSES_MAX);
+    assert_string_equal(cause_line(&causes, now, "OTHER", line), "OTHER\t71\t71");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -118,6 +146,7 @@ int main(void)
         cmocka_unit_test(weights_are_the_odds_of_being_first),
         cmocka_unit_test(the_cheapest_for_the_number_is_first_and_one_without_a_price_last),
         cmocka_unit_test(a_trunk_is_judged_by_its_window_alone),
+        cmocka_unit_test(a_trunks_causes_are_counted_of_late_and_since_the_start_and_take_a_bounded_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

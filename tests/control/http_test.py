@@ -257,6 +257,26 @@ def test_trunks_are_listed_and_their_caps_change(engine):
     assert any(line["user"] == "olga" and line["action"] == "trunk cap acme cps=12.5 concurrent=40" and line["result"].startswith("+OK") for line in lines)
 
 
+def test_a_trunk_says_why_its_calls_ended(engine, carrier):
+    c = carrier(plan="match=*9 busy after=20ms\nmatch=*8 reject 404 after=20ms\nmatch=* answer after=20ms")
+    web = Web(engine, trunks={"acme": {"address": c.where}, "idle": {"address": "127.0.0.1:9"}})
+    for number in ("15550109", "15550119", "15550108", "15550100"):
+        uuid = web.engine.api("originate sofia/gateway/acme/%s &park()" % number)
+        if uuid.startswith("+OK"):
+            web.engine.api("uuid_kill " + uuid.split()[1])
+    wanted = [("NORMAL_CLEARING", 1, 1), ("UNALLOCATED_NUMBER", 1, 1), ("USER_BUSY", 2, 2)]
+    until = time.monotonic() + 10
+    while True:
+        acme, idle = web.ask("/v1/trunks").json
+        found = sorted((c["cause"], c["recent"], c["total"]) for c in acme["causes"])
+        if found == wanted or time.monotonic() > until:
+            break
+        time.sleep(0.1)
+    assert found == wanted and acme["causes"][0]["cause"] == "USER_BUSY" and idle["causes"] == []
+    assert "cause\tUSER_BUSY\t2\t2\n" in web.engine.cli("trunk", "show", "acme").stdout
+    assert 'carillon_trunk_causes_total{trunk="acme",cause="USER_BUSY"} 2' in web.ask("/metrics", user=VIEWER).text
+
+
 def test_a_campaign_runs_pauses_resumes_stops_and_reports(engine, carrier):
     c = carrier(plan="match=* answer after=50ms")
     web = Web(engine, trunks={"acme": {"address": c.where, "cps": 20}})

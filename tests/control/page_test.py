@@ -86,6 +86,9 @@ def test_an_operator_sees_and_steers_a_campaign(live, browser):
     time.sleep(2.5)  # some points for the charts
     b.js("document.getElementById('recent').open = true")
     b.wait("document.querySelectorAll('#recent-list tbody tr').length > 3")
+    b.wait("document.querySelectorAll('#trunk-causes figure').length === 1")
+    causes = b.js("return Object.fromEntries([...document.querySelectorAll('#trunk-causes li')].map((e) => [e.dataset.key, +e.querySelector('[data-f=total]').textContent]))")
+    assert set(causes) == {"NORMAL_CLEARING", "USER_BUSY"} and causes["NORMAL_CLEARING"] > causes["USER_BUSY"] > 0
     shots(b, "running")
 
     # One call: its ladder and its audio, by keyboard alone.

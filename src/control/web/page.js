@@ -119,6 +119,12 @@ function set(e, name, text) {
   if (target && target.textContent !== String(text)) target.textContent = text;
 }
 
+function part(name) {
+  const e = element("span");
+  e.dataset.f = name;
+  return e;
+}
+
 function table(host, columns) {
   if (host.firstChild && host.firstChild.tagName === "DIV") return host.querySelector("tbody");
   const scroll = element("div", "scroll"), t = element("table", "fold"), head = element("tr");
@@ -287,6 +293,38 @@ const trunkColumns = [
   } },
 ];
 
+// Why calls ended, a figure for each trunk that had some: bars of the last five minutes, the commonest causes by name.
+const CAUSES_SHOWN = 8;
+function causesOf(trunk) {
+  const sorted = [...trunk.causes].sort((a, b) => b.recent - a.recent || b.total - a.total), rest = sorted.splice(CAUSES_SHOWN);
+  const sum = (name) => rest.reduce((n, c) => n + c[name], 0);
+  return rest.length ? [...sorted, { cause: rest.length + " others", recent: sum("recent"), total: sum("total") }] : sorted;
+}
+function causesFill(figure, trunk) {
+  const recent = trunk.causes.reduce((n, c) => n + c.recent, 0);
+  set(figure, "count", number(recent) + " in five minutes, " + number(trunk.causes.reduce((n, c) => n + c.total, 0)) + " since the start");
+  keep(figure.querySelector("ul"), causesOf(trunk), (c) => c.cause, () => {
+    const row = element("li"), bar = element("span", "bar");
+    bar.append(element("i"));
+    row.append(part("name"), bar, part("recent"), part("total"));
+    return row;
+  }, (row, c) => {
+    set(row, "name", c.cause.toLowerCase().replaceAll("_", " "));
+    set(row, "recent", number(c.recent) + (recent ? " · " + percent(c.recent, recent) : ""));
+    set(row, "total", number(c.total));
+    row.querySelector("i").style.width = (recent ? 100 * c.recent / recent : 0) + "%";
+    row.className = c.cause === "NORMAL_CLEARING" ? "fine" : "";
+  });
+}
+function showCauses(trunks) {
+  keep($("trunk-causes"), trunks.filter((t) => t.causes.length), (t) => t.name, (t) => {
+    const figure = element("figure"), caption = element("figcaption", "", "Why calls ended on ");
+    caption.append(element("b", "", t.name), " · ", part("count"));
+    figure.append(caption, element("ul", "causes"));
+    return figure;
+  }, causesFill);
+}
+
 const callColumns = [
   { title: "Number", value: (c) => c.number }, { title: "Caller", value: (c) => c.caller }, { title: "Dir", value: (c) => c.direction },
   { title: "State", value: (c) => badge(c.state) }, { title: "Trunk", value: (c) => c.trunk }, { title: "For", n: true, value: (c) => span(c.seconds) },
@@ -403,6 +441,7 @@ async function look() {
     showTiles(status, trunks);
     keep($("campaign-list"), campaigns, (c) => c.name, campaignMake, campaignFill, "No campaign runs.");
     tableFill($("trunk-list"), trunkColumns, trunks, (t) => t.name, "No trunk is configured.");
+    showCauses(trunks);
     tableFill($("call-list"), callColumns, calls.calls, (c) => c.uuid, search ? "No call matches." : "No calls at this moment.");
     $("call-count").textContent = calls.total > calls.calls.length ? "the first " + calls.calls.length + " of " + number(calls.total) : number(calls.total);
     tableFill($("worker-list"), workerColumns, workerRows(status), (p) => p.name, "");
@@ -433,7 +472,7 @@ function loggedOut() {
   state.user = state.before = null;
   state.history = [];
   if ($("detail").open) $("detail").close();
-  for (const id of ["campaign-list", "trunk-list", "call-list", "worker-list", "recent-list", "audit-list"]) $(id).replaceChildren();
+  for (const id of ["campaign-list", "trunk-list", "trunk-causes", "call-list", "worker-list", "recent-list", "audit-list"]) $(id).replaceChildren();
   $("me").hidden = $("live").hidden = $("lost").hidden = true;
   $("login").hidden = false;
   document.querySelector("#login-form input").focus();
