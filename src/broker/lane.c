@@ -12,6 +12,7 @@
 #include "broker/limits.h"
 #include "broker/request.h"
 #include "broker/tables.h"
+#include "core/clock.h"
 #include "core/log.h"
 
 /* The call that a message means, if it is that worker's and of that generation. */
@@ -189,6 +190,39 @@ static void global_set(struct broker *broker, const struct post_message *message
     kv_free(&note);
 }
 
+struct audit_ticket {
+    struct broker *broker;
+    uint64_t ticket;
+};
+
+static void audit_durable(void *context, int error)
+{
+    struct audit_ticket *asked = context;
+    post_reply(asked->broker->post, asked->ticket, error, NULL);
+    free(asked);
+}
+
+/* Control has no database: what it tells becomes a row here. */
+static void audit_take(struct broker *broker, const struct post_message *message)
+{
+    struct kv_view pairs = message->pairs;
+    struct audit_row row = { .time_us = kv_get_int(pairs, "time_us", clock_utc_us()) };
+    struct audit_ticket *asked = calloc(1, sizeof *asked);
+    if (!asked) {
+        post_reply(broker->post, message->ticket, -EAGAIN, NULL);
+        return;
+    }
+    *asked = (struct audit_ticket){ broker, message->ticket };
+    if (uuid_parse(&row.id, kv_get_or(pairs, "id", "")) < 0) row.id = uuid_make_v7();
+    snprintf(row.who, sizeof row.who, "%s", kv_get_or(pairs, "who", ""));
+    snprintf(row.role, sizeof row.role, "%s", kv_get_or(pairs, "role", ""));
+    snprintf(row.origin, sizeof row.origin, "%s", kv_get_or(pairs, "origin", ""));
+    snprintf(row.what, sizeof row.what, "%s", kv_get_or(pairs, "what", ""));
+    snprintf(row.argument, sizeof row.argument, "%s", kv_get_or(pairs, "argument", ""));
+    snprintf(row.result, sizeof row.result, "%s", kv_get_or(pairs, "result", ""));
+    ledger_audit(broker->ledger, &row, audit_durable, asked);
+}
+
 /* --- the post office's handler -------------------------------------------------------------------------------------- */
 
 void lane_message(void *context, const struct post_message *message)
@@ -199,6 +233,7 @@ void lane_message(void *context, const struct post_message *message)
     else if (message->kind == MSG_ENGINE && message->is_request) engine_command_answer(broker, message);
     else if (message->kind == MSG_TABLE) table_request(broker, message);
     else if (message->kind == MSG_GLOBAL_SET) global_set(broker, message);
+    else if (message->kind == MSG_AUDIT && message->is_request) audit_take(broker, message);
     else if (message->kind == MSG_WORKER_READY && from_worker) worker_ready(broker, message->from - BUS_WORKER_0);
     else {
         struct call *call = call_meant(broker, message);

@@ -87,6 +87,9 @@ enum message_kind {
     /* Note worker ↔ worker: a lent call and its guest inform each other (src/worker/channel_guest.c). uuid, loan, do = facts | set | profile |
      * digit | event | break (home → guest), set | profile | answer | early | ring | respond | hangup | bridged (guest → home), and what it needs. */
     MSG_CALL_GUEST = 45,
+    /* Request control → broker: somebody changed something; for the ledger's table `audit`. id (UUIDv7), time_us, who, role, origin, what, argument,
+     * result. The reply comes when it is on disk; without one control asks again, and the id makes it one row. */
+    MSG_AUDIT = 46,
 };
 
 #endif

@@ -90,7 +90,7 @@ static void deliver(void *context)
 {
     for (struct ledger_op *op = context, *next; op; op = next) {
         next = op->next;
-        if (op->kind == OP_BEGIN && op->durable)
+        if (op->durable)
             op->durable(op->context, op->error);
         else if (op->kind == OP_JOB)
             op->job->done(op->job, op->error);
@@ -104,7 +104,7 @@ void ledger_complete(struct ledger *ledger, struct op_list *done)
     struct op_list told = { 0 };
     struct ledger_op *op;
     while ((op = op_list_take(done))) {
-        if (op->kind == OP_JOB || (op->kind == OP_BEGIN && op->durable))
+        if (op->kind == OP_JOB || op->durable)
             op_list_add(&told, op);
         else
             free(op);
@@ -166,6 +166,15 @@ void ledger_lead_next(struct ledger *ledger, const struct attempt_end *end)
     struct ledger_op *op = op_new(OP_LEAD);
     op->end = *end;
     op->end.end_us = clock_utc_us();
+    ledger_push(ledger, op);
+}
+
+void ledger_audit(struct ledger *ledger, const struct audit_row *row, void (*durable)(void *context, int error), void *context)
+{
+    struct ledger_op *op = op_new(OP_AUDIT);
+    op->audit = *row;
+    op->durable = durable;
+    op->context = context;
     ledger_push(ledger, op);
 }
 

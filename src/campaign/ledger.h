@@ -74,6 +74,16 @@ void ledger_attempt_end(struct ledger *ledger, const struct attempt_end *end);
  * campaign writes it (broker: call watch->over with a row of state ATTEMPT_REFUSED, then throw that row away). */
 void ledger_attempt_refused(struct ledger *ledger, const struct attempt_begin *attempt, const char *reason, const char *cause);
 
+/* Somebody changed something: who, from where, what, and what came of it. A row of the table `audit`, by the same way as results: queued, then
+ * database or spool; `durable` (may be NULL) is called once it is in one of them, or the database refuses it. Its id makes it one row however often
+ * it is said. */
+struct audit_row {
+    struct uuid id; /* UUIDv7 */
+    int64_t time_us;
+    char who[64], role[16], origin[64], what[32], argument[500], result[200];
+};
+void ledger_audit(struct ledger *ledger, const struct audit_row *row, void (*durable)(void *context, int error), void *context);
+
 /* For alarms and status. */
 struct ledger_status {
     bool database_up, accepting;   /* accepting = begins can be made durable */

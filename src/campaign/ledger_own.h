@@ -29,7 +29,7 @@
 #define LEDGER_BACKLOG_MAX 100000    /* results kept in memory when neither database nor spool take them */
 #define LEDGER_BEGINS_MAX 20000      /* begins waiting; more are refused at once */
 
-enum op_kind { OP_BEGIN = 1, OP_END = 2, OP_REFUSED = 3, OP_LEAD = 4, OP_JOB = 100 /* never spooled */ };
+enum op_kind { OP_BEGIN = 1, OP_END = 2, OP_REFUSED = 3, OP_LEAD = 4, OP_AUDIT = 5, OP_JOB = 100 /* never spooled */ };
 
 /* Numbers are written in spools: never reuse one. */
 struct ledger_op {
@@ -37,8 +37,13 @@ struct ledger_op {
     struct ledger_op *next;           /* the thread's own lists */
     enum op_kind kind;
     int64_t queued_ns;
-    struct attempt_begin begin; /* OP_BEGIN, OP_REFUSED */
-    struct attempt_end end;     /* OP_END, OP_REFUSED, OP_LEAD (its lead fields and id) */
+    union {
+        struct {
+            struct attempt_begin begin; /* OP_BEGIN, OP_REFUSED */
+            struct attempt_end end;     /* OP_END, OP_REFUSED, OP_LEAD (its lead fields and id) */
+        };
+        struct audit_row audit; /* OP_AUDIT */
+    };
     void (*durable)(void *context, int error);
     void *context;
     struct ledger_job *job;
@@ -51,7 +56,7 @@ struct op_list {
 
 /* The prepared statements on one connection. */
 struct ledger_sql {
-    struct db_statement *begin, *begin_lead, *end, *refused, *refused_lead, *lead_final, *lead_retry, *lead_now;
+    struct db_statement *begin, *begin_lead, *end, *refused, *refused_lead, *lead_final, *lead_retry, *lead_now, *audit;
 };
 
 struct ledger {

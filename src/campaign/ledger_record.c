@@ -39,6 +39,12 @@ static const struct field end_fields[] = {
     { 0 },
 };
 
+static const struct field audit_fields[] = {
+    FIELD(audit, id, FIELD_UUID),     FIELD(audit, time_us, FIELD_I64), FIELD(audit, who, FIELD_TEXT),      FIELD(audit, role, FIELD_TEXT),
+    FIELD(audit, origin, FIELD_TEXT), FIELD(audit, what, FIELD_TEXT),   FIELD(audit, argument, FIELD_TEXT), FIELD(audit, result, FIELD_TEXT),
+    { 0 },
+};
+
 static bool has_begin(enum op_kind kind)
 {
     return kind == OP_BEGIN || kind == OP_REFUSED;
@@ -110,6 +116,8 @@ static int decode(const struct field *f, char *base, struct kv_view view)
 
 int ledger_record_encode(const struct ledger_op *op, struct kv *out)
 {
+    if (op->kind == OP_AUDIT)
+        return encode(audit_fields, (const char *)op, out);
     int e = has_begin(op->kind) ? encode(begin_fields, (const char *)op, out) : 0;
     if (e == 0 && has_end(op->kind))
         e = encode(end_fields, (const char *)op, out);
@@ -120,8 +128,10 @@ int ledger_record_decode(struct ledger_op *op, uint32_t kind, struct kv_view vie
 {
     memset(op, 0, sizeof *op);
     op->kind = (enum op_kind)kind;
-    if ((!has_begin(op->kind) && !has_end(op->kind)) || !kv_valid(view))
+    if ((!has_begin(op->kind) && !has_end(op->kind) && op->kind != OP_AUDIT) || !kv_valid(view))
         return -EINVAL;
+    if (op->kind == OP_AUDIT)
+        return decode(audit_fields, (char *)op, view);
     int e = has_begin(op->kind) ? decode(begin_fields, (char *)op, view) : 0;
     return e == 0 && has_end(op->kind) ? decode(end_fields, (char *)op, view) : e;
 }

@@ -142,6 +142,11 @@ static int write_transaction(struct ledger *ledger, const struct ledger_op *firs
     return e;
 }
 
+static const struct uuid *op_id(const struct ledger_op *op)
+{
+    return op->kind == OP_AUDIT ? &op->audit.id : op->kind == OP_BEGIN ? &op->begin.id : &op->end.id;
+}
+
 /* A statement that the database refuses (not: cannot take now) must not hold up the others: each alone, and the culprit is named. */
 static int write_singly(struct ledger *ledger, struct ledger_op *first)
 {
@@ -151,7 +156,7 @@ static int write_singly(struct ledger *ledger, struct ledger_op *first)
         if (e && db_away(e))
             return e;
         if (e)
-            log_err(uuid_text(op->kind == OP_BEGIN ? &op->begin.id : &op->end.id, id), "ledger: the database refuses this row: %s", db_error(ledger->db));
+            log_err(uuid_text(op_id(op), id), "ledger: the database refuses this row: %s", db_error(ledger->db));
         op->error = e;
     }
     return 0;

@@ -37,6 +37,9 @@
     "UPDATE lead SET state = ?, disposition = ?, history = ?, next_us = ?, claimed_by = NULL, updated_us = ? WHERE id = ?" \
     " AND state IN ('claimed', 'dialling') AND (updated_us IS NULL OR updated_us <= ?)"
 
+#define AUDIT_SQL \
+    "INSERT INTO audit (id, node, time_us, who, role, origin, what, argument, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+
 int ledger_sql_prepare(struct ledger_sql *sql, struct db *db)
 {
     const struct {
@@ -51,6 +54,7 @@ int ledger_sql_prepare(struct ledger_sql *sql, struct db *db)
         { &sql->lead_final, LEAD_FINAL_SQL },
         { &sql->lead_retry, LEAD_RETRY_SQL },
         { &sql->lead_now, LEAD_NOW_SQL },
+        { &sql->audit, AUDIT_SQL },
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         int e = db_prepare(db, all[i].out, all[i].text);
@@ -70,6 +74,7 @@ void ledger_sql_finalize(struct ledger_sql *sql)
     db_finalize(sql->lead_final);
     db_finalize(sql->lead_retry);
     db_finalize(sql->lead_now);
+    db_finalize(sql->audit);
     *sql = (struct ledger_sql){ 0 };
 }
 
@@ -232,6 +237,22 @@ static int write_lead_now(struct ledger_sql *sql, const struct attempt_end *end)
     return db_run(sql->lead_now);
 }
 
+static int write_audit(struct ledger_sql *sql, const struct audit_row *row, const char *node)
+{
+    char id[UUID_TEXT_SIZE];
+    int at = 1;
+    db_bind_text(sql->audit, at++, uuid_text(&row->id, id));
+    db_bind_text(sql->audit, at++, node);
+    bind_int(sql->audit, &at, row->time_us);
+    db_bind_text(sql->audit, at++, row->who);
+    bind_text(sql->audit, &at, row->role);
+    bind_text(sql->audit, &at, row->origin);
+    db_bind_text(sql->audit, at++, row->what);
+    bind_text(sql->audit, &at, row->argument);
+    bind_text(sql->audit, &at, row->result);
+    return db_run(sql->audit);
+}
+
 int ledger_write(struct ledger *ledger, const struct ledger_op *op)
 {
     switch (op->kind) {
@@ -239,6 +260,7 @@ int ledger_write(struct ledger *ledger, const struct ledger_op *op)
     case OP_END: return write_end(&ledger->sql, &op->end);
     case OP_REFUSED: return write_refused(&ledger->sql, op);
     case OP_LEAD: return write_lead_now(&ledger->sql, &op->end);
+    case OP_AUDIT: return write_audit(&ledger->sql, &op->audit, ledger->node);
     case OP_JOB: break;
     }
     return -EINVAL;

@@ -57,6 +57,12 @@ static const struct schema_step steps[SCHEMA_VERSION] = {
                       " campaign TEXT NOT NULL DEFAULT '', reason TEXT, added_us BIGINT, UNIQUE (number, campaign));",
         .both = "ALTER TABLE attempt ADD COLUMN cost DOUBLE PRECISION;",
     },
+    {
+        .sqlite = "CREATE TABLE audit (id TEXT PRIMARY KEY, node TEXT NOT NULL, time_us INTEGER NOT NULL, who TEXT NOT NULL, role TEXT, origin TEXT,"
+                  " what TEXT NOT NULL, argument TEXT, result TEXT) WITHOUT ROWID;",
+        .postgresql = "CREATE TABLE audit (id TEXT PRIMARY KEY, node TEXT NOT NULL, time_us BIGINT NOT NULL, who TEXT NOT NULL, role TEXT, origin TEXT,"
+                      " what TEXT NOT NULL, argument TEXT, result TEXT);",
+    },
 };
 
 static int apply(struct db *db, int version)

@@ -5,7 +5,7 @@
 #include "core/buf.h"
 #include "store/db.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 /* Brings an empty or older database to SCHEMA_VERSION, in one transaction; two engines may do it at the same time. On failure a negative
  * errno and in `error` one line with the mend (also for a database written by a newer Carillon). */

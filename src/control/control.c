@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/audit.h"
 #include "control/esl.h"
 #include "control/http.h"
 #include "control/own.h"
@@ -60,6 +61,8 @@ static int control_open(struct control *control)
     if (rc == 0)
         rc = post_new(&control->post, control->segment, BUS_CONTROL, control->loop, message_in, control);
     if (rc == 0)
+        rc = audit_open(control);
+    if (rc == 0)
         rc = socket_open(control);
     if (rc == 0)
         rc = esl_open(&control->esl, control);
@@ -89,6 +92,7 @@ int control_main(const struct process_args *args)
         http_close(control->http);
         esl_close(control->esl);
         socket_close(control);
+        audit_close(control);
         proc_state_set(control->segment, BUS_CONTROL, PROC_DEAD);
     }
     if (control->post != NULL)

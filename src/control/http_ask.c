@@ -52,6 +52,7 @@ static void ask(struct http_request *request, uint32_t process, enum message_kin
 
 void http_ask_cancel(struct http_request *request)
 {
+    http_audit_open_action(request);
     if (request->post_id != 0)
         post_cancel(request->http->control->post, request->process, request->post_id);
     request->post_id = 0;

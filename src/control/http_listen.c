@@ -124,8 +124,6 @@ int http_open(struct http **out, struct control *control)
     int rc = getrandom(http->random, sizeof http->random, 0) == sizeof http->random ? 0 : -EIO;
     if (rc == 0)
         rc = http_users_read(http);
-    if (rc == 0)
-        rc = http_audit_open(http);
     if (rc < 0) {
         free(http->users);
         free(http);
@@ -158,7 +156,6 @@ void http_close(struct http *http)
             }
         MHD_stop_daemon(http->daemon);
     }
-    http_audit_close(http);
     free(http->failures);
     free(http->sessions);
     free(http->users);

@@ -47,7 +47,6 @@ struct http_request;
 struct http_live;
 struct http_report;
 struct http_failures;
-struct http_audit;
 struct http_session;
 struct esl;
 
@@ -75,7 +74,6 @@ struct http {
     struct http_request *requests;
     struct http_failures *failures;
     struct http_session *sessions;
-    struct http_audit *audit;
     struct http_live *lives;
     uint32_t live_count;
     struct http_report *reports;
@@ -191,10 +189,10 @@ void http_metrics(struct http_request *request);
 void http_report_free(struct http_request *request);
 
 /* --- http_audit.c --- */
-int http_audit_open(struct http *http);
-void http_audit_close(struct http *http);
 /* One line: who, from where, what, and what came of it. */
 void http_audit(struct http_request *request, const char *action, const char *result);
+/* The same for what is with another process when its client goes: it may be done all the same. */
+void http_audit_open_action(struct http_request *request);
 
 /* --- http_text.c, http_json.c --- */
 /* %XX and '+' decoded. */

@@ -3,6 +3,7 @@
  *   control.c   the process: loop, post, heartbeat
  *   socket.c    the listening socket
  *   peer.c      one connection: frames in, frames out
+ *   audit.h     who changed what
  *   dispatch.c  a request's way to a worker or the broker, and its reply's way back */
 #ifndef CONTROL_OWN_H
 #define CONTROL_OWN_H
@@ -37,8 +38,11 @@ struct peer {
     bool gone;             /* ended; freed in the next turn */
     uint32_t asked;        /* process */
     uint32_t request;      /* post's id */
+    uint32_t uid;          /* whose connection it is */
+    char *action;          /* of the request that is with another process, if it changes something */
 };
 
+struct audit; /* audit.h */
 struct esl;  /* esl.h */
 struct http; /* http.h */
 
@@ -56,6 +60,7 @@ struct control {
     uint32_t next_worker;  /* round robin */
     bool accept_paused;
     char socket_path[108];
+    struct audit *audit;
     struct esl *esl;
     struct http *http; /* NULL = none configured */
 };

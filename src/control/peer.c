@@ -64,6 +64,7 @@ void peers_sweep(struct control *control)
         control->gone = peer->next;
         buf_free(&peer->in);
         buf_free(&peer->out);
+        free(peer->action);
         free(peer);
     }
 }
@@ -159,6 +160,9 @@ void peer_accept(struct control *control, int fd)
         close(fd);
         return;
     }
+    struct ucred who;
+    socklen_t size = sizeof who;
+    peer->uid = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? who.uid : UINT32_MAX;
     peer->control = control;
     peer->watch = (struct loop_watch){ .fd = fd, .ready = peer_ready, .context = peer };
     peer->stall = (struct loop_timer){ .fire = stall_fire, .context = peer };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "bus/segment.h"
+#include "control/client.h"
 #include "core/clock.h"
 #include "main/command.h"
 #include "main/status.h"
@@ -17,6 +18,26 @@ static int answer_wait(const struct segment *segment, uint32_t before, char text
     for (int64_t until = clock_mono_ns() + ANSWER_NS; clock_mono_ns() < until; usleep(10000))
         if (segment_reload_look(segment, text) != before) return 0;
     return -ETIMEDOUT;
+}
+
+/* For the engine's audit: who had it read again, and what came of it. Without a running control there is none, and nothing is said. */
+static void audit_tell(const char *config_given, const char *text)
+{
+    const char *path;
+    struct config *config = config_open(config_given, &path);
+    struct control_client client = { -1 };
+    struct kv request = KV_INIT, reply = KV_INIT;
+    struct buf socket = BUF_INIT, error = BUF_INIT;
+    if (config != NULL) buf_printf(&socket, "%s/control.sock", config_str(config_root(config), "run_dir", "run"));
+    kv_add(&request, "verb", "reloaded");
+    kv_add(&request, "result", text);
+    if (config != NULL && control_connect(&client, buf_text(&socket), &error) == 0) control_ask(&client, &request, &reply, &error);
+    control_close(&client);
+    kv_free(&request);
+    kv_free(&reply);
+    buf_free(&socket);
+    buf_free(&error);
+    config_free(config);
 }
 
 int command_reload(int argc, char **argv)
@@ -52,6 +73,7 @@ int command_reload(int argc, char **argv)
         bool good = strncmp(text, "+OK ", 4) == 0;
         fputs(text + (good ? 4 : strncmp(text, "-ERR ", 5) == 0 ? 5 : 0), good ? stdout : stderr);
         rc = good ? EXIT_OK : EXIT_FAILED;
+        if (name == NULL && good) audit_tell(config, text);
     }
     segment_unmap(segment);
     return rc;

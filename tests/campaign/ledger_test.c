@@ -257,6 +257,46 @@ static void a_locked_database_is_spooled_around_and_caught_up(void **state)
 }
 
 /* A disk that is full both for the database and the spool, by a limit on file sizes. */
+static struct audit_row audit_of(const char *argument)
+{
+    struct audit_row row = { .id = uuid_make_v7(), .time_us = clock_utc_us() };
+    strcpy(row.who, "olga");
+    strcpy(row.what, "trunk cap");
+    strcpy(row.result, "+OK");
+    snprintf(row.argument, sizeof row.argument, "%s", argument);
+    return row;
+}
+
+/* The last kill, or the engine's end, leaves it in the spool; the next start writes it. */
+static void what_was_changed_is_one_row_also_when_the_database_was_away(void **state)
+{
+    if (getenv("TEST_DATABASE"))
+        skip();
+    char longest[500];
+    memset(longest, 'x', sizeof longest - 1);
+    longest[sizeof longest - 1] = 0;
+    struct answer told = { 0 };
+    struct audit_row first = audit_of("acme cps=1"), away = audit_of(longest);
+    struct ledger *ledger = open_ledger();
+    ledger_audit(ledger, &first, durable, &told);
+    ledger_audit(ledger, &first, durable, &told);
+    close_ledger(ledger);
+    assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM audit WHERE who = 'olga' AND node = 'n1' AND argument = 'acme cps=1' AND role IS NULL"), 1);
+    ledger = open_ledger();
+    struct db *other = place_db(&place);
+    assert_int_equal(db_begin(other), 0);
+    ledger_audit(ledger, &away, durable, &told);
+    close_ledger(ledger);
+    db_rollback(other);
+    db_close(other);
+    assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM audit"), 1);
+    close_ledger(open_ledger());
+    assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM audit WHERE LENGTH(argument) = 499 AND result = '+OK' AND what = 'trunk cap' AND time_us > 0"), 1);
+    assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM audit"), 2);
+    assert_int_equal(told.count, 3);
+    assert_int_equal(told.error, 0);
+}
+
 static void with_nowhere_to_write_begins_fail_and_results_wait(void **state)
 {
     if (getenv("TEST_DATABASE"))
@@ -324,6 +364,7 @@ int main(void)
         CASE(a_spool_survives_a_torn_tail),
         CASE(two_engines_do_not_share_a_spool),
         CASE(a_locked_database_is_spooled_around_and_caught_up),
+        CASE(what_was_changed_is_one_row_also_when_the_database_was_away),
         CASE(with_nowhere_to_write_begins_fail_and_results_wait),
     };
     return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);

@@ -37,6 +37,7 @@ def goes_on(engine, carrier, url=None, prepare=None, read=None):
     assert leads["15552000003"]["tries"] == 2
     assert len(read(e, "attempt")) == 5
     assert read(e, "do_not_call") == []
+    assert [(row["what"], row["argument"].split()[0], row["who"]) for row in read(e, "audit")] == [("campaign run", "spring", "uid %d" % os.getuid())]
     return e
 
 

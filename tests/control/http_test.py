@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import os
 import re
 import socket
 import threading
@@ -13,6 +14,7 @@ import urllib.request
 
 import pytest
 
+from lib import books
 from lib.ports import free_port
 
 OPERATOR, VIEWER = ("olga", "operator-secret"), ("vera", "viewer-secret")
@@ -255,6 +257,46 @@ def test_trunks_are_listed_and_their_caps_change(engine):
     with open(web.engine.path("data", "audit.log"), encoding="utf-8") as f:
         lines = [json.loads(line) for line in f]
     assert any(line["user"] == "olga" and line["action"] == "trunk cap acme cps=12.5 concurrent=40" and line["result"].startswith("+OK") for line in lines)
+
+
+def test_what_is_changed_is_a_row_of_the_ledger_whoever_did_it(engine):
+    web = Web(engine, trunks={"acme": {"address": "127.0.0.1:9", "cps": 7}})
+    e = web.engine
+
+    def rows():
+        return [tuple(row[k] for k in ("who", "role", "origin", "what", "argument", "result")) for row in sorted(books.table(e, "audit"), key=lambda row: row["id"])]
+
+    began = time.time()
+    assert web.ask("/v1/trunks/acme", "PATCH", user=OPERATOR, data={"cps": 5}).json["ok"]
+    assert web.ask("/v1/trunks/acme", "PATCH", user=OPERATOR, data={"cps": "many"}).status == 400
+    assert web.ask("/txtapi/echo?caf%E9").status == 200  # no UTF-8: no database takes it as it is
+    for words in (("trunk", "list"), ("trunk", "cap", "acme", "cps=3"), ("dnc", "add", "15552010001"), ("campaign", "stop", "none"), ("api", "status"), ("reload",)):
+        e.cli(*words)
+    # Nobody is there to make a row of it at this moment.
+    e.kill("broker")
+    web.ask("/v1/login", "POST", user=None, form={"user": "vera", "password": VIEWER[1]})
+    me, shell = "uid %d" % os.getuid(), "control.sock"
+    wanted = [
+        ("olga", "operator", "127.0.0.1", "trunk cap", "acme cps=5", "+OK acme cps=5 concurrent="),
+        ("olga", "operator", "127.0.0.1", "trunk cap", "acme cps=many", '-ERR "cps=many": expected'),
+        ("olga", "operator", "127.0.0.1", "api echo", "caf?", "caf"),
+        (me, "shell", shell, "trunk cap", "acme cps=3", "+OK acme cps=3"),
+        (me, "shell", shell, "dnc add", "15552010001 -", "+OK 15552010001"),
+        (me, "shell", shell, "campaign stop", "none", "-ERR"),
+        (me, "shell", shell, "reload", None, "+OK"),
+        ("vera", "viewer", "127.0.0.1", "login", None, "+OK"),
+    ]
+    until = time.monotonic() + 20
+    while len(rows()) < len(wanted) and time.monotonic() < until:
+        time.sleep(0.1)
+    found = rows()
+    assert [row[:5] for row in found] == [row[:5] for row in wanted]
+    assert all(row[5].startswith(want[5]) for row, want in zip(found, wanted)), found
+    assert all(began - 1 < row["time_us"] / 1e6 < time.time() + 1 for row in books.table(e, "audit"))
+    # The page's list has the same.
+    listed = web.ask("/v1/audit").json
+    assert [(line["user"], line["role"], line["from"], line["action"]) for line in listed] == [
+        (who, role, origin, what + (" " + argument if argument else "")) for who, role, origin, what, argument, _ in found]
 
 
 def test_a_trunk_says_why_its_calls_ended(engine, carrier):
