@@ -47,7 +47,8 @@ static void take_hangup(struct call *call, struct kv_view pairs)
     int64_t status = kv_get_int(pairs, "status", 0);
     take_end_headers(call, pairs);
     take_contact(call, kv_get(pairs, "contact"));
-    call_hangup(call, cause_number(kv_get(pairs, "cause")), status >= 300 && status <= 699 ? (int)status : 0, kv_get(pairs, "phrase"));
+    int64_t number = kv_get_int(pairs, "q850", 0); /* also of a cause that has no name */
+    call_hangup(call, number > 0 ? (int)number : cause_number(kv_get(pairs, "cause")), status >= 300 && status <= 699 ? (int)status : 0, kv_get(pairs, "phrase"));
 }
 
 static void take_cancel(struct call *call, struct kv_view pairs)

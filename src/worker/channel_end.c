@@ -32,7 +32,8 @@ static void ended_variables(struct channel *channel, struct kv_view pairs, int c
 
 static void end_now(struct channel *channel, struct kv_view pairs)
 {
-    int cause = cause_number(kv_get(pairs, "cause"));
+    int number = (int)kv_get_int(pairs, "q850", 0); /* also of a cause that has no name */
+    int cause = number > 0 ? number : cause_number(kv_get(pairs, "cause"));
     ended_variables(channel, pairs, cause);
     channel_mark_over(channel, cause, 0);
     channel_settled(channel);

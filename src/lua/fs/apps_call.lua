@@ -136,23 +136,24 @@ end)
 define("info", "ZI", "logs all about the call", function(ch, level)
   core.log(util.level(util.some(level) or "info"), "CHANNEL_DATA:\n" .. fs.event.text(headers.snapshot(ch)), ch:uuid())
 end)
--- What is no name of an event leaves the name that was there; whatever is named comes before the call's own headers.
+-- What is no name of an event leaves the type that was there; whatever is named comes before the call's own headers.
 define("event", "ZI", "`Event-Name=CUSTOM,Event-Subclass=x,name=value`: fires an event with the call's headers", function(ch, text)
-  local name, subclass, more = "CHANNEL_APPLICATION", nil, {}
+  local e = fs.event.make("CHANNEL_APPLICATION")
   for _, item in ipairs(util.separate(text, ",", 25)) do
     local key, value = match(item, "^ *([^=]-) *= *(.*)$")
-    if key and lower(key) == "event-name" then name = value
-    elseif key and lower(key) == "event-subclass" then subclass = value
-    elseif key and key ~= "" then more[#more + 1] = { key, value } end
+    local known = key and lower(key)
+    if known == "event-name" then
+      local number, name = fs.event_types.find(value)
+      if number then e.type, e.name = number, name end
+      fs.event.set(e, "Event-Name", e.name)
+    elseif known == "event-subclass" then
+      e.subclass = value
+      fs.event.add(e, "Event-Subclass", value)
+    elseif key then
+      fs.event.add(e, key, value)
+    end
   end
-  name = string.upper(name)
-  if not fs.event_types.number[name] then name = "CHANNEL_APPLICATION" end
-  local e = fs.event.make(name, subclass)
-  headers.add(e, ch)
-  headers.variables(e, ch)
-  for i = 1, #more do
-    if lower(more[i][1]) == "_body" then e.body = more[i][2] else fs.event.add(e, more[i][1], more[i][2]) end
-  end
+  fs.event.merge(e, { list = headers.about(e.name, ch) })
   fs.event.fire(e, ch)
 end)
 define("session_loglevel", "Z", "how much is logged of this call", function(ch, text) ch:data().loglevel = util.level(text) end)

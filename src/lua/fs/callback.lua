@@ -80,12 +80,13 @@ end
 -- While a file plays or is written: control words go to the operation. True when it is to stop.
 function callback.control(ch, token, value)
   if value == nil or go_on[value] then return false end
-  local word, rest = match(lower(value), "^(%a+):?(.*)$")
-  local has_value = find(value, ":", 1, true) ~= nil
-  if word == "speed" or word == "volume" then
-    if not has_value then return true end
+  local word = lower(value)
+  local rest = match(word, ":(.*)$") -- what comes between these words and the colon is not looked at
+  local level = sub(word, 1, 5) == "speed" and "speed" or sub(word, 1, 6) == "volume" and "volume"
+  if level then
+    if not rest then return true end
     local by = signed(rest, 1)
-    if by then ch:control(token, word .. "_by", by) else ch:control(token, word, util.int(rest)) end
+    if by then ch:control(token, level .. "_by", by) else ch:control(token, level, util.int(rest)) end
     return false
   elseif word == "pause" then
     ch:control(token, "pause_toggle", 0)
@@ -93,8 +94,8 @@ function callback.control(ch, token, value)
   elseif word == "restart" then
     ch:control(token, "restart", 0)
     return false
-  elseif word == "seek" then
-    if not has_value then return false end
+  elseif sub(word, 1, 4) == "seek" then
+    if not rest then return false end
     local by = signed(rest, 1000)
     if by then ch:control(token, "seek_by_ms", by) else ch:control(token, "seek_ms", util.int(rest)) end
     return false

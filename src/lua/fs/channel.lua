@@ -160,10 +160,12 @@ function channel.media(ch)
   return ch:media_ready()
 end
 
--- A cause word or number as the table's own name; unknown words are NORMAL_CLEARING.
+-- A cause word or number as the table's own name, or the number that has none; unknown words are NORMAL_CLEARING.
 function channel.cause(word)
   if not word or word == "" then return "NORMAL_CLEARING" end
-  return core.cause_name(core.cause_number(word)) or "NORMAL_CLEARING"
+  local number = core.cause_number(word)
+  local name = core.cause_name(number)
+  return name ~= "UNKNOWN" and name or format("%d", number)
 end
 
 function channel.hangup(ch, cause)

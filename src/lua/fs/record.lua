@@ -213,7 +213,7 @@ end
 
 -- Format and data of a PCM WAV file.
 local function wav(text)
-  if not text or sub(text, 1, 4) ~= "RIFF" then return nil end
+  if type(text) ~= "string" or sub(text, 1, 4) ~= "RIFF" then return nil end
   local at, w = 13, {}
   while at + 8 <= #text do
     local id, length = sub(text, at, at + 3), number(text, at + 4, 4)

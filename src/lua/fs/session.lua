@@ -295,7 +295,10 @@ session.blocking("execute", "SS", 1, 2, VOID, nil, function(st, ch, app, data)
   fs.apps.execute(ch, app, data)
 end)
 class.overload(C, "destroy", "Session_destroy", { "", "S" }, function(st, problem)
+  if not st.ch and not st.far then return end
   session.release(st)
+  st.uuid, st.cause, st.hup, st.tts_name, st.voice_name = nil, "NONE", nil, nil, nil
+  st.cb_function, st.cb_arg, st.hook_function, st.hook_arg = nil, nil, nil, nil
   if util.some(problem) then error(problem, 2) end
 end)
 class.method(C, "originate", "LUA::Session::originate", "Lsi", 3, 3, function(st, aleg, dialstring, timeout_s)
