@@ -389,6 +389,8 @@ def test_sendmsg_names_its_call_in_three_ways(esl):
         done = w.event(lambda e: e.get("Application") == "set")
         assert (done["Application-Data"], done["Application-UUID"], done["Unique-ID"]) == ("long=a b", "my-7", call)
     assert w.ask("sendmsg " + call, "x: y").raw == reply("+OK")  # no call-command: logged, not refused
+    assert w.ask("sendmsg " + call, "call-command: unicast", "remote-port: 9000").raw == reply("+OK")
+    esl.wait_log(r"unicast: not supported, no audio goes to 127\.0\.0\.1:9000")
 
 
 def test_log_lines_come_live(esl):

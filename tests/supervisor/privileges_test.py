@@ -45,6 +45,7 @@ def test_all_processes_are_the_users_and_cannot_get_more(engine, carrier):
     assert dial() == "USER_BUSY"
     e.kill("worker 0")
     wait_for(lambda: "worker 0" in e.pids() and e.pid("worker 0") != pids["worker 0"], 10, "a new worker")
+    wait_for(lambda: e.cli("api", "status").returncode == 0, 10, "the new worker's answer")
     wait_for(lambda: dial() == "USER_BUSY", 10, "calls by the new worker")
     assert set(status_of(e.pid("worker 0"))["Uid"].split()) == {str(nobody.pw_uid)}
 

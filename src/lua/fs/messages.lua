@@ -33,8 +33,11 @@ function commands.xferext(ch, get)
   end
   if #actions > 0 then fs.transfer.actions(ch, actions) end
 end
-function commands.nomedia() end
-function commands.unicast() end
+-- Known and not here: media stays with us. Whoever asks reads why nothing changes.
+function commands.nomedia(ch) util.warn(ch, "call-command nomedia: not supported, the call's media stays here") end
+function commands.unicast(ch, get)
+  util.warn(ch, "call-command unicast: not supported, no audio goes to %s:%s", get("remote-ip") or "127.0.0.1", get("remote-port") or "8026")
+end
 function commands.wake() end
 function commands.conference(ch, get) fs.conference.news(ch, get("what"), get("energy")) end -- the media thread's news of a member
 
