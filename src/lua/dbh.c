@@ -198,8 +198,8 @@ static int db_rows(lua_State *L)
             size_t length;
             const char *value = cursor_value(cursor, row, i, &length);
             lua_pushstring(L, cursor_column(cursor, row, i));
-            if (value)
-                lua_pushlstring(L, value, length);
+            if (value) /* as FreeSWITCH has them: a text ends at its first zero byte */
+                lua_pushlstring(L, value, strnlen(value, length));
             else
                 lua_pushvalue(L, 2);
             lua_rawset(L, -3);

@@ -31,6 +31,7 @@ local function enter(a, b)
   hooks.api(a, "api_before_bridge")
   if not a:bridge(b) then return false end
   headers.fire("CHANNEL_BRIDGE", a, about(a, b))
+  if b:up() then channel.state(b, "CS_EXCHANGE_MEDIA") end
   hooks.run(a, "post_bridge")
   return true
 end
@@ -274,14 +275,36 @@ function bridge.rest(ch)
   fs.apps.execute(ch, "park")
 end
 
+-- Whom the call was for before, and where it was taken.
+local function original(ch)
+  for _, field in ipairs({ "destination_number", "caller_id_name", "caller_id_number" }) do ch:set("original_" .. field, ch:profile(field)) end
+end
+
+local function moved(ch, to)
+  local source = string.format("%d:%s:uuid_br:%s", math.floor(core.utc_us() / 1000000), core.uuid(), to:uuid())
+  fs.variables.push(ch, "transfer_history", source)
+  ch:set("transfer_source", source)
+end
+
+-- The states by which a call leaves what it did.
+local function arrive(ch)
+  for _, state in ipairs({ "CS_HIBERNATE", "CS_RESET", "CS_SOFT_EXECUTE" }) do
+    if ch:up() then channel.state(ch, state) end
+  end
+end
+
 -- Takes both from what they do and joins them; the first one's life holds the bridge. Afterwards whoever is still up is parked.
 function bridge.join(a, b)
   if not a:up() or not b:up() or a == b then return false end
   if a:data().partner then bridge.leave(a) end
   if b:data().partner then bridge.leave(b) end
   local done = false
+  original(a)
+  original(b)
+  moved(a, b)
+  moved(b, a)
   fs.transfer.next(b, function()
-    channel.state(b, "CS_HIBERNATE")
+    arrive(b)
     local me = core.self()
     b:watch(me, true)
     while b:up() and not done and not b:transferring() and not b:data().pending do wait.once(nil) end
@@ -291,7 +314,10 @@ function bridge.join(a, b)
     end
   end)
   fs.transfer.next(a, function()
+    arrive(a)
     local life_b = b:data().life
+    headers.fire("CHANNEL_EXECUTE", a, { { "Application", "uuid_bridge" }, { "Application-Data", b:uuid() } })
+    headers.fire("CHANNEL_EXECUTE", b, { { "Application", "uuid_bridge" }, { "Application-Data", a:uuid() } })
     bridge.run(a, b, { keep_b = true })
     done = true
     if life_b and core.fiber_alive(life_b) then core.wake(life_b, 0, true) end

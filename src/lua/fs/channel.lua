@@ -37,8 +37,14 @@ function channel.call_state(ch, state)
 end
 
 function channel.state(ch, state)
-  if ch:state() == state then return end
+  if ch:data().running == state and ch:state() == state then return end
   ch:state_set(state)
+  channel.runs(ch, state)
+end
+
+-- The state that the call is sent to (a transfer, a hangup) is its own at once; events say the one that it was last seen to run in.
+function channel.runs(ch, state)
+  ch:data().running = state
   if not ch:outbound() and ch:up() then
     if state == "CS_ROUTING" then channel.call_state(ch, "RINGING")
     elseif ch:answered() then channel.call_state(ch, "ACTIVE")
@@ -49,7 +55,7 @@ end
 
 -- --- birth ---
 
--- The variables that every channel has, and CHANNEL_CREATE; once.
+-- The variables that every channel has, and the events of its birth; once.
 function channel.created(ch)
   local data = ch:data()
   if data.created then return end
@@ -62,7 +68,14 @@ function channel.created(ch)
   default("is_outbound", ch:outbound() and "true" or nil)
   default("channel_name", ch:profile("chan_name"))
   if ch:kind() ~= "sip" then channel.codec(ch, "L16", "8000") end
+  if ch:outbound() then
+    data.running = "CS_NEW"
+    headers.fire("CHANNEL_OUTGOING", ch)
+  end
+  channel.runs(ch, "CS_INIT")
+  if ch:up() then ch:state_set("CS_ROUTING") end -- it is on its way there when the world hears of it
   headers.fire("CHANNEL_CREATE", ch)
+  if ch:outbound() then headers.fire("CHANNEL_ORIGINATE", ch) end
 end
 
 function channel.codec(ch, name, rate)
@@ -244,16 +257,15 @@ local function finish(ch)
   ch:set("hangup_cause_q850", format("%d", channel.q850(cause)))
   if ch:kind() == "sip" then sip_end(ch) end
   channel.times(ch)
-  headers.fire("CHANNEL_STATE", ch)
+  channel.runs(ch, "CS_HANGUP")
   channel.call_state(ch, "HANGUP")
   hooks.api(ch, "api_hangup_hook")
-  ch:state_set("CS_REPORTING")
-  headers.fire("CHANNEL_STATE", ch)
+  channel.state(ch, "CS_REPORTING")
   hooks.api(ch, "api_reporting_hook")
   headers.fire("CHANNEL_HANGUP_COMPLETE", ch, { { "Hangup-Cause", cause } })
   ch:state_set("CS_DESTROY")
-  headers.fire("CHANNEL_STATE", ch)
   headers.fire("CHANNEL_DESTROY", ch)
+  channel.runs(ch, "CS_DESTROY")
   if data.limits then fs.limits.release(ch) end
   data.originator, data.originatee, data.partner, data.loopback_other = nil, nil, nil, nil
   data.done = true

@@ -14,8 +14,10 @@ headers.state_numbers = state_numbers
 
 function headers.answer_state(ch)
   if not ch:up() then return "hangup" end
-  if ch:answered() then return "answered" end
-  if ch:early() then return "early" end
+  local data = ch:data() -- what was not told yet is not so: a null/ is answered from its birth on
+  local told = ch:kind() == "guest"
+  if ch:answered() and (told or data.seen_answered) then return "answered" end
+  if ch:early() and (told or data.seen_early) then return "early" end
   return "ringing"
 end
 
@@ -86,7 +88,7 @@ function headers.add(e, ch)
   end
   local state = ch:state()
   local direction = ch:outbound() and "outbound" or "inbound"
-  add("Channel-State", state)
+  add("Channel-State", data.running or state)
   add("Channel-Call-State", data.call_state or headers.call_state(ch))
   add("Channel-State-Number", format("%d", state_numbers[state] or 0))
   add("Channel-Name", ch:profile("chan_name"))

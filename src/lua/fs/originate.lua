@@ -80,8 +80,6 @@ local function context(leg, vars, o, early, timeout_ms)
     end
     ch:set("originate_endpoint", leg.kind or leg.endpoint)
     channel.created(ch)
-    headers.fire("CHANNEL_OUTGOING", ch)
-    headers.fire("CHANNEL_ORIGINATE", ch)
     hooks.run(ch, "originate")
     -- It waits to be answered as FreeSWITCH's legs do.
     if ch:up() then channel.state(ch, "CS_ROUTING") end

@@ -75,7 +75,7 @@ function transfer.transfer(ch, extension, dialplan, context)
   ch:set("transfer_source", source)
   if data.partner then fs.bridge.leave(ch) end
   ch:transferring_set(true)
-  channel.state(ch, "CS_ROUTING")
+  ch:state_set("CS_ROUTING")
   if data.life and core.fiber_alive(data.life) then transfer.wake(ch) else channel.start(ch) end
   return true
 end
