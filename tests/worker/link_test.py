@@ -120,7 +120,7 @@ def test_variables_and_a_transfer_of_the_lent_call_are_what_they_are_on_one_work
     two.bridged(a, b)
     two.on(1, "uuid_setvar", b + " colour blue")
     assert two.on(0, "uuid_getvar", b + " colour").strip() == "blue"
-    assert two.variable(a, "last_bridge_to") == b and two.variable(b, "last_bridge_role") == "originatee"
+    assert two.variable(a, "last_bridge_to") == b and two.variable(b, "signal_bond") == a
     # The lent call goes elsewhere: its partner stays and is parked.
     assert two.on(0, "uuid_transfer", b + " park inline") == "+OK\n"
     two.parted(a, b)

@@ -31,7 +31,7 @@ local function send(ch, text)
   local keys, duration = match(text, "^%s*([^@%s]+)@?(%d*)")
   if not keys then return end
   local op = wait.op()
-  if not ch:send_digits(op.token, keys, tonumber(duration) or 250) then return wait.forget(op) end
+  if not digits.send(ch, op.token, keys, tonumber(duration) or 250) then return wait.forget(op) end
 end
 define("send_dtmf", "M", "`keys[@ms]`: presses keys; w waits 500 ms, W a second", send)
 define("queue_dtmf", "", "`keys[@ms][+keys…]`: as if the far end had pressed them", function(ch, text) digits.receive(ch, text) end)

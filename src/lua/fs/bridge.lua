@@ -24,8 +24,6 @@ local function enter(a, b)
   b:set("last_bridge_to", a:uuid())
   a:set("signal_bond", b:uuid())
   b:set("signal_bond", a:uuid())
-  a:set("last_bridge_role", "originator")
-  b:set("last_bridge_role", "originatee")
   hooks.run(a, "pre_bridge")
   hooks.run(b, "pre_bridge")
   hooks.api(a, "api_before_bridge")
@@ -45,17 +43,8 @@ local function leave(a, b)
   a:set("bridge_channel", nil)
   b:set("bridge_channel", nil)
   local cause_a, cause_b = a:cause(), b:cause()
-  local cause = cause_b or cause_a
-  if cause then
-    a:set("bridge_hangup_cause", cause)
-    b:set("bridge_hangup_cause", cause)
-  end
-  if cause_b then
-    a:set("last_bridge_hangup_cause", cause_b)
-    a:set("last_bridge_proto_specific_hangup_cause", b:get("proto_specific_hangup_cause"))
-    if b:get("sip_hangup_phrase") then a:set("sip_hangup_phrase", b:get("sip_hangup_phrase")) end
-  end
-  if cause_a then b:set("last_bridge_hangup_cause", cause_a) end
+  if cause_a then b:set("bridge_hangup_cause", cause_a) end
+  if cause_b then a:set("bridge_hangup_cause", cause_b) end
   headers.fire("CHANNEL_UNBRIDGE", a, about(a, b))
   hooks.api(a, "api_after_bridge")
 end
@@ -74,7 +63,7 @@ end
 -- Keys of one side go to the other; the first side's callback (o.st) hears its own.
 local function forward(from, to, digit, duration)
   if from:data().dtmf_blocked then return end
-  fs.digit_actions.sent_to(to, digit, duration, function(key, samples) to:send_digits(core.token(), key, math.floor((samples or 2000) / 8)) end)
+  fs.digit_actions.sent_to(to, digit, duration, function(key, samples) fs.digits.send(to, core.token(), key, math.floor((samples or 2000) / 8)) end)
 end
 bridge.forward = forward
 
@@ -142,6 +131,10 @@ local function serve(a, b, o)
   return how, value
 end
 
+local function goes_on(ch)
+  return ch:get("transfer_after_bridge") or util.truth(ch:get("park_after_bridge")) or ch:get("exec_after_bridge_app")
+end
+
 -- What a leg does of its own after a bridge; true if it went somewhere.
 local function onwards(ch)
   local transfer = ch:get("transfer_after_bridge")
@@ -173,6 +166,11 @@ function bridge.run(a, b, o)
   if not enter(a, b) then return false end
   local was_answered = b:answered()
   serve(a, b, o)
+  if not a:up() then channel.over(a) end
+  if b:up() and not b:transferring() and not b:data().pending and not o.keep_b and not goes_on(b) then
+    b:data().bridge_side = nil -- it ends after the bridge, not in it
+    channel.hangup(b, "NORMAL_CLEARING")
+  end
   leave(a, b)
   was_answered = was_answered or b:answered()
   if a:up() and not a:transferring() then channel.state(a, state_a) end

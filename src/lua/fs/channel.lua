@@ -280,10 +280,25 @@ function channel.q850(cause)
   return n <= 127 and n or 16
 end
 
+-- The other leg, of a bridge or of a dial that is under way, learns how this one ended.
+local function tell_partner(ch)
+  local uuid = ch:get("signal_bond") or ch:get("originate_signal_bond")
+  local other = uuid and channel.find(uuid)
+  if not other or other == ch then return end
+  other:set("last_bridge_hangup_cause", ch:cause())
+  for name, as in pairs({ proto_specific_hangup_cause = "last_bridge_proto_specific_hangup_cause", sip_invite_failure_status = "sip_invite_failure_status",
+    sip_invite_failure_phrase = "sip_invite_failure_phrase", sip_hangup_phrase = "sip_hangup_phrase", sip_reason = "sip_reason" }) do
+    local value = ch:get(name)
+    if value then other:set(as, value) end
+  end
+end
+
 function channel.over(ch)
   local data = ch:data()
   if data.over then return end
   data.over = true
+  tell_partner(ch)
+  if data.partner then ch:set("last_bridge_role", data.bridge_side) end
   if ch:kind() == "guest" then return end -- told at home
   channel.created(ch)
   if data.loopback_other then ch:set("is_loopback", "1") end

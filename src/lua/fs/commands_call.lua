@@ -195,13 +195,25 @@ redirect("uuid_redirect", "Send a redirect", "redirect")
 local NO_SESSION = "-ERR Cannot locate session!\n"
 define("uuid_send_dtmf", "<uuid> <dtmf_data>", "Send dtmf digits", { least = 2, max = 2, missing = NO_SESSION }, function(ch, w)
   local digits, duration = match(w[2], "^([^@]*)@?(%d*)")
-  ch:send_digits(core.token(), gsub(digits, "%s", ""), tonumber(duration) or 250)
+  fs.digits.send(ch, core.token(), gsub(digits, "%s", ""), tonumber(duration) or 250)
   return "+OK " .. ch:uuid() .. " sent DTMF " .. w[2] .. ".\n"
 end)
 define("uuid_recv_dtmf", "<uuid> <dtmf_data>", "Receive dtmf digits", { least = 2, max = 2, missing = NO_SESSION }, function(ch, w)
   if fs.digits.receive(ch, w[2]) == false then return api.usage("uuid_recv_dtmf") end
   return "+OK " .. ch:uuid() .. " received DTMF " .. w[2] .. ".\n"
 end)
+define("uuid_drop_dtmf", "<uuid> [on | off ] [ mask_digits <digits> | mask_file <file>]", "Drop all DTMF or replace it with a mask",
+  { least = 4, max = 5, missing = "-ERR No such channel %s!\n" }, function(ch, w)
+    local mask = match(lower(w[3]), "^mask_(.*)$")
+    ch:set("drop_dtmf_masking_digits", nil)
+    ch:set("drop_dtmf_masking_file", nil)
+    if mask ~= "digits" and mask ~= "file" then return api.usage("uuid_drop_dtmf") end
+    ch:set("drop_dtmf_masking_" .. mask, w[4])
+    local on = lower(w[2]) == "on"
+    ch:set("drop_dtmf", on and "true" or "false")
+    return string.format("+OK %s is %s DTMF. mask_file: %s mask_digits: %s\n", ch:uuid(), on and "dropping" or "not dropping",
+      ch:get("drop_dtmf_masking_file") or "NONE", ch:get("drop_dtmf_masking_digits") or "NONE")
+  end)
 whole("uuid_flush_dtmf", "Flush dtmf on a given uuid", "-ERR No such session\n", function(ch)
   fs.digits.flush(ch)
   return "+OK\n"

@@ -111,9 +111,11 @@ command("uuid_buglist", "<uuid>", "List media bugs on a session", function(text)
   local ch = channel.find(match(text, "^%S+"))
   if not ch then return "" end
   local out = { "<media-bugs>\n" }
-  for path in pairs(ch:data().recordings or {}) do
-    out[#out + 1] = format(" <media-bug>\n  <function>session_record</function>\n  <target>%s</target>\n  <thread-locked>0</thread-locked>\n </media-bug>\n",
-      util.xml_escape(path))
+  for path, one in pairs(ch:data().recordings or {}) do
+    if not one.stopped then
+      out[#out + 1] = format(" <media-bug>\n  <function>session_record</function>\n  <target>%s</target>\n  <thread-locked>0</thread-locked>\n </media-bug>\n",
+        util.xml_escape(path))
+    end
   end
   return concat(out) .. "</media-bugs>\n"
 end)

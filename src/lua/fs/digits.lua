@@ -20,6 +20,18 @@ function digits.pressed(ch)
   return digit, duration
 end
 
+-- Presses keys, or what stands in their place where the call drops them (drop_dtmf, uuid_drop_dtmf). False if nothing goes out.
+function digits.send(ch, token, keys, ms)
+  if util.truth(ch:get("drop_dtmf")) then
+    local file, mask = ch:get("drop_dtmf_masking_file"), ch:get("drop_dtmf_masking_digits") or ""
+    local _, pressed = string.gsub(keys, "[0-9A-Da-d*#]", "")
+    if file and pressed > 0 then fs.run_api("uuid_broadcast", ch:uuid() .. " " .. file .. " aleg", {}) end
+    keys = string.rep(string.gsub(mask, "[^0-9A-Da-d*#]", ""), pressed)
+    if keys == "" then return false end
+  end
+  return ch:send_digits(token, keys, ms)
+end
+
 -- How many keys wait, and the next one: those that no action is bound to (digit_actions.lua).
 function digits.waiting(ch)
   local data = ch:data()

@@ -75,6 +75,8 @@ local function context(leg, vars, o, early, timeout_ms)
     if aleg then
       ch:set("originator", aleg:uuid())
       ch:set("originating_leg_uuid", aleg:uuid())
+      ch:set("signal_bond", aleg:uuid())
+      aleg:set("originate_signal_bond", ch:uuid())
       ch:data().originator = aleg
       variables.push(aleg, "originated_legs", format("%s;%s;%s", ch:uuid(), ch:profile("callee_id_name") or "", ch:profile("callee_id_number") or ""))
     end
@@ -567,6 +569,10 @@ local function conclude(aleg, ch, cause)
   aleg:set("DIALSTATUS", dialstatus[cause] or cause)
   if not ch then return end
   aleg:data().originatee = ch
+  aleg:set("signal_bond", ch:uuid())
+  aleg:set("originate_signal_bond", nil)
+  aleg:set("sip_invite_failure_status", nil)
+  aleg:set("sip_invite_failure_phrase", nil)
   for _, name in ipairs(util.separate(variables.get(aleg, "import") or "", ",")) do
     local value = variables.get(ch, name)
     if value then variables.set(aleg, name, value) end

@@ -140,7 +140,8 @@ function record.start(ch, path, limit_s, vars)
   path = target(ch, path)
   local data = ch:data()
   data.recordings = data.recordings or {}
-  if data.recordings[path] then return false end
+  while data.recordings[path] and data.recordings[path].stopped do wait.once(20) end -- its file is being closed
+  if data.recordings[path] or not ch:up() then return false end
   local min = setting("RECORD_MIN_SEC")
   local params = common(ch, { path = path, limit_ms = (limit_s or 0) * 1000, both_directions = true, stereo = util.truth(setting("RECORD_STEREO")),
     read = not util.truth(setting("RECORD_WRITE_ONLY")), write = not util.truth(setting("RECORD_READ_ONLY")),
@@ -148,7 +149,8 @@ function record.start(ch, path, limit_s, vars)
   local started = false
   local about = { { "Record-File-Path", path } }
   local token = core.token()
-  data.recordings[path] = { token = token }
+  local one = { token = token }
+  data.recordings[path] = one
   -- A fiber of its own waits for its end, whoever owns the call meanwhile.
   core.spawn("record_session", function()
     local op = wait.watch_token(token)
@@ -160,6 +162,7 @@ function record.start(ch, path, limit_s, vars)
     end
     headers.fire("RECORD_START", ch, about)
     hooks.run(ch, "record_start")
+    if one.stopped then ch:stop(token) end -- before it began
     local x = wait.finish(op)
     data.recordings[path] = nil
     local unopened = x and x ~= true and x.reason == "cannot_open"
@@ -185,9 +188,10 @@ function record.control(ch, path, word)
   if not list then return false end
   local found = false
   for name, one in pairs(list) do
-    if path == "all" or name == path or name == target(ch, path) then
+    if not one.stopped and (path == "all" or name == path or name == target(ch, path)) then
       found = true
-      if word == "stop" then ch:stop(one.token) else ch:control(one.token, word, 0) end
+      one.stopped = word == "stop"
+      if one.stopped then ch:stop(one.token) else ch:control(one.token, word, 0) end
     end
   end
   return found

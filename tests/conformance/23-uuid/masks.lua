@@ -1,0 +1,27 @@
+-- uuid_drop_dtmf: keys that a call sends go out as others or not at all; a recording that was stopped is gone at once.
+local T = dofile(argv[0]:match("^(.*)/[^/]+/[^/]+$") .. "/lib/probe.lua")
+local a, b = T.null(), T.null()
+local function cmd(line) T.show(line, (T.api((line:gsub("A", a.uuid))):gsub(a.uuid, "A"))) end
+cmd("uuid_drop_dtmf")
+cmd("uuid_drop_dtmf A on")
+cmd("uuid_drop_dtmf A on mask 1")
+cmd("uuid_drop_dtmf nobody on mask_digits 1")
+cmd("uuid_drop_dtmf A on mask_digits 9")
+T.show("variables", a:getVariable("drop_dtmf"), a:getVariable("drop_dtmf_masking_digits"), a:getVariable("drop_dtmf_masking_file"))
+T.api("uuid_bridge " .. b.uuid .. " " .. a.uuid)
+T.wait(function() return b:bridged() and a:bridged() end, 3000)
+cmd("uuid_drop_dtmf A off mask_digits 9")
+local file = T.work .. "/kept.wav"
+for _, step in ipairs({ "start", "stop", "stop", "start", "stop" }) do T.show(step, T.api("uuid_record " .. b.uuid .. " " .. step .. " " .. file)) end
+T.show("none is left", T.api("uuid_buglist " .. b.uuid))
+a:hangup()
+b:hangup()
+local s = T.far("echo")
+s:setVariable("drop_dtmf", "true")
+s:setVariable("drop_dtmf_masking_digits", "5")
+s:execute("send_dtmf", "12")
+T.show("come back", s:getDigits(3, "", 3000, 600))
+s:setVariable("drop_dtmf_masking_digits", nil)
+s:execute("send_dtmf", "12")
+T.show("none come back", s:getDigits(1, "", 700))
+s:hangup()
