@@ -267,6 +267,7 @@ local function finish(ch)
   headers.fire("CHANNEL_DESTROY", ch)
   channel.runs(ch, "CS_DESTROY")
   if data.limits then fs.limits.release(ch) end
+  fs.schedule.cancel(ch:uuid())
   data.originator, data.originatee, data.partner, data.loopback_other = nil, nil, nil, nil
   data.done = true
   if data.on_end then data.on_end() end
@@ -302,7 +303,7 @@ function channel.over(ch)
   if ch:kind() == "guest" then return end -- told at home
   channel.created(ch)
   if data.loopback_other then ch:set("is_loopback", "1") end
-  headers.fire("CHANNEL_HANGUP", ch, { { "Hangup-Cause", ch:cause() } })
+  headers.fire("CHANNEL_HANGUP", ch)
   if data.life and core.fiber_alive(data.life) then return end -- it finishes when its application lets go
   core.spawn("end of call", finish, ch)
 end

@@ -76,11 +76,23 @@ end
 -- Is a hangup meant to be at once? What follows the first character says so.
 function schedule.at_once(text) return util.int(sub(text, 2)) == 0 end
 
+-- ADD_SCHEDULE, RE_SCHEDULE, DEL_SCHEDULE.
+local function tell(name, task)
+  if not core.event_wanted(fs.event_types.number[name]) then return end
+  local e = event.make(name)
+  e.list[#e.list + 1] = { "Task-ID", format("%d", task.id) }
+  e.list[#e.list + 1] = { "Task-Desc", task.what }
+  e.list[#e.list + 1] = { "Task-Group", task.group }
+  e.list[#e.list + 1] = { "Task-Runtime", format("%d", math.floor(task.at)) }
+  event.fire(e)
+end
+
 -- Runs f after ms; every `again` ms if given. Its number.
 function schedule.add(ms, group, what, f, again)
   schedule.next = schedule.next + schedule.step
   local task = { id = schedule.next, group = group or "none", what = what, at = core.utc_us() / 1000000 + ms / 1000 }
   schedule.tasks[task.id] = task
+  tell("ADD_SCHEDULE", task)
   core.spawn("scheduled", function()
     local delay = ms
     repeat
@@ -92,24 +104,31 @@ function schedule.add(ms, group, what, f, again)
       if not again then schedule.tasks[task.id] = nil end
       f(task)
       delay = again
+      if again and not task.cancelled then
+        task.at = core.utc_us() / 1000000 + again / 1000
+        tell("RE_SCHEDULE", task)
+      end
     until not again or task.cancelled
     schedule.tasks[task.id] = nil
+    tell("DEL_SCHEDULE", task)
   end)
   return task.id
 end
 
 -- By number or group; how many.
 function schedule.cancel(which)
-  local n = 0
+  local ids = {}
   for id, task in pairs(schedule.tasks) do
-    if task.id == tonumber(which) or task.group == which then
-      task.cancelled = true
-      schedule.tasks[id] = nil
-      if task.fiber then core.wake(task.fiber, task.token, true) end
-      n = n + 1
-    end
+    if id == tonumber(which) or task.group == which then ids[#ids + 1] = id end
   end
-  return n
+  table.sort(ids)
+  for _, id in ipairs(ids) do
+    local task = schedule.tasks[id]
+    task.cancelled = true
+    schedule.tasks[id] = nil
+    if task.fiber then core.wake(task.fiber, task.token, true) end
+  end
+  return #ids
 end
 
 command("sched_api", "[+@]<time> <group_name> <command_string>[&]", "Schedule an api command", function(text)
@@ -142,18 +161,18 @@ function schedule.hangup(ch, ms, cause, which)
   local function hang_up(leg)
     if leg and leg:up() then fs.channel.hangup(leg, util.some(cause) or "ALLOTTED_TIMEOUT") end
   end
-  return schedule.add(ms, ch:uuid(), "sch_hangup_callback", function()
+  return schedule.add(ms, ch:uuid(), "switch_ivr_schedule_hangup", function()
     if not ch:up() then return end
     if which and lower(which) == "bleg" then hang_up(ch:data().partner) else hang_up(ch) end
   end)
 end
 function schedule.transfer(ch, ms, extension, dialplan, context)
-  return schedule.add(ms, ch:uuid(), "sch_transfer_callback", function()
+  return schedule.add(ms, ch:uuid(), "switch_ivr_schedule_transfer", function()
     if ch:up() then fs.transfer.transfer(ch, extension, dialplan, context) end
   end)
 end
 function schedule.broadcast(ch, ms, path, legs)
-  return schedule.add(ms, ch:uuid(), "sch_broadcast_callback", function()
+  return schedule.add(ms, ch:uuid(), "switch_ivr_schedule_broadcast", function()
     if ch:up() then fs.broadcast(ch, path, legs or "aleg") end
   end)
 end
