@@ -275,7 +275,9 @@ end
 
 -- Whom the call was for before, and where it was taken.
 local function original(ch)
-  for _, field in ipairs({ "destination_number", "caller_id_name", "caller_id_number" }) do ch:set("original_" .. field, ch:profile(field)) end
+  ch:set("original_destination_number", ch:profile("destination_number"))
+  ch:set("original_caller_id_name", ch:profile("caller_id_name"))
+  ch:set("original_caller_id_number", ch:profile("caller_id_number"))
 end
 
 local function moved(ch, to)

@@ -204,11 +204,12 @@ define("uuid_recv_dtmf", "<uuid> <dtmf_data>", "Receive dtmf digits", { least = 
 end)
 define("uuid_drop_dtmf", "<uuid> [on | off ] [ mask_digits <digits> | mask_file <file>]", "Drop all DTMF or replace it with a mask",
   { least = 4, max = 5, missing = "-ERR No such channel %s!\n" }, function(ch, w)
-    local mask = match(lower(w[3]), "^mask_(.*)$")
+    local mask = lower(w[3])
     ch:set("drop_dtmf_masking_digits", nil)
     ch:set("drop_dtmf_masking_file", nil)
-    if mask ~= "digits" and mask ~= "file" then return api.usage("uuid_drop_dtmf") end
-    ch:set("drop_dtmf_masking_" .. mask, w[4])
+    if mask == "mask_digits" then ch:set("drop_dtmf_masking_digits", w[4])
+    elseif mask == "mask_file" then ch:set("drop_dtmf_masking_file", w[4])
+    else return api.usage("uuid_drop_dtmf") end
     local on = lower(w[2]) == "on"
     ch:set("drop_dtmf", on and "true" or "false")
     return string.format("+OK %s is %s DTMF. mask_file: %s mask_digits: %s\n", ch:uuid(), on and "dropping" or "not dropping",
