@@ -5,6 +5,7 @@
 
 #include "bus/eventlog.h"
 #include "core/clock.h"
+#include "core/local_address.h"
 #include "core/log.h"
 
 static void add_global(struct kv *out, struct broker *broker, const char *header, const char *name, const char *otherwise)
@@ -32,8 +33,11 @@ static void add_standard(struct kv *out, struct broker *broker, const char *name
     add_global(out, broker, "Core-UUID", "core_uuid", NULL);
     add_global(out, broker, "FreeSWITCH-Hostname", "hostname", "localhost");
     add_global(out, broker, "FreeSWITCH-Switchname", "switchname", kv_get_or(kv_view(&broker->globals), "hostname", "localhost"));
-    add_global(out, broker, "FreeSWITCH-IPv4", "local_ip_v4", "127.0.0.1");
-    add_global(out, broker, "FreeSWITCH-IPv6", "local_ip_v6", "::1");
+    static char ipv4[LOCAL_ADDRESS_SIZE], ipv6[LOCAL_ADDRESS_SIZE];
+    if (!ipv4[0]) local_address_v4(ipv4);
+    if (!ipv6[0]) local_address_v6(ipv6);
+    add_global(out, broker, "FreeSWITCH-IPv4", "local_ip_v4", ipv4);
+    add_global(out, broker, "FreeSWITCH-IPv6", "local_ip_v6", ipv6);
     add_dates(out);
     kv_add(out, "Event-Calling-File", "sofia_reg.c");
     kv_add(out, "Event-Calling-Function", "sofia_reg_handle_register");

@@ -9,6 +9,7 @@
 
 #include "bus/counter.h"
 #include "control/esl_own.h"
+#include "core/local_address.h"
 
 #define HEARTBEAT_NS       (20 * NS_PER_S)
 #define OWN_LOG_READ_BYTES (128u << 10)
@@ -174,8 +175,11 @@ void esl_heartbeat_start(struct esl *esl)
     gethostname(esl->hostname, sizeof esl->hostname - 1);
     const struct config_node *globals = config_get(config_root(esl->control->args->config), "globals");
     snprintf(esl->switchname, sizeof esl->switchname, "%s", config_str(globals, "switchname", esl->hostname));
-    snprintf(esl->ipv4, sizeof esl->ipv4, "%s", config_str(globals, "local_ip_v4", "127.0.0.1"));
-    snprintf(esl->ipv6, sizeof esl->ipv6, "%s", config_str(globals, "local_ip_v6", "::1"));
+    char ipv4[LOCAL_ADDRESS_SIZE], ipv6[LOCAL_ADDRESS_SIZE];
+    local_address_v4(ipv4);
+    local_address_v6(ipv6);
+    snprintf(esl->ipv4, sizeof esl->ipv4, "%s", config_str(globals, "local_ip_v4", ipv4));
+    snprintf(esl->ipv6, sizeof esl->ipv6, "%s", config_str(globals, "local_ip_v6", ipv6));
     esl->heartbeat = (struct loop_timer) { .fire = heartbeat_fired, .context = esl };
     loop_timer_set(esl->loop, &esl->heartbeat, clock_mono_ns() + HEARTBEAT_NS);
 }

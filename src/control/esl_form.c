@@ -19,7 +19,7 @@ int esl_format_find(const char *name)
     return -EINVAL;
 }
 
-/* A header with several values is written as ARRAY::a|:b|:c. */
+/* A header with several values is written as ARRAY::a|:b|:c; one of a single value is marked ARRAY::a, and is plain text as "a". */
 #define ARRAY_HEAD    "ARRAY::"
 #define ARRAY_BETWEEN "|:"
 
@@ -71,6 +71,13 @@ static bool value_next(const struct kv_pair *pair, size_t *at, const char **valu
     return true;
 }
 
+static bool single(const struct kv_pair *pair)
+{
+    size_t head = strlen(ARRAY_HEAD);
+    return pair->value_length > head && memcmp(pair->value, ARRAY_HEAD, head) == 0 &&
+           memmem(pair->value + head, pair->value_length - head, ARRAY_BETWEEN, strlen(ARRAY_BETWEEN)) == NULL;
+}
+
 static bool is_body(const struct kv_pair *pair) { return strcmp(pair->name, "_body") == 0; }
 
 /* --- plain --------------------------------------------------------------------------------------------------- */
@@ -92,7 +99,8 @@ static int form_plain(struct buf *out, struct kv_view pairs, const char *positio
         if (is_body(&pair))
             body = pair;
         else
-            rc = plain_header(out, pair.name, pair.value, pair.value_length);
+            rc = single(&pair) ? plain_header(out, pair.name, pair.value + strlen(ARRAY_HEAD), pair.value_length - strlen(ARRAY_HEAD))
+                               : plain_header(out, pair.name, pair.value, pair.value_length);
     }
     if (rc == 0 && position != NULL) rc = plain_header(out, "Event-Position", position, strlen(position));
     if (rc == 0 && body.value_length > 0)

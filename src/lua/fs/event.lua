@@ -96,6 +96,7 @@ function event.fire(e, ch)
     local header = e.list[i]
     if header[3] then
       for k = 1, #header[3] do event.push(copy, header[1], header[3][k]) end
+      event.mark_array(copy, header[1])
     elseif not (e.subclass and header[1] == "Event-Subclass") then
       copy.list[#copy.list + 1] = header
     end

@@ -67,6 +67,12 @@ local function push(e, name, value)
 end
 event.push = push
 
+-- On the bus an array of one element is marked, so that it stays one.
+function event.mark_array(e, name)
+  local header = find_header(e, name)
+  if header and header[3] and #header[3] == 1 and header[2] ~= "" then header[2] = "ARRAY::" .. header[2] end
+end
+
 -- "name[i]": an element that is there is replaced without the ARRAY:: text being written anew.
 local function set_element(e, name, index, value)
   if index < 0 or index > INDEX_MAX then return end
