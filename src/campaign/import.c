@@ -17,6 +17,7 @@
 #include "campaign/zones.h"
 #include "core/check.h"
 #include "core/clock.h"
+#include "core/utf8.h"
 
 #define READ_BYTES (256u << 10)
 #define COLUMN_NAME_MAX 64

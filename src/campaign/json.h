@@ -18,6 +18,4 @@ void json_real(struct buf *out, const char *name, double value, int decimals);
 /* {"a":"x","b":5,"c":true,"d":null} → pairs (numbers and words as text, null left out). Arrays and objects within: -EINVAL, as all malformed text. */
 int json_read_flat(const char *text, struct kv *out);
 
-bool utf8_valid(const char *text);
-
 #endif

@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "campaign/json.h"
 #include "control/http_own.h"
 #include "core/jobs.h"
 #include "core/log.h"
+#include "core/utf8.h"
 #include "core/uuid.h"
 
 /* As much as the table's row has room for (struct audit_row). */

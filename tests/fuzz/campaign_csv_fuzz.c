@@ -7,6 +7,7 @@
 #include "campaign/json.h"
 #include "campaign/numbers.h"
 #include "core/check.h"
+#include "core/utf8.h"
 
 static void take(void *context, const struct csv_record *record)
 {
