@@ -303,6 +303,10 @@ function channel.over(ch)
   if ch:kind() == "guest" then return end -- told at home
   channel.created(ch)
   if data.loopback_other then ch:set("is_loopback", "1") end
+  if data.held then
+    data.held = nil
+    headers.fire("CHANNEL_UNHOLD", ch)
+  end
   headers.fire("CHANNEL_HANGUP", ch)
   if data.life and core.fiber_alive(data.life) then return end -- it finishes when its application lets go
   core.spawn("end of call", finish, ch)

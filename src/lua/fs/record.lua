@@ -133,6 +133,15 @@ end
 
 -- --- a call recorded aside ---
 
+-- Why a recording ended, in the words of MRCP; and whether its file was kept.
+local function completion(ch, samples, rate, min_s, appends)
+  if not appends and samples < rate * min_s then
+    ch:set("RECORD_DISCARDED", "true")
+    return samples == 0 and "empty-file" or "input-too-short"
+  end
+  return ch:up() and "success-maxtime" or "no-input-timeout"
+end
+
 -- Starts; the operation lives with the call. Gives true or false.
 function record.start(ch, path, limit_s, vars)
   if not ch:up() then return false end
@@ -175,6 +184,9 @@ function record.start(ch, path, limit_s, vars)
       ch:set("record_seconds", format("%d", floor(x.samples / rate)))
       ch:set("record_ms", format("%d", floor(x.samples * 1000 / rate)))
       ch:set("record_samples", format("%d", x.samples))
+      local why = completion(ch, x.samples, rate, util.int(min or "3"), util.truth(setting("RECORD_APPEND")))
+      ch:set("record_completion_cause", why)
+      about[#about + 1] = { "Record-Completion-Cause", why }
     end
     headers.fire("RECORD_STOP", ch, about)
     hooks.run(ch, "record_stop")

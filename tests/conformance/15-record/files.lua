@@ -8,7 +8,8 @@ T.show("limit", s:recordFile(path, 1), s:getVariable("silence_hits_exhausted"))
 T.between("length", T.samples(path), 7000, 20000)
 T.between("record_ms", s:getVariable("record_ms"), 900, 2600)
 T.between("record_samples", s:getVariable("record_samples"), 7000, 20000)
-local start, stop = con:pop(1, 1000), con:pop(1, 1000)
+local function own(e) return e:getHeader("Unique-ID") == s.uuid end
+local start, stop = T.event(con, own), T.event(con, own)
 T.show("events", start:getType(), start:getHeader("Record-File-Path"), stop:getType(), stop:getHeader("Record-File-Path"), start:getHeader("Unique-ID") == s.uuid)
 function on_key(session, kind, obj) if kind == "dtmf" then return "break" end end
 s:setInputCallback("on_key")
