@@ -92,6 +92,8 @@ end
 
 local C = class.define("EventConsumer", { gc = cleanup })
 
+C.get.node_index = function(state) return #state.binds end
+
 class.new(C, "EventConsumer::EventConsumer", "SSi", 0, 3, function(name, subclass, length)
   local state = { binds = {}, queue = {}, first = 1, last = 0, length = length and length > 0 and length or QUEUE_DEFAULT }
   if core.script_data() then

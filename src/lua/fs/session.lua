@@ -215,6 +215,9 @@ local function opaque(kind)
 end
 
 C.get.uuid = function(st) return st.uuid end
+C.get.session = function(st) return st.ch and opaque("switch_core_session_t *") end
+C.get.channel = function(st) return st.ch and opaque("switch_channel_t *") end
+C.get.hook_state = function() return opaque("switch_channel_state_t *") end
 C.get.cause = function() return opaque("switch_call_cause_t *") end
 C.get.flags = function(st) return st.hup and 1 or 0 end
 C.get.allocated = function(st) return st.allocated and 1 or 0 end

@@ -3,7 +3,7 @@ local core = ...
 local fs = core.fs
 local class = fs.class
 
-local concat, sub, tonumber, type = table.concat, string.sub, tonumber, type
+local concat, sub, tonumber, tostring, type = table.concat, string.sub, tonumber, tostring, type
 
 local stream = {}
 fs.stream = stream
@@ -52,6 +52,9 @@ local D = class.define("DTMF")
 -- The binding cannot take a duration from Lua.
 class.new(D, "DTMF::DTMF", "cu", 1, 2, function(digit) return class.object(D, { digit = digit, duration = 2000 }) end)
 D.get.digit = function(state) return state.digit end
-D.set.digit = function(state, value) if type(value) == "string" then state.digit = sub(value, 1, 1) end end
+D.set.digit = function(state, value)
+  local text = type(value) == "number" and tostring(value) or value
+  if type(text) == "string" then state.digit = sub(text, 1, 1) end
+end
 D.get.duration = function(state) return state.duration end
 D.set.duration = function(state, value) state.duration = tonumber(value) or state.duration end
