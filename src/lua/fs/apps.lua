@@ -71,11 +71,11 @@ function apps.execute(ch, name, data, options)
       call.app_log = call.app_log or {}
       if #call.app_log < 200 then call.app_log[#call.app_log + 1] = { app.name, data or "", core.utc_us() } end
     end
+    -- These two stay until the next application.
     ch:set("current_application", app.name)
     ch:set("current_application_data", data)
     ch:set("current_application_response", nil)
-    ch:set("last_app", app.name)
-    ch:set("last_arg", data)
+    call.last_app = { app.name, data }
     local id = { "Application-UUID", options and options.event_uuid or util.some(ch:get("app_uuid")) or core.uuid() }
     local name = { "Application-UUID-Name", util.some(ch:get("app_uuid_name")) }
     if ch:get("app_uuid") then ch:set("app_uuid", nil) end
@@ -87,8 +87,6 @@ function apps.execute(ch, name, data, options)
       table.insert(about, 3, { "Application-Response", ch:get("current_application_response") or "_none_" })
       headers.fire("CHANNEL_EXECUTE_COMPLETE", ch, about)
     end
-    ch:set("current_application", nil)
-    ch:set("current_application_data", nil)
   end
   if scope then table.remove(call.scopes) end
   if not ok then error(problem, 0) end

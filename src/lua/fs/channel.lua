@@ -232,6 +232,11 @@ function channel.times(ch)
   span("flow_bill", answered, answered > 0 and hangup or 0)
   ch:set("billsec", format("%d", answered > 0 and seconds(hangup) - seconds(answered) or 0))
   local name, number = ch:profile("caller_id_name") or "", ch:profile("caller_id_number") or ""
+  local last = ch:data().last_app
+  if last then
+    ch:set("last_app", last[1])
+    ch:set("last_arg", last[2])
+  end
   ch:set("caller_id", format('"%s" <%s>', name, number))
   if not ch:get("digits_dialed") then ch:set("digits_dialed", ch:data().digits_dialed or "none") end
 end
