@@ -76,14 +76,18 @@ function apps.execute(ch, name, data, options)
     ch:set("current_application_data", data)
     ch:set("current_application_response", nil)
     call.last_app = { app.name, data }
-    local id = { "Application-UUID", options and options.event_uuid or util.some(ch:get("app_uuid")) or core.uuid() }
+    local id = { "Application-UUID", options and options.event_uuid or util.some(ch:get("app_uuid")) }
     local name = { "Application-UUID-Name", util.some(ch:get("app_uuid_name")) }
-    if ch:get("app_uuid") then ch:set("app_uuid", nil) end
+    if id[2] then ch:set("app_uuid", nil) end
     if name[2] then ch:set("app_uuid_name", nil) end
     local about = { { "Application", app.name }, { "Application-Data", data }, id, name }
-    if core.event_wanted(fs.event_types.number.CHANNEL_EXECUTE) then headers.fire("CHANNEL_EXECUTE", ch, about) end
+    if core.event_wanted(fs.event_types.number.CHANNEL_EXECUTE) then
+      id[2] = id[2] or core.uuid()
+      headers.fire("CHANNEL_EXECUTE", ch, about)
+    end
     ok, problem = pcall(app.f, ch, data or "")
     if core.event_wanted(fs.event_types.number.CHANNEL_EXECUTE_COMPLETE) then
+      id[2] = id[2] or core.uuid()
       table.insert(about, 3, { "Application-Response", ch:get("current_application_response") or "_none_" })
       headers.fire("CHANNEL_EXECUTE_COMPLETE", ch, about)
     end
