@@ -65,8 +65,11 @@ static void facts_take(struct call *call, const struct slot_call *from)
     call->media_agreed = *from->media.codec != 0;
     call->media_started = from->state == SLOT_MEDIA || (from->state == SLOT_ENDING && call->media_agreed);
     call->media_seen = true;
-    call->at = (struct call_times){ .claimed = from->invite_utc_us, .invite = from->invite_utc_us, .ring = from->ring_utc_us,
-                                    .answer = from->answer_utc_us, .end = from->end_utc_us };
+    call->at = (struct call_times) { .claimed = from->invite_utc_us,
+                                     .invite = from->invite_utc_us,
+                                     .ring = from->ring_utc_us,
+                                     .answer = from->answer_utc_us,
+                                     .end = from->end_utc_us };
     call->sip_status = from->sip_status;
     call->max_s = call->broker->permit.max_call_s;
     call->row_begun = !call->inbound;
@@ -84,8 +87,10 @@ static void path_take(struct call *call, const struct slot_call *from)
     call->listener = name ? listener_named(&broker->agent, name + 1) : NULL;
     if (!call->listener) call->listener = &broker->agent.listeners[0];
     call->trunk = trunk_named(&broker->trunks, from->trunk, strlen(from->trunk));
-    if (call->trunk) call->codecs = call->trunk->codecs;
-    else sdp_codecs_parse(&call->codecs, "PCMU,PCMA");
+    if (call->trunk)
+        call->codecs = call->trunk->codecs;
+    else
+        sdp_codecs_parse(&call->codecs, "PCMU,PCMA");
     struct sdp_crypto wish = { .mode = *from->media.crypto_local ? SDP_CRYPTO_OPTIONAL : SDP_CRYPTO_UNSAID };
     sdp_crypto_begin(&call->codecs.crypto, &wish, call->trunk ? &call->trunk->codecs.crypto : NULL); /* a re-INVITE will say new keys */
 }
@@ -94,8 +99,12 @@ static void path_take(struct call *call, const struct slot_call *from)
 static void watch_take(struct call *call)
 {
     if (call->inbound || !call->lead || !*call->campaign_name) return;
-    struct campaign_adopted adopted = { .campaign = call->campaign_name, .campaign_id = call->campaign, .lead = call->lead,
-                                        .lead_tries = call->lead_tries, .lead_history = call->lead_history, .answered = call->answered };
+    struct campaign_adopted adopted = { .campaign = call->campaign_name,
+                                        .campaign_id = call->campaign,
+                                        .lead = call->lead,
+                                        .lead_tries = call->lead_tries,
+                                        .lead_history = call->lead_history,
+                                        .answered = call->answered };
     campaigns_adopt(call->broker->campaigns, &adopted, call, &call->watch);
     call->watched = true;
 }
@@ -128,8 +137,8 @@ void adopt_leg(struct call *call)
     party_write(from, sizeof from, call->local_uri, call->local_tag);
     party_write(to, sizeof to, call->remote_uri, call->remote_tag);
     snprintf(cseq, sizeof cseq, "%u INVITE", call->local_cseq);
-    call->leg = nta_leg_tcreate(call->broker->agent.nta, call_request, call, SIPTAG_CALL_ID_STR(call->call_id), SIPTAG_FROM_STR(from), SIPTAG_TO_STR(to),
-                                SIPTAG_CSEQ_STR(cseq), NTATAG_REMOTE_CSEQ(call->remote_cseq), TAG_END());
+    call->leg = nta_leg_tcreate(call->broker->agent.nta, call_request, call, SIPTAG_CALL_ID_STR(call->call_id), SIPTAG_FROM_STR(from),
+                                SIPTAG_TO_STR(to), SIPTAG_CSEQ_STR(cseq), NTATAG_REMOTE_CSEQ(call->remote_cseq), TAG_END());
     if (!call->leg || !call->answered) return;
     su_home_t home[1] = { SU_HOME_INIT(home) };
     su_home_init(home);
@@ -144,9 +153,9 @@ static void cancel_again(struct call *call)
     char cseq[24];
     if (!call->leg || !*call->branch) return;
     snprintf(cseq, sizeof cseq, "%u CANCEL", call->invite_cseq);
-    nta_outgoing_t *cancel = nta_outgoing_tcreate(call->leg, NULL, NULL, call->trunk ? URL_STRING_MAKE(call->trunk->route) : NULL, SIP_METHOD_CANCEL,
-                                                  URL_STRING_MAKE(call->target), NTATAG_BRANCH_KEY(call->branch), SIPTAG_CSEQ_STR(cseq),
-                                                  TPTAG_IDENT(call->listener->name), TAG_END());
+    nta_outgoing_t *cancel = nta_outgoing_tcreate(call->leg, NULL, NULL, call->trunk ? URL_STRING_MAKE(call->trunk->route) : NULL,
+                                                  SIP_METHOD_CANCEL, URL_STRING_MAKE(call->target), NTATAG_BRANCH_KEY(call->branch),
+                                                  SIPTAG_CSEQ_STR(cseq), TPTAG_IDENT(call->listener->name), TAG_END());
     if (cancel) nta_outgoing_destroy(cancel);
     call->cancel_due = cancel != NULL;
 }
@@ -155,8 +164,10 @@ void adopt_end_dialog(struct call *call)
 {
     bool dialog = call->answered && call->leg;
     call->state = dialog ? CALL_TALKING : CALL_CLAIMED;
-    if (!dialog && call->inbound) adopt_refuse(call);
-    else if (!dialog && call->at.invite) cancel_again(call);
+    if (!dialog && call->inbound)
+        adopt_refuse(call);
+    else if (!dialog && call->at.invite)
+        cancel_again(call);
 }
 
 /* --- going on ------------------------------------------------------------------------------------------------------- */
@@ -203,8 +214,10 @@ static void end_on(struct call *call, const struct slot_call *from)
     call->state = CALL_ENDING;
     call->ended_told = true;
     loop_timer_set(call->broker->loop, &call->timer, clock_mono_ns() + CALL_RELEASE_WAIT_NS);
-    if (known && totals.released) call->media_released = true;
-    else call_media_stop(call);
+    if (known && totals.released)
+        call->media_released = true;
+    else
+        call_media_stop(call);
     call_check_over(call);
 }
 

@@ -1,5 +1,6 @@
-/* adopt_old.c: calls that have no slot in this engine any more. A freed slot keeps what its last call was until it is leased again (5 s at least after
- * audio); the ledger writes a result within a tenth of a second, or spools it. So whoever dies in between has left the outcome in the slot. */
+/* adopt_old.c: calls that have no slot in this engine any more. A freed slot keeps what its last call was until it is leased again (5 s at
+ * least after audio); the ledger writes a result within a tenth of a second, or spools it. So whoever dies in between has left the outcome
+ * in the slot. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ static void list_add(struct adopt_list *list, const struct slot *slot)
 void adopt_list_free(struct adopt_list *list)
 {
     free(list->items);
-    *list = (struct adopt_list){ 0 };
+    *list = (struct adopt_list) { 0 };
 }
 
 static bool ended_recently(const struct slot_call *call, int64_t now)

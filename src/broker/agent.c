@@ -32,7 +32,7 @@ static void timer_arm(struct broker *broker)
     struct itimerspec at = { 0 };
     if (next != INT64_MAX) {
         int64_t ns = next > 0 ? next : 1;
-        at.it_value = (struct timespec){ .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };
+        at.it_value = (struct timespec) { .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };
     }
     timerfd_settime(agent->timer_fd, TFD_TIMER_ABSTIME, &at, NULL);
     agent->timer_ns = next;
@@ -137,15 +137,9 @@ int agent_open(struct broker *broker, struct buf *error)
     return err;
 }
 
-void agent_run(struct broker *broker)
-{
-    su_root_run(broker->agent.root);
-}
+void agent_run(struct broker *broker) { su_root_run(broker->agent.root); }
 
-void agent_stop(struct broker *broker)
-{
-    su_root_break(broker->agent.root);
-}
+void agent_stop(struct broker *broker) { su_root_break(broker->agent.root); }
 
 void agent_close(struct broker *broker)
 {
@@ -157,5 +151,5 @@ void agent_close(struct broker *broker)
     }
     if (agent->timer_fd >= 0) close(agent->timer_fd);
     su_home_deinit(agent->home);
-    *agent = (struct agent){ .timer_fd = -1 };
+    *agent = (struct agent) { .timer_fd = -1 };
 }

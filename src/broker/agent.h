@@ -18,8 +18,8 @@ struct agent {
     sip_user_agent_t *user_agent;
     sip_allow_t *allow;
     sip_content_type_t *sdp_type;
-    int timer_fd;                        /* the core loop's next timer, in sofia's loop */
-    int64_t timer_ns;                    /* what it is set to */
+    int timer_fd;     /* the core loop's next timer, in sofia's loop */
+    int64_t timer_ns; /* what it is set to */
     struct listener listeners[LISTENERS_MAX];
     unsigned listener_count;
 };

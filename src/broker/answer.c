@@ -65,7 +65,8 @@ static void ringing(struct call *call, int status)
 static void delay_record(const struct call *call, enum histogram histogram, int64_t now_us)
 {
     struct broker *broker = call->broker;
-    if (call->at.invite) histogram_record(histogram_at(broker->segment, broker->args->process, histogram), histogram, now_us - call->at.invite);
+    if (call->at.invite)
+        histogram_record(histogram_at(broker->segment, broker->args->process, histogram), histogram, now_us - call->at.invite);
 }
 
 void invite_progress(struct call *call, int status, const sip_t *sip)
@@ -143,7 +144,8 @@ void invite_answered_late(struct call *call, const sip_t *sip)
 void invite_orphan(struct broker *broker, msg_t *msg, sip_t *sip)
 {
     struct call *call = sip->sip_call_id ? call_by_call_id(broker, sip->sip_call_id->i_id) : NULL;
-    bool known = call && call->leg && call->answered && sip->sip_to && sip->sip_to->a_tag && !strcasecmp(sip->sip_to->a_tag, call->remote_tag);
+    bool known = call && call->leg && call->answered && sip->sip_to && sip->sip_to->a_tag &&
+                 !strcasecmp(sip->sip_to->a_tag, call->remote_tag);
     if (known) {
         ack_send(call, sip->sip_cseq->cs_seq);
         nta_msg_discard(broker->agent.nta, msg);

@@ -4,10 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *user_of(const struct call *call)
-{
-    return call->auth_user ? call->auth_user : call->trunk ? call->trunk->user : NULL;
-}
+static const char *user_of(const struct call *call) { return call->auth_user ? call->auth_user : call->trunk ? call->trunk->user : NULL; }
 
 static const char *password_of(const struct call *call)
 {
@@ -20,7 +17,8 @@ static bool offer_password(struct call *call, const msg_auth_t *challenge)
     const char *realm = msg_params_find(challenge->au_params, "realm=");
     const char *wanted = call->trunk ? call->trunk->realm : NULL;
     if (!realm) return false;
-    if (wanted && (strlen(realm) < 2 || strncmp(realm + 1, wanted, strlen(wanted)) || strcmp(realm + 1 + strlen(wanted), "\""))) return false;
+    if (wanted && (strlen(realm) < 2 || strncmp(realm + 1, wanted, strlen(wanted)) || strcmp(realm + 1 + strlen(wanted), "\"")))
+        return false;
     return auc_all_credentials(&call->credentials, "Digest", realm, user_of(call), password_of(call)) > 0;
 }
 

@@ -5,7 +5,7 @@
 #include <strings.h>
 
 #define BOUNDARY_MAX 70 /* RFC 2046 §5.1.1 */
-#define SDP_TYPE "application/sdp"
+#define SDP_TYPE     "application/sdp"
 
 static bool type_is(const char *text, size_t length, const char *type)
 {

@@ -21,7 +21,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-#define BEAT_NS (50 * NS_PER_MS)
+#define BEAT_NS    (50 * NS_PER_MS)
 #define GOODBYE_NS (2 * NS_PER_S) /* for BYEs and their answers, when told to end */
 
 /* --- reading the configuration -------------------------------------------------------------------------------------- */
@@ -33,11 +33,13 @@ static void media_read(struct broker *broker)
     const struct config_node *external = config_get(broker->config, "media.external");
     for (uint32_t i = 0; i < config_count(list) && i < MEDIA_ADDRESSES_MAX; i++) {
         const char *bound = config_text(config_child(list, i));
-        snprintf(broker->media_addresses[i], sizeof broker->media_addresses[i], "%s", i < config_count(external) ? config_text(config_child(external, i)) : bound);
+        snprintf(broker->media_addresses[i], sizeof broker->media_addresses[i], "%s",
+                 i < config_count(external) ? config_text(config_child(external, i)) : bound);
         broker->media_families[strchr(bound, ':') != NULL] |= 1u << i;
         broker->media_address_count++;
     }
-    if (!broker->media_address_count) snprintf(broker->media_addresses[broker->media_address_count++], sizeof broker->media_addresses[0], "127.0.0.1");
+    if (!broker->media_address_count)
+        snprintf(broker->media_addresses[broker->media_address_count++], sizeof broker->media_addresses[0], "127.0.0.1");
     broker->port_first = (uint16_t)config_int(broker->config, "media.port_first", 16384);
     broker->port_last = (uint16_t)config_int(broker->config, "media.port_last", 32767);
 }
@@ -48,8 +50,10 @@ static int ledger_start(struct broker *broker, struct buf *error)
 {
     const char *data = config_str(broker->config, "data_dir", "data"), *database = config_str(broker->config, "database", "sqlite");
     char spool[600];
-    if (!strcmp(database, "sqlite")) snprintf(broker->database, sizeof broker->database, "sqlite://%s/ledger.db", data);
-    else snprintf(broker->database, sizeof broker->database, "%s", database);
+    if (!strcmp(database, "sqlite"))
+        snprintf(broker->database, sizeof broker->database, "sqlite://%s/ledger.db", data);
+    else
+        snprintf(broker->database, sizeof broker->database, "%s", database);
     snprintf(spool, sizeof spool, "%s/spool", data);
     struct ledger_params params = { .database = broker->database, .spool_dir = spool, .node = broker->node, .loop = broker->loop };
     return ledger_open(&broker->ledger, &params, error);
@@ -74,10 +78,7 @@ static void beat(struct loop_timer *timer)
     loop_timer_set(broker->loop, timer, now + BEAT_NS);
 }
 
-static void goodbye_over(struct loop_timer *timer)
-{
-    agent_stop(timer->context);
-}
+static void goodbye_over(struct loop_timer *timer) { agent_stop(timer->context); }
 
 /* SIGTERM: every call gets BYE, CANCEL or a refusal; their answers are waited for a moment. */
 static void terminate(void *context)
@@ -88,7 +89,7 @@ static void terminate(void *context)
     if (broker->campaigns) campaigns_drain(broker->campaigns);
     trunks_goodbye(broker);
     CALLS_EACH(broker, call, following) call_hangup(call, CAUSE_SYSTEM_SHUTDOWN, 0, NULL);
-    over = (struct loop_timer){ .fire = goodbye_over, .context = broker };
+    over = (struct loop_timer) { .fire = goodbye_over, .context = broker };
     loop_timer_set(broker->loop, &over, clock_mono_ns() + (broker->calls.count ? GOODBYE_NS : 0));
 }
 
@@ -137,7 +138,9 @@ static int bus_start(struct broker *broker, struct buf *error)
 
 static int campaigns_open(struct broker *broker, struct buf *error)
 {
-    struct campaigns_params params = { .dialler = &broker->dialler, .ledger = broker->ledger, .config = broker->args->config, .loop = broker->loop, .node = broker->node };
+    struct campaigns_params params = {
+        .dialler = &broker->dialler, .ledger = broker->ledger, .config = broker->args->config, .loop = broker->loop, .node = broker->node
+    };
     int err = campaigns_start(&broker->campaigns, &params);
     if (err < 0) buf_printf(error, "the campaigns cannot start: %s", strerror(-err));
     return err;
@@ -150,7 +153,7 @@ static int start(struct broker *broker, struct buf *error)
     if (err == 0) err = bus_start(broker, error);
     if (err < 0) return err;
     broker->dialler.broker = broker;
-    broker->beat = (struct loop_timer){ .at_ns = clock_mono_ns(), .fire = beat, .context = broker };
+    broker->beat = (struct loop_timer) { .at_ns = clock_mono_ns(), .fire = beat, .context = broker };
     beat(&broker->beat);
     err = adopt_recover(broker);
     if (err < 0) return buf_printf(error, "the ledger cannot say which calls were under way: %s", strerror(-err)), err;
@@ -196,8 +199,10 @@ int broker_main(const struct process_args *args)
     broker->globals = KV_INIT;
     snprintf(broker->node, sizeof broker->node, "%s", config_str(broker->config, "name", "carillon"));
     int err = start(broker, &error);
-    if (err == 0) agent_run(broker);
-    else log_crit(NULL, "broker: %s", error.length ? buf_text(&error) : strerror(-err));
+    if (err == 0)
+        agent_run(broker);
+    else
+        log_crit(NULL, "broker: %s", error.length ? buf_text(&error) : strerror(-err));
     stop(broker);
     buf_free(&error);
     return err < 0 ? 1 : 0;

@@ -36,8 +36,8 @@ void bye_send(struct call *call, int cause)
     sip_header_t *credentials = auth_headers(call, "BYE", call->target);
     call->bye = nta_outgoing_tcreate(call->leg, bye_response, call, NULL, SIP_METHOD_BYE, NULL, TPTAG_IDENT(call->listener->name),
                                      SIPTAG_USER_AGENT(call->broker->agent.user_agent), TAG_IF(*reason, SIPTAG_REASON_STR(reason)),
-                                     TAG_IF(credentials, SIPTAG_HEADER(credentials)), TAG_IF(call->end_headers, SIPTAG_HEADER_STR(call->end_headers)),
-                                     TAG_END());
+                                     TAG_IF(credentials, SIPTAG_HEADER(credentials)),
+                                     TAG_IF(call->end_headers, SIPTAG_HEADER_STR(call->end_headers)), TAG_END());
     if (!call->bye) log_err(call->channel_text, "BYE could not be sent");
 }
 

@@ -66,8 +66,10 @@ static void index_remove(struct call *call)
     struct calls *calls = &call->broker->calls;
     table_remove(calls->by_channel, bucket_of(calls, &call->channel), call, offsetof(struct call, next_by_channel));
     if (!call->inbound) table_remove(calls->by_attempt, bucket_of(calls, &call->attempt), call, offsetof(struct call, next_by_attempt));
-    if (call->previous) call->previous->next = call->next;
-    else calls->first = call->next;
+    if (call->previous)
+        call->previous->next = call->next;
+    else
+        calls->first = call->next;
     if (call->next) call->next->previous = call->previous;
     calls->count--;
 }
@@ -122,8 +124,8 @@ static struct call *call_make(struct broker *broker, const struct uuid *channel,
     call->local_cseq = 100;
     call->identity = -1;
     call->variables = KV_INIT;
-    call->timer = (struct loop_timer){ .fire = timer_fired, .context = call };
-    call->second = (struct loop_timer){ .fire = second_fired, .context = call };
+    call->timer = (struct loop_timer) { .fire = timer_fired, .context = call };
+    call->second = (struct loop_timer) { .fire = second_fired, .context = call };
     tag_make(call);
     index_put(call);
     return call;
@@ -131,7 +133,7 @@ static struct call *call_make(struct broker *broker, const struct uuid *channel,
 
 struct call *call_new(struct broker *broker, const struct uuid *channel, bool inbound)
 {
-    struct uuid attempt = inbound ? (struct uuid){ { 0 } } : uuid_make_v7();
+    struct uuid attempt = inbound ? (struct uuid) { { 0 } } : uuid_make_v7();
     return call_make(broker, channel, &attempt, inbound);
 }
 
@@ -271,9 +273,12 @@ void call_end(struct call *call, int cause, bool by_them, const sip_t *sip)
 void call_hangup(struct call *call, int cause, int status, const char *phrase)
 {
     if (call_is_ended(call)) return;
-    if (call->state == CALL_OFFERED) refuse_send(call, cause, status, phrase);
-    else if (call->state == CALL_INVITING || call->state == CALL_RINGING) cancel_send(call, cause);
-    else if (call->state == CALL_TALKING || call->state == CALL_ANSWERING) bye_send(call, cause);
+    if (call->state == CALL_OFFERED)
+        refuse_send(call, cause, status, phrase);
+    else if (call->state == CALL_INVITING || call->state == CALL_RINGING)
+        cancel_send(call, cause);
+    else if (call->state == CALL_TALKING || call->state == CALL_ANSWERING)
+        bye_send(call, cause);
     call_end(call, cause, false, NULL);
 }
 
@@ -284,7 +289,8 @@ static void end_overdue(struct call *call)
 {
     int64_t waited_ns = (clock_utc_us() - call->at.end) * 1000;
     if (call->slot != SLOT_NONE && !call->media_released) {
-        log_err(call->channel_text, "worker %u did not release the media of slot %u; the slot rests and is used again", call->worker, call->slot);
+        log_err(call->channel_text, "worker %u did not release the media of slot %u; the slot rests and is used again", call->worker,
+                call->slot);
         slot_free(call->broker, call, true);
     }
     if (call->script_running && waited_ns > CALL_SCRIPT_WAIT_NS) {
@@ -305,10 +311,14 @@ static void end_overdue(struct call *call)
 static void timer_fired(struct loop_timer *timer)
 {
     struct call *call = timer->context;
-    if (call_is_ended(call)) end_overdue(call);
-    else if (call->refused) call_end(call, call->cause, false, NULL);
-    else if (call->answered) call_hangup(call, CAUSE_ALLOTTED_TIMEOUT, 0, NULL);
-    else if (!call_is_ended(call)) call_hangup(call, CAUSE_NO_ANSWER, 0, NULL);
+    if (call_is_ended(call))
+        end_overdue(call);
+    else if (call->refused)
+        call_end(call, call->cause, false, NULL);
+    else if (call->answered)
+        call_hangup(call, CAUSE_ALLOTTED_TIMEOUT, 0, NULL);
+    else if (!call_is_ended(call))
+        call_hangup(call, CAUSE_NO_ANSWER, 0, NULL);
 }
 
 /* Before the answer: no progress in time, or the trunk says nothing at all (then the next one is tried). */

@@ -26,7 +26,7 @@ void call_drop(struct call *call);
 struct call *call_by_channel(struct broker *broker, const char *uuid);
 struct call *call_by_call_id(struct broker *broker, const char *call_id); /* outgoing ones: the attempt's text */
 /* For hooks of a walk over all calls. */
-#define CALLS_EACH(broker, call, following) \
+#define CALLS_EACH(broker, call, following)                                                                                                \
     for (struct call *call = (broker)->calls.first, *following; call && (following = call->next, true); call = following)
 
 /* We end it, in any state: BYE, CANCEL or a final response; harmless if it has ended. status 0 = by the cause. */

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define CAPS_TOLERANCE_NS 5000000LL /* how late our own timer may be and still catch up */
-#define CAPS_JITTER_NS 35000000LL   /* what network and far end may squeeze */
+#define CAPS_TOLERANCE_NS 5000000LL  /* how late our own timer may be and still catch up */
+#define CAPS_JITTER_NS    35000000LL /* what network and far end may squeeze */
 
 struct pace {
     double cps;          /* 0 = nothing may leave */
@@ -34,10 +34,7 @@ uint32_t pace_room(const struct pace *pace, int64_t now_ns, int64_t until_ns);
 struct cap {
     uint32_t active, max;
 };
-static inline bool cap_free(const struct cap *cap)
-{
-    return !cap->max || cap->active < cap->max;
-}
+static inline bool cap_free(const struct cap *cap) { return !cap->max || cap->active < cap->max; }
 static inline uint32_t cap_room(const struct cap *cap)
 {
     if (!cap->max) return UINT32_MAX;

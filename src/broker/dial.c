@@ -27,14 +27,23 @@ static void permit_ask(struct call *call, const struct trunk *trunk, struct perm
     ledger_status(broker->ledger, &ledger);
     if (call->uri && !registrar_uri_target(*call->next_hop ? call->next_hop : call->uri, host, sizeof host, &port)) host[0] = 0;
     struct permit_request request = {
-        .number = call->uri ? NULL : call->number, .uri_host = host,
+        .number = call->uri ? NULL : call->number,
+        .uri_host = host,
         .uri_is_listener = call->uri && listener_of_text(&broker->agent, host, port),
         .uri_is_registered = call->uri && *host && registrar_has_target(broker, host, port),
-        .prefix_strip = trunk ? trunk->strip : "", .prefix_add = trunk ? trunk->add : "", .max_s = call->max_asked_s,
-        .campaign = call->campaign_name, .zone = call->zone, .rates = trunk ? trunk->rates : NULL, .now_us = call->at.claimed,
-        .draining = segment_draining(broker->segment) || broker->terminating, .ledger_accepting = ledger.accepting,
-        .trunk_usable = !trunk || trunk_usable(trunk, clock_mono_ns()), .engine_free = cap_free(&broker->cap),
-        .trunk_free = !trunk || cap_free(&trunk->cap), .campaign_free = true,
+        .prefix_strip = trunk ? trunk->strip : "",
+        .prefix_add = trunk ? trunk->add : "",
+        .max_s = call->max_asked_s,
+        .campaign = call->campaign_name,
+        .zone = call->zone,
+        .rates = trunk ? trunk->rates : NULL,
+        .now_us = call->at.claimed,
+        .draining = segment_draining(broker->segment) || broker->terminating,
+        .ledger_accepting = ledger.accepting,
+        .trunk_usable = !trunk || trunk_usable(trunk, clock_mono_ns()),
+        .engine_free = cap_free(&broker->cap),
+        .trunk_free = !trunk || cap_free(&trunk->cap),
+        .campaign_free = true,
     };
     permit_check(&broker->permit, &request, verdict);
 }

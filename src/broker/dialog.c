@@ -5,9 +5,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "broker/body.h"
 #include "broker/nat.h"
 #include "broker/registrar.h"
-#include "broker/body.h"
 #include "core/log.h"
 
 static void url_text(const url_t *url, char *out, size_t size)
@@ -48,7 +48,8 @@ void dialog_establish(struct call *call, const sip_t *sip)
     const sip_contact_t *contact = sip->sip_contact;
     char host[64];
     uint16_t port;
-    if (*call->next_hop && !sip->sip_record_route && registrar_uri_target(call->next_hop, host, sizeof host, &port)) contact = nat_contact(home, contact, host, port ? port : 5060);
+    if (*call->next_hop && !sip->sip_record_route && registrar_uri_target(call->next_hop, host, sizeof host, &port))
+        contact = nat_contact(home, contact, host, port ? port : 5060);
     nta_leg_client_route(call->leg, sip->sip_record_route, contact);
     su_home_deinit(home);
     dialog_copy_route(call);
@@ -68,9 +69,12 @@ void ack_send(struct call *call, uint32_t cseq)
 {
     char text[24];
     snprintf(text, sizeof text, "%u ACK", cseq);
-    nta_outgoing_t *ack = nta_outgoing_tcreate(call->leg, NULL, NULL, NULL, SIP_METHOD_ACK, NULL, SIPTAG_CSEQ_STR(text), TPTAG_IDENT(call->listener->name), TAG_END());
-    if (ack) nta_outgoing_destroy(ack);
-    else log_err(call->channel_text, "ACK could not be sent");
+    nta_outgoing_t *ack = nta_outgoing_tcreate(call->leg, NULL, NULL, NULL, SIP_METHOD_ACK, NULL, SIPTAG_CSEQ_STR(text),
+                                               TPTAG_IDENT(call->listener->name), TAG_END());
+    if (ack)
+        nta_outgoing_destroy(ack);
+    else
+        log_err(call->channel_text, "ACK could not be sent");
 }
 
 void ack_refusal_send(struct call *call, const sip_t *sip)
@@ -78,8 +82,9 @@ void ack_refusal_send(struct call *call, const sip_t *sip)
     char text[24];
     if (!sip->sip_via || !sip->sip_via->v_branch || !sip->sip_cseq) return;
     snprintf(text, sizeof text, "%u ACK", sip->sip_cseq->cs_seq);
-    nta_outgoing_t *ack = nta_outgoing_tcreate(call->leg, NULL, NULL, call->trunk ? URL_STRING_MAKE(call->trunk->route) : NULL, SIP_METHOD_ACK,
-                                               URL_STRING_MAKE(call->target), NTATAG_BRANCH_KEY(sip->sip_via->v_branch), NTATAG_ACK_BRANCH(sip->sip_via->v_branch),
-                                               SIPTAG_CSEQ_STR(text), SIPTAG_TO(sip->sip_to), TPTAG_IDENT(call->listener->name), TAG_END());
+    nta_outgoing_t *ack = nta_outgoing_tcreate(call->leg, NULL, NULL, call->trunk ? URL_STRING_MAKE(call->trunk->route) : NULL,
+                                               SIP_METHOD_ACK, URL_STRING_MAKE(call->target), NTATAG_BRANCH_KEY(sip->sip_via->v_branch),
+                                               NTATAG_ACK_BRANCH(sip->sip_via->v_branch), SIPTAG_CSEQ_STR(text), SIPTAG_TO(sip->sip_to),
+                                               TPTAG_IDENT(call->listener->name), TAG_END());
     if (ack) nta_outgoing_destroy(ack);
 }

@@ -31,10 +31,7 @@ struct command {
     struct kv *pairs; /* of the reply, beside `text` */
 };
 
-static const char *argument(const struct command *command, int index)
-{
-    return index < command->argc ? command->argv[index] : "";
-}
+static const char *argument(const struct command *command, int index) { return index < command->argc ? command->argv[index] : ""; }
 
 /* --- trunk ---------------------------------------------------------------------------------------------------------- */
 
@@ -52,13 +49,16 @@ static int trunk_list(struct command *command)
 {
     struct trunks *trunks = &command->broker->trunks;
     struct buf causes = BUF_INIT;
-    buf_puts(command->out, "name\tstate\tactive\tconcurrent\tcps\twaiting\tinvites\tanswered\tfailed\tregistration\tping_ms\tquality\tcalls\tasr\tfailure\tpdd_ms\n");
+    buf_puts(command->out, "name\tstate\tactive\tconcurrent\tcps\twaiting\tinvites\tanswered\tfailed\tregistration\tping_"
+                           "ms\tquality\tcalls\tasr\tfailure\tpdd_ms\n");
     for (unsigned i = 0; i < trunks->count; i++) {
         const struct trunk *t = &trunks->list[i];
         struct quality_figures figures = quality_look(&t->quality, clock_mono_ns());
-        buf_printf(command->out, "%s\t%s\t%u\t%u\t%g\t%u\t%llu\t%llu\t%llu\t%s\t%u\t%s\t%u\t%.2f\t%.2f\t%u\n", t->name, state_name(t), t->cap.active, t->cap.max, t->pace.cps, t->waiting_count,
-                   (unsigned long long)t->invites, (unsigned long long)t->answered, (unsigned long long)t->failed, registration_name(trunk_health(t).registration),
-                   trunk_health(t).ping_ms, quality_good(&t->quality, clock_mono_ns()) ? "good" : "bad", figures.calls, figures.asr, figures.failure, figures.pdd_ms);
+        buf_printf(command->out, "%s\t%s\t%u\t%u\t%g\t%u\t%llu\t%llu\t%llu\t%s\t%u\t%s\t%u\t%.2f\t%.2f\t%u\n", t->name, state_name(t),
+                   t->cap.active, t->cap.max, t->pace.cps, t->waiting_count, (unsigned long long)t->invites,
+                   (unsigned long long)t->answered, (unsigned long long)t->failed, registration_name(trunk_health(t).registration),
+                   trunk_health(t).ping_ms, quality_good(&t->quality, clock_mono_ns()) ? "good" : "bad", figures.calls, figures.asr,
+                   figures.failure, figures.pdd_ms);
         trunk_causes_write(&t->causes, t->name, clock_mono_ns(), &causes);
     }
     kv_add(command->pairs, "causes", buf_text(&causes));
@@ -70,8 +70,9 @@ static int trunk_list(struct command *command)
 static int trunk_show(struct command *command, const struct trunk *t)
 {
     struct trunk_health health = trunk_health(t);
-    buf_printf(command->out, "name\t%s\nstate\t%s\nstatus\t%s\nping_ms\t%u\ncalls_out\t%llu\nfailed_out\t%llu\n", t->name, registration_name(health.registration),
-                      trunk_usable(t, clock_mono_ns()) ? "UP" : "DOWN", health.ping_ms, (unsigned long long)t->invites, (unsigned long long)t->failed);
+    buf_printf(command->out, "name\t%s\nstate\t%s\nstatus\t%s\nping_ms\t%u\ncalls_out\t%llu\nfailed_out\t%llu\n", t->name,
+               registration_name(health.registration), trunk_usable(t, clock_mono_ns()) ? "UP" : "DOWN", health.ping_ms,
+               (unsigned long long)t->invites, (unsigned long long)t->failed);
     trunk_causes_write(&t->causes, "cause", clock_mono_ns(), command->out);
     return 0;
 }
@@ -83,9 +84,12 @@ static int trunk_cap(struct command *command, struct trunk *trunk)
         char *end = NULL;
         double number = strchr(word, '=') ? strtod(strchr(word, '=') + 1, &end) : -1;
         bool valid = end && !*end && number >= 0 && number <= 65536;
-        if (valid && !strncasecmp(word, "cps=", 4) && number <= 10000) pace_set(&trunk->pace, number, clock_mono_ns());
-        else if (valid && !strncasecmp(word, "concurrent=", 11)) trunk->cap.max = (uint32_t)number;
-        else return buf_printf(command->out, "-ERR \"%s\": expected cps=NUMBER or concurrent=NUMBER\n", word), -EINVAL;
+        if (valid && !strncasecmp(word, "cps=", 4) && number <= 10000)
+            pace_set(&trunk->pace, number, clock_mono_ns());
+        else if (valid && !strncasecmp(word, "concurrent=", 11))
+            trunk->cap.max = (uint32_t)number;
+        else
+            return buf_printf(command->out, "-ERR \"%s\": expected cps=NUMBER or concurrent=NUMBER\n", word), -EINVAL;
     }
     log_notice(NULL, "trunk %s: cps %g, concurrent %u", trunk->name, trunk->pace.cps, trunk->cap.max);
     return buf_printf(command->out, "+OK %s cps=%g concurrent=%u\n", trunk->name, trunk->pace.cps, trunk->cap.max);
@@ -104,7 +108,8 @@ static int command_trunk(struct command *command)
         return err;
     }
     bool disable = !strcmp(verb, "disable");
-    if (!disable && strcmp(verb, "enable")) return buf_puts(command->out, "-ERR trunk list | disable NAME | enable NAME | cap NAME cps=N concurrent=N\n"), -EINVAL;
+    if (!disable && strcmp(verb, "enable"))
+        return buf_puts(command->out, "-ERR trunk list | disable NAME | enable NAME | cap NAME cps=N concurrent=N\n"), -EINVAL;
     trunk->disabled = disable;
     if (!disable) trunk->paused_until_ns = 0;
     trunk_serve(trunk);
@@ -116,11 +121,16 @@ static int command_trunk(struct command *command)
 
 static void call_line(struct buf *out, const struct call *call)
 {
-    static const char *const states[] = { "claimed", "waiting", "inviting", "ringing", "offered", "answering", "talking", "ending", "over" };
+    static const char *const states[] = {
+        "claimed", "waiting", "inviting", "ringing", "offered", "answering", "talking", "ending", "over"
+    };
     int64_t since = call->at.answer ? call->at.answer : call->at.claimed;
-    buf_printf(out, "%s\t%s\t%s\t%s\t%s\t%s\tworker %u\t%.1f s\t%s\n", call->channel_text, call->inbound ? "in" : "out", states[call->state],
-               call->trunk ? call->trunk->name : call->listener ? call->listener->name : "-", call->number, call->caller_number, call->worker,
-               (double)(clock_utc_us() - since) / 1e6, call->call_id);
+    buf_printf(out, "%s\t%s\t%s\t%s\t%s\t%s\tworker %u\t%.1f s\t%s\n", call->channel_text, call->inbound ? "in" : "out",
+               states[call->state],
+               call->trunk      ? call->trunk->name
+               : call->listener ? call->listener->name
+                                : "-",
+               call->number, call->caller_number, call->worker, (double)(clock_utc_us() - since) / 1e6, call->call_id);
 }
 
 static int command_calls(struct command *command)
@@ -175,7 +185,8 @@ static int dnc_check(struct command *command, const char *number, const char *ca
 {
     char e164[PERMIT_NUMBER_MAX];
     bool as_given, listed;
-    if (number_normalise(&command->broker->permit, number, e164, sizeof e164, &as_given) < 0) return buf_printf(command->out, "-ERR \"%s\" is no number\n", number), -EINVAL;
+    if (number_normalise(&command->broker->permit, number, e164, sizeof e164, &as_given) < 0)
+        return buf_printf(command->out, "-ERR \"%s\" is no number\n", number), -EINVAL;
     listed = do_not_call_has(command->broker->permit.do_not_call, e164, campaign);
     return buf_printf(command->out, "+OK %s is %s\n", e164, listed ? "listed: it is not called" : "not listed");
 }
@@ -186,7 +197,8 @@ static int dnc_change(struct command *command, bool add, const char *number, con
     int err = add ? do_not_call_add(list, number, campaign, argument(command, 4)) : do_not_call_remove(list, number, campaign);
     if (err == -EINVAL) return buf_printf(command->out, "-ERR \"%s\" is no number\n", number), err;
     if (err == -EAGAIN) return buf_puts(command->out, "-ERR the lists are still being read; try again in a moment\n"), err;
-    if (err == -EEXIST) return buf_printf(command->out, "-ERR %s stands in a file of numbers.do_not_call; take it out there\n", number), err;
+    if (err == -EEXIST)
+        return buf_printf(command->out, "-ERR %s stands in a file of numbers.do_not_call; take it out there\n", number), err;
     if (err < 0) return buf_printf(command->out, "-ERR %s\n", strerror(-err)), err;
     log_notice(NULL, "do-not-call: %s %s%s%s", number, add ? "added" : "removed", *campaign ? " for campaign " : "", campaign);
     return buf_printf(command->out, "+OK %s %s\n", number, add ? "is not called any more" : "may be called");
@@ -202,7 +214,9 @@ static int command_dnc(struct command *command)
     if (*number && !strcmp(verb, "check")) return dnc_check(command, number, campaign);
     if (*number && !strcmp(verb, "add")) return dnc_change(command, true, number, campaign);
     if (*number && !strcmp(verb, "remove")) return dnc_change(command, false, number, campaign);
-    return buf_puts(command->out, "-ERR dnc status | reload | check NUMBER [CAMPAIGN] | add NUMBER [CAMPAIGN|- [REASON]] | remove NUMBER [CAMPAIGN]\n"), -EINVAL;
+    return buf_puts(command->out,
+                    "-ERR dnc status | reload | check NUMBER [CAMPAIGN] | add NUMBER [CAMPAIGN|- [REASON]] | remove NUMBER [CAMPAIGN]\n"),
+           -EINVAL;
 }
 
 /* --- users ---------------------------------------------------------------------------------------------------------- */
@@ -224,7 +238,9 @@ static int command_campaign(struct command *command)
 {
     struct buf args = BUF_INIT;
     for (int i = 2; i < command->argc; i++) buf_printf(&args, i > 2 ? " %s" : "%s", command->argv[i]);
-    int err = command->broker->campaigns ? campaigns_command(command->broker->campaigns, argument(command, 1), buf_text(&args), command->out) : -EAGAIN;
+    int err = command->broker->campaigns
+                  ? campaigns_command(command->broker->campaigns, argument(command, 1), buf_text(&args), command->out)
+                  : -EAGAIN;
     buf_free(&args);
     return err;
 }
@@ -235,10 +251,10 @@ static const struct {
     const char *name;
     int (*run)(struct command *command);
 } commands[] = {
-    { "trunk", command_trunk },   { "calls", command_calls },   { "call", command_call },         { "counters", command_counters },
-    { "hangup", command_hangup }, { "hupall", command_hupall }, { "campaign", command_campaign },
-    { "dnc", command_dnc },
-    { "registrations", command_registrations }, { "unregister", command_unregister },
+    { "trunk", command_trunk },           { "calls", command_calls },   { "call", command_call },
+    { "counters", command_counters },     { "hangup", command_hangup }, { "hupall", command_hupall },
+    { "campaign", command_campaign },     { "dnc", command_dnc },       { "registrations", command_registrations },
+    { "unregister", command_unregister },
 };
 
 static int command_run(struct command *command)
@@ -253,7 +269,9 @@ void engine_command_answer(struct broker *broker, const struct post_message *mes
 {
     struct buf out = BUF_INIT;
     struct kv reply = KV_INIT;
-    struct command command = { .pairs = &reply, .broker = broker, .argc = 1, .argv = { kv_get_or(message->pairs, "command", "") }, .out = &out };
+    struct command command = {
+        .pairs = &reply, .broker = broker, .argc = 1, .argv = { kv_get_or(message->pairs, "command", "") }, .out = &out
+    };
     char name[8];
     for (; command.argc < ARGUMENTS_MAX; command.argc++) {
         snprintf(name, sizeof name, "a%d", command.argc);

@@ -57,6 +57,7 @@ void event_fire(struct broker *broker, enum event_type type, const char *name, c
     while (kv_next(kv_view(pairs), &at, &pair)) kv_add_bytes(&all, pair.name, pair.value, pair.value_length);
     if (eventlog_publish(segment_eventlog(broker->segment, broker->args->process), &head, kv_view(&all)) < 0)
         log_warning(NULL, "an event %s is too long and was not published", subclass ? subclass : name);
-    else COUNT(broker, events_published, 1);
+    else
+        COUNT(broker, events_published, 1);
     kv_free(&all);
 }

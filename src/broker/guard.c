@@ -13,7 +13,7 @@
 #define LINES_PER_S (1.0 / 20)
 #define LINES_BURST 3
 #define OVERLOAD_NS (300 * NS_PER_MS)
-#define EVERYBODY 1 /* the key of `all` */
+#define EVERYBODY   1 /* the key of `all` */
 
 void guard_open(struct broker *broker)
 {
@@ -67,9 +67,12 @@ const char *guard_refuses(struct broker *broker, const struct sockaddr *source, 
     int64_t now = clock_mono_ns();
     const char *why = NULL;
     if (!guard) return NULL;
-    if (guard->late_ns > OVERLOAD_NS) why = "overload";
-    else if (guard->sources_limited && !trunk && source && !rate_take(&guard->sources, rate_key(source, ""), now)) why = "too many calls from this source";
-    else if (guard->all_limited && !rate_take(&guard->all, EVERYBODY, now)) why = "too many calls per second";
+    if (guard->late_ns > OVERLOAD_NS)
+        why = "overload";
+    else if (guard->sources_limited && !trunk && source && !rate_take(&guard->sources, rate_key(source, ""), now))
+        why = "too many calls from this source";
+    else if (guard->all_limited && !rate_take(&guard->all, EVERYBODY, now))
+        why = "too many calls per second";
     if (!why) return NULL;
     COUNT(broker, sip_refused, 1);
     if (source) name_source(broker, source, "INVITE", why);

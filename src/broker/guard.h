@@ -1,8 +1,8 @@
 /* guard.h: what is not let in, and that it is said once and countably.
  *
- * Unknown sources get no answer at all; a source that asks too often, and everybody while the engine is overloaded, gets 503 with Retry-After, so
- * that it tries elsewhere. Calls in progress are never touched: only requests that would begin something pass here.
- * A line names each such source, at most a few times a minute, in the words that deploy/fail2ban knows:
+ * Unknown sources get no answer at all; a source that asks too often, and everybody while the engine is overloaded, gets 503 with
+ * Retry-After, so that it tries elsewhere. Calls in progress are never touched: only requests that would begin something pass here. A line
+ * names each such source, at most a few times a minute, in the words that deploy/fail2ban knows:
  *
  *   WARNING  broker  - SIP INVITE from 192.0.2.7 refused: unknown source
  */
@@ -16,11 +16,11 @@
 #include "broker/sofia.h"
 
 struct guard {
-    struct rate_table lines;     /* how often a source is named in the log */
-    struct rate_table sources;   /* calls per second and source */
-    struct rate_table all;       /* one key: calls per second of all */
+    struct rate_table lines;   /* how often a source is named in the log */
+    struct rate_table sources; /* calls per second and source */
+    struct rate_table all;     /* one key: calls per second of all */
     bool sources_limited, all_limited;
-    int64_t late_ns;             /* how late the signalling thread's timers are, smoothed */
+    int64_t late_ns; /* how late the signalling thread's timers are, smoothed */
 };
 
 void guard_open(struct broker *broker);

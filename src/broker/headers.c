@@ -10,7 +10,7 @@
 #include "broker/state.h"
 #include "core/check.h"
 
-#define HEADERS_IN_MAX 32
+#define HEADERS_IN_MAX   32
 #define HEADER_VALUE_MAX 1024
 
 static bool is_token(const char *name)
@@ -29,8 +29,24 @@ static bool is_value(const char *value)
 /* What the signalling writes itself; a second one would break the message or the dialog. Short forms too. */
 static bool is_ours(const char *name)
 {
-    static const char *const ours[] = { "Via", "From", "To", "Call-ID", "CSeq", "Contact", "Content-Length", "Content-Type", "Max-Forwards", "Route",
-                                        "Record-Route", "Authorization", "Proxy-Authorization", "Require", "Proxy-Require", "RSeq", "RAck", "Replaces" };
+    static const char *const ours[] = { "Via",
+                                        "From",
+                                        "To",
+                                        "Call-ID",
+                                        "CSeq",
+                                        "Contact",
+                                        "Content-Length",
+                                        "Content-Type",
+                                        "Max-Forwards",
+                                        "Route",
+                                        "Record-Route",
+                                        "Authorization",
+                                        "Proxy-Authorization",
+                                        "Require",
+                                        "Proxy-Require",
+                                        "RSeq",
+                                        "RAck",
+                                        "Replaces" };
     if (!name[1]) return true;
     for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
         if (!strcasecmp(ours[i], name)) return true;
@@ -56,15 +72,9 @@ static char *from(struct kv_view pairs, const char *prefix)
     return NULL;
 }
 
-char *headers_from_pairs(struct kv_view pairs)
-{
-    return from(pairs, "h.");
-}
+char *headers_from_pairs(struct kv_view pairs) { return from(pairs, "h."); }
 
-char *headers_from_list(struct kv_view pairs)
-{
-    return from(pairs, "");
-}
+char *headers_from_list(struct kv_view pairs) { return from(pairs, ""); }
 
 static void reason_pair(struct kv *pairs, const sip_t *sip)
 {

@@ -13,7 +13,9 @@ int identity_parse(const char *word)
     static const struct {
         const char *word;
         enum identity identity;
-    } words[] = { { "none", IDENTITY_NONE }, { "pai", IDENTITY_PAI }, { "pid", IDENTITY_PAI }, { "rpid", IDENTITY_RPID }, { "both", IDENTITY_BOTH } };
+    } words[] = {
+        { "none", IDENTITY_NONE }, { "pai", IDENTITY_PAI }, { "pid", IDENTITY_PAI }, { "rpid", IDENTITY_RPID }, { "both", IDENTITY_BOTH }
+    };
     for (size_t i = 0; word && i < sizeof words / sizeof words[0]; i++)
         if (!strcasecmp(words[i].word, word)) return words[i].identity;
     return -1;
@@ -36,10 +38,7 @@ static void party_write(const struct call *call, const char *user, char *out, si
     snprintf(out, size, "%s%s%s<sip:%s@%s%s%s>", *name ? "\"" : "", name, *name ? "\" " : "", part, six ? "[" : "", host, six ? "]" : "");
 }
 
-static const char *number_of(const struct call *call)
-{
-    return *call->caller_number ? call->caller_number : "anonymous";
-}
+static const char *number_of(const struct call *call) { return *call->caller_number ? call->caller_number : "anonymous"; }
 
 /* A trunk that knows us by our account has it in From, and the caller beside. */
 static const char *from_user(const struct call *call)
@@ -62,7 +61,8 @@ void identity_headers_write(const struct call *call, struct buf *out)
     int identity = call->identity >= 0 ? call->identity : trunk ? (int)trunk->identity : IDENTITY_NONE;
     party_write(call, number_of(call), party, sizeof party);
     if (identity & IDENTITY_PAI) buf_printf(out, "P-Asserted-Identity: %s\r\n", party);
-    if (identity & IDENTITY_RPID) buf_printf(out, "Remote-Party-ID: %s;party=calling;screen=yes;privacy=%s\r\n", party, call->privacy ? "full" : "off");
+    if (identity & IDENTITY_RPID)
+        buf_printf(out, "Remote-Party-ID: %s;party=calling;screen=yes;privacy=%s\r\n", party, call->privacy ? "full" : "off");
     if (call->privacy) buf_puts(out, "Privacy: id\r\n");
     if (trunk && *trunk->diversion) buf_printf(out, "Diversion: <sip:%s@%s>;reason=unconditional\r\n", trunk->diversion, host_of(call));
 }

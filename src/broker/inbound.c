@@ -110,7 +110,8 @@ static int leg_make(struct call *call, msg_t *msg, sip_t *sip)
     char cseq[24];
     snprintf(cseq, sizeof cseq, "%u INVITE", call->local_cseq);
     call->leg = nta_leg_tcreate(nta, call_request, call, SIPTAG_CALL_ID(sip->sip_call_id), SIPTAG_FROM((sip_from_t *)sip->sip_to),
-                                SIPTAG_TO((sip_to_t *)sip->sip_from), NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), SIPTAG_CSEQ_STR(cseq), TAG_END());
+                                SIPTAG_TO((sip_to_t *)sip->sip_from), NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), SIPTAG_CSEQ_STR(cseq),
+                                TAG_END());
     if (!call->leg || !nta_leg_tag(call->leg, call->local_tag)) {
         nta_msg_discard(nta, msg);
         return -1;
@@ -118,7 +119,8 @@ static int leg_make(struct call *call, msg_t *msg, sip_t *sip)
     su_home_t home[1] = { SU_HOME_INIT(home) };
     su_home_init(home);
     const su_sockaddr_t *source = (const su_sockaddr_t *)(const void *)msg_addrinfo(msg)->ai_addr;
-    nta_leg_server_route(call->leg, sip->sip_record_route, call->nat ? nat_contact_of_request(home, sip, source, call->transport == TRANSPORT_UDP) : sip->sip_contact);
+    nta_leg_server_route(call->leg, sip->sip_record_route,
+                         call->nat ? nat_contact_of_request(home, sip, source, call->transport == TRANSPORT_UDP) : sip->sip_contact);
     su_home_deinit(home);
     dialog_copy_route(call);
     call->offer = nta_incoming_create(nta, call->leg, msg, sip, TAG_END());
@@ -184,7 +186,8 @@ void inbound_call_take(struct broker *broker, const struct source_found *found, 
         return;
     }
     if (refused) {
-        nta_incoming_treply(call->offer, refused, sip_phrase_of(refused), TAG_IF(refused == 422, SIPTAG_MIN_SE_STR(session.min)), TAG_END());
+        nta_incoming_treply(call->offer, refused, sip_phrase_of(refused), TAG_IF(refused == 422, SIPTAG_MIN_SE_STR(session.min)),
+                            TAG_END());
         call_drop(call);
         return;
     }
@@ -207,10 +210,7 @@ static bool extension_refused(struct broker *broker, msg_t *msg, const sip_t *si
 }
 
 /* A loop of transfers and bridges ends here: what comes in with nothing left is not passed on (RFC 3261 §16.3). */
-static bool hops_used_up(const sip_t *sip)
-{
-    return sip->sip_max_forwards && sip->sip_max_forwards->mf_count == 0;
-}
+static bool hops_used_up(const sip_t *sip) { return sip->sip_max_forwards && sip->sip_max_forwards->mf_count == 0; }
 
 /* A call that this engine makes to itself was held to its limits where it was made. */
 static bool from_ourselves(struct broker *broker, const sip_t *sip)
@@ -249,11 +249,14 @@ static void inbound_invite(struct broker *broker, const struct source_found *fou
     } else if (extension_refused(broker, msg, sip) || body_refused(broker, msg, sip)) {
         return;
     } else if (broker->terminating || segment_draining(broker->segment) || !cap_free(&broker->cap) ||
-               (!from_ourselves(broker, sip) && guard_refuses(broker, (const struct sockaddr *)msg_addrinfo(msg)->ai_addr, trunk != NULL))) {
+               (!from_ourselves(broker, sip) &&
+                guard_refuses(broker, (const struct sockaddr *)msg_addrinfo(msg)->ai_addr, trunk != NULL))) {
         turn_away(broker, msg);
     } else {
-        if (found->trunk || found->listener->anybody) inbound_call_take(broker, found, msg, sip);
-        else user_call_take(broker, found, msg, sip);
+        if (found->trunk || found->listener->anybody)
+            inbound_call_take(broker, found, msg, sip);
+        else
+            user_call_take(broker, found, msg, sip);
     }
 }
 
@@ -281,26 +284,37 @@ static void inbound_request(struct broker *broker, const struct source_found *fo
 {
     sip_method_t method = sip->sip_request->rq_method;
     bool in_dialog = sip->sip_to && sip->sip_to->a_tag;
-    if (method == sip_method_ack) nta_msg_discard(broker->agent.nta, msg);
-    else if (sip->sip_request->rq_url->url_type == url_unknown) reply(broker, msg, SIP_416_UNSUPPORTED_URI, NULL);
-    else if (in_dialog || method == sip_method_cancel || method == sip_method_bye) reply(broker, msg, SIP_481_NO_TRANSACTION, NULL);
-    else if (method == sip_method_invite) inbound_invite(broker, found, msg, sip);
-    else if (method == sip_method_register && found->listener->users.on) register_take(broker, found->listener, found->transport, msg, sip);
-    else if (method == sip_method_subscribe && found->listener->users.on) mwi_subscribe(broker, found->listener, found->transport, msg, sip);
-    else if (method == sip_method_options) reply(broker, msg, SIP_200_OK, NULL);
-    else reply(broker, msg, SIP_405_METHOD_NOT_ALLOWED, NULL);
+    if (method == sip_method_ack)
+        nta_msg_discard(broker->agent.nta, msg);
+    else if (sip->sip_request->rq_url->url_type == url_unknown)
+        reply(broker, msg, SIP_416_UNSUPPORTED_URI, NULL);
+    else if (in_dialog || method == sip_method_cancel || method == sip_method_bye)
+        reply(broker, msg, SIP_481_NO_TRANSACTION, NULL);
+    else if (method == sip_method_invite)
+        inbound_invite(broker, found, msg, sip);
+    else if (method == sip_method_register && found->listener->users.on)
+        register_take(broker, found->listener, found->transport, msg, sip);
+    else if (method == sip_method_subscribe && found->listener->users.on)
+        mwi_subscribe(broker, found->listener, found->transport, msg, sip);
+    else if (method == sip_method_options)
+        reply(broker, msg, SIP_200_OK, NULL);
+    else
+        reply(broker, msg, SIP_405_METHOD_NOT_ALLOWED, NULL);
 }
 
 int inbound_message(struct broker *broker, nta_agent_t *nta, msg_t *msg, sip_t *sip)
 {
     struct source_found found;
     if (!sip->sip_request) {
-        if (sip->sip_status) inbound_response(broker, msg, sip);
-        else nta_msg_discard(nta, msg);
+        if (sip->sip_status)
+            inbound_response(broker, msg, sip);
+        else
+            nta_msg_discard(nta, msg);
         return 0;
     }
     bool heard = source_find(broker, msg, &found);
-    if (heard && found.listener->users.on && !found.trunk) heard = registrar_admits(broker, (const struct sockaddr *)msg_addrinfo(msg)->ai_addr);
+    if (heard && found.listener->users.on && !found.trunk)
+        heard = registrar_admits(broker, (const struct sockaddr *)msg_addrinfo(msg)->ai_addr);
     if (!heard) {
         guard_dropped(broker, (const struct sockaddr *)msg_addrinfo(msg)->ai_addr, sip->sip_request->rq_method_name);
         nta_msg_discard(nta, msg);

@@ -12,8 +12,8 @@ struct trunk;
 struct source_found {
     struct listener *listener;
     enum transport transport;
-    struct trunk *trunk;   /* NULL: somebody, at a listener that takes anybody's calls or has users */
-    struct kv_view user;   /* the user that showed to be who it says, as in user_auth.h; empty = none */
+    struct trunk *trunk; /* NULL: somebody, at a listener that takes anybody's calls or has users */
+    struct kv_view user; /* the user that showed to be who it says, as in user_auth.h; empty = none */
 };
 
 /* The agent's message callback: requests with no leg and responses with no transaction. Takes msg. */

@@ -1,5 +1,5 @@
-/* inbound_answer.c: an inbound call rings, has early media, is answered: as its worker wishes; and what its caller says to that: PRACK, ACK,
- * CANCEL, or nothing. */
+/* inbound_answer.c: an inbound call rings, has early media, is answered: as its worker wishes; and what its caller says to that: PRACK,
+ * ACK, CANCEL, or nothing. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,14 +19,15 @@ static bool sdp_write(struct call *call, char *sdp, size_t size)
 {
     struct sdp_local local = { .session = call->sdp_session, .version = call->sdp_version, .direction = "sendrecv" };
     media_local(call, &local.address, &local.port);
-    int n = call->offerless ? sdp_offer_write(sdp, size, &local, &call->codecs) : sdp_answer_write(sdp, size, &local, &call->media, &call->streams);
+    int n = call->offerless ? sdp_offer_write(sdp, size, &local, &call->codecs)
+                            : sdp_answer_write(sdp, size, &local, &call->media, &call->streams);
     return n > 0;
 }
 
 static bool take_late_answer(struct call *call, const sip_t *sip);
 
-/* PRACK of one of our responses; NULL: none came in 32 s, which the stack answers with 503. An offerless caller answers our offer in it, others
- * may bring a new offer (RFC 3262 §5). */
+/* PRACK of one of our responses; NULL: none came in 32 s, which the stack answers with 503. An offerless caller answers our offer in it,
+ * others may bring a new offer (RFC 3262 §5). */
 static int pracked(nta_reliable_magic_t *magic, nta_reliable_t *reliable, nta_incoming_t *prack, const sip_t *sip)
 {
     struct call *call = (struct call *)magic;
@@ -51,11 +52,14 @@ static void provisional_reliably(struct call *call, int status, const char *phra
 {
     struct agent *agent = &call->broker->agent;
     if (sdp) call->offered_reliably = true;
-    nta_reliable_t *sent = nta_reliable_treply(call->offer, pracked, (nta_reliable_magic_t *)call, status, phrase, SIPTAG_CONTACT(call->listener->contact[call->transport]),
-                                               SIPTAG_USER_AGENT(agent->user_agent), SIPTAG_ALLOW(agent->allow), TAG_IF(headers, SIPTAG_HEADER_STR(headers)),
-                                               TAG_IF(sdp, SIPTAG_CONTENT_TYPE(agent->sdp_type)), TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
-    if (!sent) log_warning(call->channel_text, "%d could not be sent reliably", status);
-    else if (sdp && !call->offerless) call->agreed_reliably = true;
+    nta_reliable_t *sent = nta_reliable_treply(
+        call->offer, pracked, (nta_reliable_magic_t *)call, status, phrase, SIPTAG_CONTACT(call->listener->contact[call->transport]),
+        SIPTAG_USER_AGENT(agent->user_agent), SIPTAG_ALLOW(agent->allow), TAG_IF(headers, SIPTAG_HEADER_STR(headers)),
+        TAG_IF(sdp, SIPTAG_CONTENT_TYPE(agent->sdp_type)), TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
+    if (!sent)
+        log_warning(call->channel_text, "%d could not be sent reliably", status);
+    else if (sdp && !call->offerless)
+        call->agreed_reliably = true;
 }
 
 static void provisional(struct call *call, int status, const char *phrase, const char *sdp, const char *headers)
@@ -63,9 +67,9 @@ static void provisional(struct call *call, int status, const char *phrase, const
     struct agent *agent = &call->broker->agent;
     if (!call->at.ring) call->at.ring = clock_utc_us();
     if (call->reliable) return provisional_reliably(call, status, phrase, sdp, headers);
-    nta_incoming_treply(call->offer, status, phrase, SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_USER_AGENT(agent->user_agent),
-                        TAG_IF(headers, SIPTAG_HEADER_STR(headers)), TAG_IF(sdp, SIPTAG_CONTENT_TYPE(agent->sdp_type)), TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)),
-                        TAG_END());
+    nta_incoming_treply(call->offer, status, phrase, SIPTAG_CONTACT(call->listener->contact[call->transport]),
+                        SIPTAG_USER_AGENT(agent->user_agent), TAG_IF(headers, SIPTAG_HEADER_STR(headers)),
+                        TAG_IF(sdp, SIPTAG_CONTENT_TYPE(agent->sdp_type)), TAG_IF(sdp, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
 }
 
 void inbound_ring(struct call *call, const char *headers)
@@ -103,12 +107,15 @@ void inbound_answer(struct call *call, const char *headers)
     call->at.answer = clock_utc_us();
     call->sip_status = 200;
     loop_timer_set(call->broker->loop, &call->timer, clock_mono_ns() + (int64_t)call->max_s * NS_PER_S);
-    if (call->media_agreed) media_run(call);
-    else slot_mirror(call);
-    nta_incoming_treply(call->offer, SIP_200_OK, SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_USER_AGENT(agent->user_agent),
-                        SIPTAG_ALLOW(agent->allow), SIPTAG_SUPPORTED_STR("timer, 100rel"), TAG_IF(headers, SIPTAG_HEADER_STR(headers)),
-                        TAG_IF(*session.expires, SIPTAG_SESSION_EXPIRES_STR(session.expires)), TAG_IF(session.require, SIPTAG_REQUIRE_STR("timer")),
-                        TAG_IF(!silent, SIPTAG_CONTENT_TYPE(agent->sdp_type)), TAG_IF(!silent, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
+    if (call->media_agreed)
+        media_run(call);
+    else
+        slot_mirror(call);
+    nta_incoming_treply(call->offer, SIP_200_OK, SIPTAG_CONTACT(call->listener->contact[call->transport]),
+                        SIPTAG_USER_AGENT(agent->user_agent), SIPTAG_ALLOW(agent->allow), SIPTAG_SUPPORTED_STR("timer, 100rel"),
+                        TAG_IF(headers, SIPTAG_HEADER_STR(headers)), TAG_IF(*session.expires, SIPTAG_SESSION_EXPIRES_STR(session.expires)),
+                        TAG_IF(session.require, SIPTAG_REQUIRE_STR("timer")), TAG_IF(!silent, SIPTAG_CONTENT_TYPE(agent->sdp_type)),
+                        TAG_IF(!silent, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
 }
 
 /* --- ACK, CANCEL, or neither ---------------------------------------------------------------------------------------- */
@@ -159,8 +166,10 @@ int inbound_ack_cancel(struct call *call, nta_incoming_t *irq, const sip_t *sip)
     } else { /* no ACK within 32 s */
         offer_done(call);
         call->bye_due = false;
-        if (call_is_ended(call)) bye_send(call, call->cause);
-        else call_hangup(call, CAUSE_RECOVERY_ON_TIMER_EXPIRE, 0, NULL);
+        if (call_is_ended(call))
+            bye_send(call, call->cause);
+        else
+            call_hangup(call, CAUSE_RECOVERY_ON_TIMER_EXPIRE, 0, NULL);
         call_check_over(call);
     }
     return 0;

@@ -23,8 +23,10 @@
 void invite_queue(struct call *call)
 {
     call->state = CALL_WAITING;
-    if (call->trunk) trunk_queue(call->trunk, call);
-    else invite_send(call);
+    if (call->trunk)
+        trunk_queue(call->trunk, call);
+    else
+        invite_send(call);
 }
 
 /* --- addresses ------------------------------------------------------------------------------------------------------ */
@@ -32,11 +34,14 @@ void invite_queue(struct call *call)
 static void addresses_write(struct call *call)
 {
     char name[64];
-    if (call->uri) snprintf(call->target, sizeof call->target, "%s", call->uri);
-    else snprintf(call->target, sizeof call->target, "sip:%s@%s", call->dialled, call->trunk->domain);
+    if (call->uri)
+        snprintf(call->target, sizeof call->target, "%s", call->uri);
+    else
+        snprintf(call->target, sizeof call->target, "sip:%s@%s", call->dialled, call->trunk->domain);
     display_clean(call->to_display, name, sizeof name);
     int plain = (int)strcspn(call->target, ";?");
-    snprintf(call->remote_uri, sizeof call->remote_uri, "%s%s%s<%.*s>", *name ? "\"" : "", name, *name ? "\" " : "", plain > 150 ? 150 : plain, call->target);
+    snprintf(call->remote_uri, sizeof call->remote_uri, "%s%s%s<%.*s>", *name ? "\"" : "", name, *name ? "\" " : "",
+             plain > 150 ? 150 : plain, call->target);
     identity_from_write(call, call->local_uri, sizeof call->local_uri);
 }
 
@@ -45,8 +50,8 @@ static int leg_make(struct call *call)
     char cseq[24];
     addresses_write(call);
     snprintf(cseq, sizeof cseq, "%u INVITE", call->local_cseq);
-    call->leg = nta_leg_tcreate(call->broker->agent.nta, call_request, call, SIPTAG_CALL_ID_STR(call->call_id), SIPTAG_FROM_STR(call->local_uri),
-                                SIPTAG_TO_STR(call->remote_uri), SIPTAG_CSEQ_STR(cseq), TAG_END());
+    call->leg = nta_leg_tcreate(call->broker->agent.nta, call_request, call, SIPTAG_CALL_ID_STR(call->call_id),
+                                SIPTAG_FROM_STR(call->local_uri), SIPTAG_TO_STR(call->remote_uri), SIPTAG_CSEQ_STR(cseq), TAG_END());
     return call->leg ? 0 : -1;
 }
 
@@ -58,8 +63,8 @@ static int invite_response(struct call *call, nta_outgoing_t *orq, const sip_t *
 static void branch_make(struct call *call)
 {
     const uint8_t *b = call->attempt.bytes;
-    snprintf(call->branch, sizeof call->branch, "z9hG4bK%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x.%u", b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13],
-             b[14], b[15], call->local_cseq);
+    snprintf(call->branch, sizeof call->branch, "z9hG4bK%02x%02x%02x%02x%02x%02x%02x%02x%02x%02x.%u", b[6], b[7], b[8], b[9], b[10], b[11],
+             b[12], b[13], b[14], b[15], call->local_cseq);
 }
 
 static int offer_write(struct call *call, char *sdp, size_t size)
@@ -76,7 +81,8 @@ static void times_start(struct call *call)
         call->at.invite = clock_utc_us();
         COUNT(call->broker, calls_started, 1);
         loop_timer_set(call->broker->loop, &call->timer, now + (int64_t)call->ring_timeout_ms * NS_PER_MS);
-        if (call->progress_timeout_ms) loop_timer_set(call->broker->loop, &call->second, now + (int64_t)call->progress_timeout_ms * NS_PER_MS);
+        if (call->progress_timeout_ms)
+            loop_timer_set(call->broker->loop, &call->second, now + (int64_t)call->progress_timeout_ms * NS_PER_MS);
     }
     bool another = call->trunk_at + 1 < call->trunk_count;
     if (another && !call->progress_timeout_ms) loop_timer_set(call->broker->loop, &call->second, now + SILENT_TRUNK_NS);
@@ -95,15 +101,17 @@ static nta_outgoing_t *transaction(struct call *call, const char *sdp)
     enum reliable reliable = trunk ? trunk->reliable : RELIABLE_OFF;
     session_offer_write(call, &session);
     identity_headers_write(call, &identity);
-    nta_outgoing_t *invite = nta_outgoing_tcreate(call->leg, invite_response, call, route ? URL_STRING_MAKE(route) : NULL, SIP_METHOD_INVITE,
-                                URL_STRING_MAKE(call->target), NTATAG_BRANCH_KEY(call->branch), TPTAG_IDENT(call->listener->name),
-                                SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_USER_AGENT(agent->user_agent), SIPTAG_ALLOW(agent->allow),
-                                TAG_IF(credentials, SIPTAG_HEADER(credentials)), TAG_IF(trunk && trunk->headers, SIPTAG_HEADER_STR(trunk ? trunk->headers : NULL)),
-                                TAG_IF(call->headers, SIPTAG_HEADER_STR(call->headers)), TAG_IF(trunk && *trunk->proxy && route, SIPTAG_ROUTE_STR(trunk ? trunk->proxy : NULL)),
-                                SIPTAG_SUPPORTED_STR(reliable ? "timer, 100rel" : "timer"), TAG_IF(reliable == RELIABLE_REQUIRED, SIPTAG_REQUIRE_STR("100rel")),
-                                TAG_IF(*session.expires, SIPTAG_SESSION_EXPIRES_STR(session.expires)),
-                                TAG_IF(*session.min, SIPTAG_MIN_SE_STR(session.min)), TAG_IF(identity.length, SIPTAG_HEADER_STR(buf_text(&identity))),
-                                SIPTAG_CONTENT_TYPE(agent->sdp_type), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    nta_outgoing_t *invite = nta_outgoing_tcreate(
+        call->leg, invite_response, call, route ? URL_STRING_MAKE(route) : NULL, SIP_METHOD_INVITE, URL_STRING_MAKE(call->target),
+        NTATAG_BRANCH_KEY(call->branch), TPTAG_IDENT(call->listener->name), SIPTAG_CONTACT(call->listener->contact[call->transport]),
+        SIPTAG_USER_AGENT(agent->user_agent), SIPTAG_ALLOW(agent->allow), TAG_IF(credentials, SIPTAG_HEADER(credentials)),
+        TAG_IF(trunk && trunk->headers, SIPTAG_HEADER_STR(trunk ? trunk->headers : NULL)),
+        TAG_IF(call->headers, SIPTAG_HEADER_STR(call->headers)),
+        TAG_IF(trunk && *trunk->proxy && route, SIPTAG_ROUTE_STR(trunk ? trunk->proxy : NULL)),
+        SIPTAG_SUPPORTED_STR(reliable ? "timer, 100rel" : "timer"), TAG_IF(reliable == RELIABLE_REQUIRED, SIPTAG_REQUIRE_STR("100rel")),
+        TAG_IF(*session.expires, SIPTAG_SESSION_EXPIRES_STR(session.expires)), TAG_IF(*session.min, SIPTAG_MIN_SE_STR(session.min)),
+        TAG_IF(identity.length, SIPTAG_HEADER_STR(buf_text(&identity))), SIPTAG_CONTENT_TYPE(agent->sdp_type), SIPTAG_PAYLOAD_STR(sdp),
+        TAG_END());
     buf_free(&identity);
     return invite;
 }
@@ -149,16 +157,25 @@ static void trunk_leave(struct call *call)
     if (call->credentials) call->credentials = NULL; /* their memory is the home's */
     call->challenged = call->agreed_reliably = call->redirected = false;
     early_dialogs_free(call);
-    call->session = (struct session_timer){ 0 };
+    call->session = (struct session_timer) { 0 };
     call->trunk->cap.active--;
 }
 
 static bool trunk_takes(const struct call *call, const struct trunk *trunk, struct permit_verdict *verdict)
 {
-    struct permit_request request = { .number = call->number, .prefix_strip = trunk->strip, .prefix_add = trunk->add, .max_s = call->max_asked_s,
-                                      .campaign = call->campaign_name, .rates = trunk->rates, .again = true, .now_us = clock_utc_us(),
-                                      .draining = call->broker->terminating, .ledger_accepting = true,
-                                      .trunk_usable = trunk_usable(trunk, clock_mono_ns()), .engine_free = true, .trunk_free = cap_free(&trunk->cap),
+    struct permit_request request = { .number = call->number,
+                                      .prefix_strip = trunk->strip,
+                                      .prefix_add = trunk->add,
+                                      .max_s = call->max_asked_s,
+                                      .campaign = call->campaign_name,
+                                      .rates = trunk->rates,
+                                      .again = true,
+                                      .now_us = clock_utc_us(),
+                                      .draining = call->broker->terminating,
+                                      .ledger_accepting = true,
+                                      .trunk_usable = trunk_usable(trunk, clock_mono_ns()),
+                                      .engine_free = true,
+                                      .trunk_free = cap_free(&trunk->cap),
                                       .campaign_free = true };
     permit_check(&call->broker->permit, &request, verdict);
     return !verdict->refused;
@@ -222,7 +239,9 @@ static int invite_response(struct call *call, nta_outgoing_t *orq, const sip_t *
         invite_refused(call, status, sip);
         return 0;
     }
-    if (call_is_ended(call)) invite_answered_late(call, sip);
-    else invite_answered(call, sip);
+    if (call_is_ended(call))
+        invite_answered_late(call, sip);
+    else
+        invite_answered(call, sip);
     return 0;
 }

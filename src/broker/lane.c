@@ -48,7 +48,8 @@ static void take_hangup(struct call *call, struct kv_view pairs)
     take_end_headers(call, pairs);
     take_contact(call, kv_get(pairs, "contact"));
     int64_t number = kv_get_int(pairs, "q850", 0); /* also of a cause that has no name */
-    call_hangup(call, number > 0 ? (int)number : cause_number(kv_get(pairs, "cause")), status >= 300 && status <= 699 ? (int)status : 0, kv_get(pairs, "phrase"));
+    call_hangup(call, number > 0 ? (int)number : cause_number(kv_get(pairs, "cause")), status >= 300 && status <= 699 ? (int)status : 0,
+                kv_get(pairs, "phrase"));
 }
 
 static void take_cancel(struct call *call, struct kv_view pairs)
@@ -62,9 +63,12 @@ static void take_inbound(struct call *call, enum message_kind kind, struct kv_vi
 {
     if (!call->inbound) return;
     char *headers = headers_from_pairs(pairs);
-    if (kind == MSG_CALL_RING) inbound_ring(call, headers);
-    else if (kind == MSG_CALL_EARLY) inbound_early(call, headers);
-    else inbound_answer(call, headers);
+    if (kind == MSG_CALL_RING)
+        inbound_ring(call, headers);
+    else if (kind == MSG_CALL_EARLY)
+        inbound_early(call, headers);
+    else
+        inbound_answer(call, headers);
     free(headers);
 }
 
@@ -92,16 +96,29 @@ static void take_script_done(struct call *call, struct kv_view pairs)
 static void take_call_message(struct call *call, const struct post_message *message)
 {
     switch (message->kind) {
-    case MSG_DIAL_CANCEL: take_cancel(call, message->pairs); break;
-    case MSG_CALL_HANGUP: take_hangup(call, message->pairs); break;
+    case MSG_DIAL_CANCEL:
+        take_cancel(call, message->pairs);
+        break;
+    case MSG_CALL_HANGUP:
+        take_hangup(call, message->pairs);
+        break;
     case MSG_CALL_RING:
     case MSG_CALL_EARLY:
-    case MSG_CALL_ANSWER: take_inbound(call, message->kind, message->pairs); break;
-    case MSG_CALL_INFO: info_send(call, kv_get_or(message->pairs, "content_type", "application/dtmf-relay"), kv_get_or(message->pairs, "body", "")); break;
+    case MSG_CALL_ANSWER:
+        take_inbound(call, message->kind, message->pairs);
+        break;
+    case MSG_CALL_INFO:
+        info_send(call, kv_get_or(message->pairs, "content_type", "application/dtmf-relay"), kv_get_or(message->pairs, "body", ""));
+        break;
     case MSG_CALL_REFER:
-    case MSG_CALL_REINVITE: take_request(call, message); break;
-    case MSG_CALL_SCRIPT_DONE: take_script_done(call, message->pairs); break;
-    default: break;
+    case MSG_CALL_REINVITE:
+        take_request(call, message);
+        break;
+    case MSG_CALL_SCRIPT_DONE:
+        take_script_done(call, message->pairs);
+        break;
+    default:
+        break;
     }
 }
 
@@ -145,7 +162,7 @@ static void worker_ready(struct broker *broker, uint32_t worker)
     struct worker_state *state = &broker->workers[worker];
     proc_look(broker->segment, BUS_WORKER_0 + worker, &view);
     if (state->ready && state->epoch != view.epoch) worker_lost(broker, worker);
-    *state = (struct worker_state){ .ready = true, .epoch = view.epoch };
+    *state = (struct worker_state) { .ready = true, .epoch = view.epoch };
     globals_send(broker, BUS_WORKER_0 + worker);
     log_info(NULL, "worker %u takes calls", worker);
 }
@@ -213,7 +230,7 @@ static void audit_take(struct broker *broker, const struct post_message *message
         post_reply(broker->post, message->ticket, -EAGAIN, NULL);
         return;
     }
-    *asked = (struct audit_ticket){ broker, message->ticket };
+    *asked = (struct audit_ticket) { broker, message->ticket };
     if (uuid_parse(&row.id, kv_get_or(pairs, "id", "")) < 0) row.id = uuid_make_v7();
     snprintf(row.who, sizeof row.who, "%s", kv_get_or(pairs, "who", ""));
     snprintf(row.role, sizeof row.role, "%s", kv_get_or(pairs, "role", ""));
@@ -230,15 +247,23 @@ void lane_message(void *context, const struct post_message *message)
 {
     struct broker *broker = context;
     bool from_worker = message->from >= BUS_WORKER_0 && message->from - BUS_WORKER_0 < broker->worker_count;
-    if (message->kind == MSG_DIAL && message->is_request) lane_dial(broker, message);
-    else if (message->kind == MSG_ENGINE && message->is_request) engine_command_answer(broker, message);
-    else if (message->kind == MSG_TABLE) table_request(broker, message);
-    else if (message->kind == MSG_GLOBAL_SET) global_set(broker, message);
-    else if (message->kind == MSG_AUDIT && message->is_request) audit_take(broker, message);
-    else if (message->kind == MSG_WORKER_READY && from_worker) worker_ready(broker, message->from - BUS_WORKER_0);
+    if (message->kind == MSG_DIAL && message->is_request)
+        lane_dial(broker, message);
+    else if (message->kind == MSG_ENGINE && message->is_request)
+        engine_command_answer(broker, message);
+    else if (message->kind == MSG_TABLE)
+        table_request(broker, message);
+    else if (message->kind == MSG_GLOBAL_SET)
+        global_set(broker, message);
+    else if (message->kind == MSG_AUDIT && message->is_request)
+        audit_take(broker, message);
+    else if (message->kind == MSG_WORKER_READY && from_worker)
+        worker_ready(broker, message->from - BUS_WORKER_0);
     else {
         struct call *call = call_meant(broker, message);
-        if (call) take_call_message(call, message);
-        else if (message->is_request) post_reply(broker->post, message->ticket, -ESRCH, NULL);
+        if (call)
+            take_call_message(call, message);
+        else if (message->is_request)
+            post_reply(broker->post, message->ticket, -ESRCH, NULL);
     }
 }

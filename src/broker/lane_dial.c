@@ -55,10 +55,7 @@ static int target_take(struct call *call, struct kv_view pairs)
     return 0;
 }
 
-static char *copy_or_null(const char *text)
-{
-    return text ? strndup(text, 200) : NULL;
-}
+static char *copy_or_null(const char *text) { return text ? strndup(text, 200) : NULL; }
 
 static void wishes_take(struct call *call, struct kv_view pairs)
 {
@@ -110,7 +107,10 @@ void lane_dial(struct broker *broker, const struct post_message *message)
     int cause = target_take(call, message->pairs);
     if (cause) {
         call_drop(call);
-        return refuse_now(broker, message, cause, cause == CAUSE_INVALID_GATEWAY ? "trunk" : cause == CAUSE_INVALID_PROFILE ? "profile" : "uri");
+        return refuse_now(broker, message, cause,
+                          cause == CAUSE_INVALID_GATEWAY   ? "trunk"
+                          : cause == CAUSE_INVALID_PROFILE ? "profile"
+                                                           : "uri");
     }
     wishes_take(call, message->pairs);
     call->worker = message->from - BUS_WORKER_0;

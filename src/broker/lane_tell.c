@@ -137,8 +137,10 @@ void lane_tell_answered(struct call *call, const sip_t *sip)
     add_media(&pairs, call);
     headers_to_pairs(&pairs, sip);
     call->told_worker = true;
-    if (call->replied) note(call, MSG_CALL_ANSWERED, &pairs);
-    else reply(call, "answered", &pairs);
+    if (call->replied)
+        note(call, MSG_CALL_ANSWERED, &pairs);
+    else
+        reply(call, "answered", &pairs);
 }
 
 void lane_tell_end(struct call *call, const sip_t *sip)
@@ -152,8 +154,10 @@ void lane_tell_end(struct call *call, const sip_t *sip)
     add_sip(&pairs, call);
     add_end(&pairs, call);
     headers_to_pairs(&pairs, sip);
-    if (unanswered) reply(call, "failed", &pairs);
-    else note(call, MSG_CALL_ENDED, &pairs);
+    if (unanswered)
+        reply(call, "failed", &pairs);
+    else
+        note(call, MSG_CALL_ENDED, &pairs);
 }
 
 static void add_parties(struct kv *pairs, const struct call *call, const sip_t *sip)

@@ -10,9 +10,9 @@
 
 struct limit {
     struct limit *next;
-    int64_t window_ns, interval_ns;    /* when the interval began, and how long it is; 0 = none was ever asked for */
-    uint32_t taken;                    /* places that calls hold, all together */
-    uint32_t rate;                     /* asked for within the interval */
+    int64_t window_ns, interval_ns; /* when the interval began, and how long it is; 0 = none was ever asked for */
+    uint32_t taken;                 /* places that calls hold, all together */
+    uint32_t rate;                  /* asked for within the interval */
     uint32_t by_worker[BUS_WORKERS_MAX];
     char key[];
 };
@@ -35,18 +35,17 @@ static void drop(struct broker *broker, struct limit **at)
 }
 
 /* Nobody holds it, and its interval is over. */
-static bool is_idle(const struct limit *limit, int64_t now)
-{
-    return limit->taken == 0 && limit->window_ns + limit->interval_ns <= now;
-}
+static bool is_idle(const struct limit *limit, int64_t now) { return limit->taken == 0 && limit->window_ns + limit->interval_ns <= now; }
 
 static void sweep(struct broker *broker)
 {
     int64_t now = clock_mono_ns();
     for (unsigned b = 0; b < LIMIT_BUCKETS; b++)
         for (struct limit **at = &broker->limits[b]; *at;) {
-            if (is_idle(*at, now)) drop(broker, at);
-            else at = &(*at)->next;
+            if (is_idle(*at, now))
+                drop(broker, at);
+            else
+                at = &(*at)->next;
         }
 }
 
@@ -62,8 +61,8 @@ static struct limit *get(struct broker *broker, const char *key)
     return *at;
 }
 
-/* held: the call has a place already, so that only the rate counts. As mod_hash does it: what is asked within an interval is counted whether
- * it is refused or not. */
+/* held: the call has a place already, so that only the rate counts. As mod_hash does it: what is asked within an interval is counted
+ * whether it is refused or not. */
 static bool take(struct broker *broker, uint32_t worker, const char *key, struct kv_view asked, struct kv *out)
 {
     int64_t max = kv_get_int(asked, "value", -1), interval_s = kv_get_int(asked, "interval", 0), now = clock_mono_ns();
@@ -74,8 +73,10 @@ static bool take(struct broker *broker, uint32_t worker, const char *key, struct
         bool anew = limit->interval_ns == 0 || limit->window_ns + interval_s * NS_PER_S <= now;
         limit->interval_ns = interval_s * NS_PER_S;
         limit->rate = anew ? 1 : limit->rate + 1;
-        if (anew) limit->window_ns = now;
-        else ok = max < 0 || limit->rate <= max;
+        if (anew)
+            limit->window_ns = now;
+        else
+            ok = max < 0 || limit->rate <= max;
     } else {
         ok = max < 0 || limit->taken + !held <= max;
     }
@@ -122,8 +123,10 @@ void limits_worker_lost(struct broker *broker, uint32_t worker)
         for (struct limit **at = &broker->limits[b]; *at;) {
             (*at)->taken -= (*at)->by_worker[worker] < (*at)->taken ? (*at)->by_worker[worker] : (*at)->taken;
             (*at)->by_worker[worker] = 0;
-            if (is_idle(*at, clock_mono_ns())) drop(broker, at);
-            else at = &(*at)->next;
+            if (is_idle(*at, clock_mono_ns()))
+                drop(broker, at);
+            else
+                at = &(*at)->next;
         }
 }
 

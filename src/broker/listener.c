@@ -18,10 +18,7 @@
 
 static const char *const transport_names[TRANSPORT_COUNT] = { "udp", "tcp", "tls" };
 
-const char *transport_name(enum transport transport)
-{
-    return transport_names[transport];
-}
+const char *transport_name(enum transport transport) { return transport_names[transport]; }
 
 enum transport transport_of(const char *text)
 {
@@ -35,7 +32,8 @@ enum transport transport_of(const char *text)
 static void transports_read(struct listener *listener, const struct config_node *node)
 {
     const struct config_node *transports = config_get(node, "transports");
-    for (size_t i = 0; i < config_count(transports); i++) listener->transports[transport_of(config_text(config_child(transports, i)))] = true;
+    for (size_t i = 0; i < config_count(transports); i++)
+        listener->transports[transport_of(config_text(config_child(transports, i)))] = true;
     if (!transports) listener->transports[TRANSPORT_UDP] = true;
     snprintf(listener->tls_folder, sizeof listener->tls_folder, "%s", config_str(node, "tls_folder", ""));
     listener->tls_verify_in = config_bool(node, "tls_verify_callers", false);
@@ -56,8 +54,10 @@ static void users_read(struct listener_users *users, const struct config_node *n
     for (size_t i = 0; i < config_count(algorithms); i++) {
         bool sha256 = !strcmp(config_text(config_child(algorithms, i)), "SHA-256");
         if (sha256 && !users->md5) users->sha256_first = true;
-        if (sha256) users->sha256 = true;
-        else users->md5 = true;
+        if (sha256)
+            users->sha256 = true;
+        else
+            users->md5 = true;
     }
 }
 
@@ -89,7 +89,8 @@ static tport_t *primary_find(struct agent *agent, const struct listener *listene
 {
     for (tport_t *tp = tport_primaries(nta_agent_tports(agent->nta)); tp; tp = tport_next(tp)) {
         const tp_name_t *name = tport_name(tp);
-        if (name->tpn_ident && !strcmp(name->tpn_ident, listener->name) && !strcasecmp(name->tpn_proto, transport_names[transport])) return tp;
+        if (name->tpn_ident && !strcmp(name->tpn_ident, listener->name) && !strcasecmp(name->tpn_proto, transport_names[transport]))
+            return tp;
     }
     return NULL;
 }
@@ -136,7 +137,8 @@ static int certificates_look(const struct listener *listener, struct buf *error)
     for (size_t i = 0; i < 2; i++) {
         snprintf(path, sizeof path, "%s/%s", listener->tls_folder, files[i]);
         if (access(path, R_OK) == 0) continue;
-        buf_printf(error, "sip.listen: listener \"%s\" has the transport tls, but %s cannot be read: %s; put %s there", listener->name, path, strerror(errno),
+        buf_printf(error, "sip.listen: listener \"%s\" has the transport tls, but %s cannot be read: %s; put %s there", listener->name,
+                   path, strerror(errno),
                    i ? "the certificates of the authorities that you trust" : "its certificate and private key (PEM)");
         return -EINVAL;
     }
@@ -148,13 +150,17 @@ static int transport_open(struct agent *agent, struct listener *listener, enum t
     char url[BUS_URI_MAX], host[64], external[64];
     uint16_t *port = transport == TRANSPORT_TLS ? &listener->tls_port : &listener->port;
     if (transport == TRANSPORT_TLS && certificates_look(listener, error) < 0) return -EINVAL;
-    size_t n = (size_t)snprintf(url, sizeof url, "%s:%s:%u", transport == TRANSPORT_TLS ? "sips" : "sip", bracketed(listener->advertised, external, sizeof external), *port);
+    size_t n = (size_t)snprintf(url, sizeof url, "%s:%s:%u", transport == TRANSPORT_TLS ? "sips" : "sip",
+                                bracketed(listener->advertised, external, sizeof external), *port);
     n += (size_t)snprintf(url + n, sizeof url - n, ";transport=%s", transport_names[transport]);
-    if (strcmp(listener->advertised, listener->address)) snprintf(url + n, sizeof url - n, ";maddr=%s", bracketed(listener->address, host, sizeof host));
+    if (strcmp(listener->advertised, listener->address))
+        snprintf(url + n, sizeof url - n, ";maddr=%s", bracketed(listener->address, host, sizeof host));
     int err = tport_add_patiently(agent, listener, url);
     if (err) {
-        buf_printf(error, "sip.listen: cannot listen on %s:%u (%s, listener \"%s\"): %s; %s", listener->address, *port, transport_names[transport],
-                   listener->name, strerror(err), transport == TRANSPORT_TLS && err != EADDRINUSE ? "look at the certificates in tls_folder" : "free the port or change address or port");
+        buf_printf(error, "sip.listen: cannot listen on %s:%u (%s, listener \"%s\"): %s; %s", listener->address, *port,
+                   transport_names[transport], listener->name, strerror(err),
+                   transport == TRANSPORT_TLS && err != EADDRINUSE ? "look at the certificates in tls_folder"
+                                                                   : "free the port or change address or port");
         return -err;
     }
     listener->tport[transport] = primary_find(agent, listener, transport);
@@ -178,8 +184,9 @@ static int listener_open(struct agent *agent, struct listener *listener, struct 
         v6->sin6_family = AF_INET6;
         v6->sin6_port = htons(listener->port);
     }
-    log_info(NULL, "listener %s on %s:%u%s%s%s", listener->name, listener->address, listener->port, listener->transports[TRANSPORT_UDP] ? " udp" : "",
-             listener->transports[TRANSPORT_TCP] ? " tcp" : "", listener->transports[TRANSPORT_TLS] ? " tls" : "");
+    log_info(NULL, "listener %s on %s:%u%s%s%s", listener->name, listener->address, listener->port,
+             listener->transports[TRANSPORT_UDP] ? " udp" : "", listener->transports[TRANSPORT_TCP] ? " tcp" : "",
+             listener->transports[TRANSPORT_TLS] ? " tls" : "");
     return 0;
 }
 

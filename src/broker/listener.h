@@ -22,24 +22,24 @@ struct agent;
 /* Of a listener that users register at: sip.listen.*.users. */
 struct listener_users {
     bool on;
-    char domain[128];                    /* all users' domain; "" = what their requests say */
-    bool sha256, md5, sha256_first;      /* what is asked for */
+    char domain[128];               /* all users' domain; "" = what their requests say */
+    bool sha256, md5, sha256_first; /* what is asked for */
     uint32_t expires_min_s, expires_max_s, contacts_max, ping_s, nonce_s;
 };
 
 struct listener {
     char name[BUS_NAME_MAX];
-    char address[46];                    /* as bound */
-    char advertised[46];                 /* in Contact and Via; the same unless configured */
+    char address[46];    /* as bound */
+    char advertised[46]; /* in Contact and Via; the same unless configured */
     uint16_t port, tls_port;
     bool transports[TRANSPORT_COUNT];
-    bool tls_verify_in;                  /* whoever connects must show a certificate of our authorities */
-    char tls_folder[512];                /* agent.pem: our certificate and key; cafile.pem: the authorities that we trust */
-    bool anybody;                        /* takes calls from sources that are nobody's trunk */
+    bool tls_verify_in;                      /* whoever connects must show a certificate of our authorities */
+    char tls_folder[512];                    /* agent.pem: our certificate and key; cafile.pem: the authorities that we trust */
+    bool anybody;                            /* takes calls from sources that are nobody's trunk */
     char script[256], context[BUS_NAME_MAX]; /* for those */
     struct listener_users users;
     struct sockaddr_storage bound;
-    tport_t *tport[TRANSPORT_COUNT];     /* its primary transports */
+    tport_t *tport[TRANSPORT_COUNT]; /* its primary transports */
     sip_contact_t *contact[TRANSPORT_COUNT];
     char contact_text[TRANSPORT_COUNT][BUS_URI_MAX];
 };

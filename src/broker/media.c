@@ -36,8 +36,10 @@ void call_media_stop(struct call *call)
 {
     if (call->slot == SLOT_NONE) return;
     slot_mirror(call);
-    if (call->media_started) push(call, RING_MEDIA_STOP);
-    else call->media_released = true;
+    if (call->media_started)
+        push(call, RING_MEDIA_STOP);
+    else
+        call->media_released = true;
 }
 
 uint32_t media_mask(const struct call *call, const struct trunk *trunk)
@@ -77,8 +79,10 @@ static void record_take(struct broker *broker, const struct ring_record *record)
         COUNT(broker, ring_stale, 1);
         return;
     }
-    if (record->kind == RING_RELEASED) released(broker, call);
-    else if (record->kind == RING_MEDIA_TIMEOUT) call_hangup(call, CAUSE_MEDIA_TIMEOUT, 0, NULL);
+    if (record->kind == RING_RELEASED)
+        released(broker, call);
+    else if (record->kind == RING_MEDIA_TIMEOUT)
+        call_hangup(call, CAUSE_MEDIA_TIMEOUT, 0, NULL);
 }
 
 void media_poll(void *context)

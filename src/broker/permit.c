@@ -16,21 +16,20 @@ static int digits_of(const char *number, char *out, size_t size, bool *plus)
     size_t n = 0;
     *plus = false;
     for (const char *p = number; *p; p++) {
-        if (*p == '+' && n == 0 && !*plus) *plus = true;
+        if (*p == '+' && n == 0 && !*plus)
+            *plus = true;
         else if (isdigit((unsigned char)*p)) {
             if (n + 1 >= size) return -EINVAL;
             out[n++] = *p;
-        } else if (!strchr(" -.()/", *p)) return -EINVAL;
+        } else if (!strchr(" -.()/", *p))
+            return -EINVAL;
         if (p - number > 128) return -EINVAL;
     }
     out[n] = 0;
     return n ? 0 : -EINVAL;
 }
 
-static bool begins(const char *text, const char *prefix)
-{
-    return !strncmp(text, prefix, strlen(prefix));
-}
+static bool begins(const char *text, const char *prefix) { return !strncmp(text, prefix, strlen(prefix)); }
 
 static bool country_allowed(const struct permit_rules *rules, const char *e164)
 {
@@ -55,7 +54,8 @@ int number_normalise(const struct permit_rules *rules, const char *number, char 
     *as_given = true;
     if (digits_of(number, digits, sizeof digits, &plus) < 0) return -EINVAL;
     const char *at = digits, *country = "";
-    if (!plus && begins(digits, "00")) at = digits + 2;
+    if (!plus && begins(digits, "00"))
+        at = digits + 2;
     else if (!plus && !country_allowed(rules, digits) && *rules->default_country) {
         country = rules->default_country;
         if (*at == '0') at++;
@@ -159,33 +159,48 @@ static void check_person(const struct permit_rules *rules, const struct permit_r
 {
     const char *e164 = verdict->e164;
     bool loading = rules->loading || (rules->do_not_call && !do_not_call_ready(rules->do_not_call));
-    if (is_own(rules, e164)) refuse(verdict, "own_number", CAUSE_OUTGOING_CALL_BARRED);
-    else if (loading) refuse_for_now(verdict, "permits_loading", CAUSE_NORMAL_TEMPORARY_FAILURE);
-    else if (rules->do_not_call && do_not_call_has(rules->do_not_call, e164, request->campaign)) refuse(verdict, "do_not_call", CAUSE_OUTGOING_CALL_BARRED);
-    else if (!price_allows(rules, request, e164)) refuse(verdict, "price", CAUSE_OUTGOING_CALL_BARRED);
+    if (is_own(rules, e164))
+        refuse(verdict, "own_number", CAUSE_OUTGOING_CALL_BARRED);
+    else if (loading)
+        refuse_for_now(verdict, "permits_loading", CAUSE_NORMAL_TEMPORARY_FAILURE);
+    else if (rules->do_not_call && do_not_call_has(rules->do_not_call, e164, request->campaign))
+        refuse(verdict, "do_not_call", CAUSE_OUTGOING_CALL_BARRED);
+    else if (!price_allows(rules, request, e164))
+        refuse(verdict, "price", CAUSE_OUTGOING_CALL_BARRED);
     if (verdict->refused || request->again) return;
-    if (rules->history && number_history_free_at(rules->history, e164, request->now_us / 1000000)) refuse(verdict, "attempts", CAUSE_OUTGOING_CALL_BARRED);
-    else if (!hour_allows(rules, request, e164)) refuse(verdict, "window", CAUSE_OUTGOING_CALL_BARRED);
-    else if (rules->spend && !spend_allows(rules->spend, request->now_us)) refuse_for_now(verdict, "spend", CAUSE_OUTGOING_CALL_BARRED);
+    if (rules->history && number_history_free_at(rules->history, e164, request->now_us / 1000000))
+        refuse(verdict, "attempts", CAUSE_OUTGOING_CALL_BARRED);
+    else if (!hour_allows(rules, request, e164))
+        refuse(verdict, "window", CAUSE_OUTGOING_CALL_BARRED);
+    else if (rules->spend && !spend_allows(rules->spend, request->now_us))
+        refuse_for_now(verdict, "spend", CAUSE_OUTGOING_CALL_BARRED);
 }
 
 static void check_number(const struct permit_rules *rules, const struct permit_request *request, struct permit_verdict *verdict)
 {
     bool as_given;
     if (number_normalise(rules, request->number, verdict->e164, sizeof verdict->e164, &as_given) < 0) {
-        if (!name_allowed(rules, request->number)) { refuse(verdict, "number", CAUSE_INVALID_NUMBER_FORMAT); return; }
+        if (!name_allowed(rules, request->number)) {
+            refuse(verdict, "number", CAUSE_INVALID_NUMBER_FORMAT);
+            return;
+        }
         snprintf(verdict->e164, sizeof verdict->e164, "%s", "");
         if (number_rewrite(request->number, request->prefix_strip, request->prefix_add, verdict->dialled, sizeof verdict->dialled) < 0)
             refuse(verdict, "number", CAUSE_INVALID_NUMBER_FORMAT);
         return;
     }
-    if (spell(request, as_given, verdict) < 0) { refuse(verdict, "number", CAUSE_INVALID_NUMBER_FORMAT); return; }
+    if (spell(request, as_given, verdict) < 0) {
+        refuse(verdict, "number", CAUSE_INVALID_NUMBER_FORMAT);
+        return;
+    }
     if (is_emergency(rules, request->number, verdict->e164, verdict->dialled)) {
         refuse(verdict, "emergency", CAUSE_OUTGOING_CALL_BARRED);
         return;
     }
-    if (!country_allowed(rules, verdict->e164)) refuse(verdict, "country", CAUSE_OUTGOING_CALL_BARRED);
-    else check_person(rules, request, verdict);
+    if (!country_allowed(rules, verdict->e164))
+        refuse(verdict, "country", CAUSE_OUTGOING_CALL_BARRED);
+    else
+        check_person(rules, request, verdict);
 }
 
 static void check_host(const struct permit_rules *rules, const struct permit_request *request, struct permit_verdict *verdict)
@@ -201,15 +216,23 @@ void permit_check(const struct permit_rules *rules, const struct permit_request 
 {
     memset(verdict, 0, sizeof *verdict);
     verdict->max_s = request->max_s && request->max_s < rules->max_call_s ? request->max_s : rules->max_call_s;
-    if (request->number) check_number(rules, request, verdict);
-    else check_host(rules, request, verdict);
+    if (request->number)
+        check_number(rules, request, verdict);
+    else
+        check_host(rules, request, verdict);
     if (verdict->refused) return;
-    if (request->draining) refuse_for_now(verdict, "draining", CAUSE_SYSTEM_SHUTDOWN);
-    else if (!request->ledger_accepting) refuse_for_now(verdict, "ledger", CAUSE_NORMAL_TEMPORARY_FAILURE);
-    else if (!request->trunk_usable) refuse_for_now(verdict, "trunk_down", CAUSE_GATEWAY_DOWN);
-    else if (!request->engine_free) refuse_for_now(verdict, "engine_concurrent", CAUSE_SWITCH_CONGESTION);
-    else if (!request->trunk_free) refuse_for_now(verdict, "trunk_concurrent", CAUSE_NORMAL_CIRCUIT_CONGESTION);
-    else if (!request->campaign_free) refuse_for_now(verdict, "campaign_concurrent", CAUSE_NORMAL_CIRCUIT_CONGESTION);
+    if (request->draining)
+        refuse_for_now(verdict, "draining", CAUSE_SYSTEM_SHUTDOWN);
+    else if (!request->ledger_accepting)
+        refuse_for_now(verdict, "ledger", CAUSE_NORMAL_TEMPORARY_FAILURE);
+    else if (!request->trunk_usable)
+        refuse_for_now(verdict, "trunk_down", CAUSE_GATEWAY_DOWN);
+    else if (!request->engine_free)
+        refuse_for_now(verdict, "engine_concurrent", CAUSE_SWITCH_CONGESTION);
+    else if (!request->trunk_free)
+        refuse_for_now(verdict, "trunk_concurrent", CAUSE_NORMAL_CIRCUIT_CONGESTION);
+    else if (!request->campaign_free)
+        refuse_for_now(verdict, "campaign_concurrent", CAUSE_NORMAL_CIRCUIT_CONGESTION);
 }
 
 void permit_note(const struct permit_rules *rules, const struct permit_verdict *verdict, int64_t now_us)

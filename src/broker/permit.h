@@ -27,54 +27,54 @@
 #include "campaign/zones.h"
 
 #define PERMIT_NUMBER_MAX 64
-#define PERMIT_LIST_MAX 512
+#define PERMIT_LIST_MAX   512
 
 struct broker;
 
 struct permit_rules {
-    char default_country[8];              /* "" = digits are always E.164 */
-    char (*countries)[8];                 /* E.164 prefixes; "*" = any, and digits go out as they are */
+    char default_country[8]; /* "" = digits are always E.164 */
+    char (*countries)[8];    /* E.164 prefixes; "*" = any, and digits go out as they are */
     size_t country_count;
     char (*emergency)[16];
     size_t emergency_count;
     char (*uri_hosts)[128];
     size_t uri_host_count;
-    uint32_t max_call_s;                  /* never longer */
-    char (*own)[16];                      /* our own numbers, E.164 */
+    uint32_t max_call_s; /* never longer */
+    char (*own)[16];     /* our own numbers, E.164 */
     size_t own_count;
-    struct do_not_call *do_not_call;      /* NULL = no lists */
-    struct number_history *history;       /* attempts a day; NULL = no limit */
-    bool loading;                         /* history and spend are not read from the ledger yet: nobody may be called */
+    struct do_not_call *do_not_call; /* NULL = no lists */
+    struct number_history *history;  /* attempts a day; NULL = no limit */
+    bool loading;                    /* history and spend are not read from the ledger yet: nobody may be called */
     bool has_window;
-    struct window window;                 /* in which people may be called, in their zone's hours */
-    double max_price;                     /* per minute; 0 = any */
-    struct spend *spend;                  /* NULL = no breaker */
+    struct window window; /* in which people may be called, in their zone's hours */
+    double max_price;     /* per minute; 0 = any */
+    struct spend *spend;  /* NULL = no breaker */
 };
 
 struct permit_request {
-    const char *number;                   /* as asked for; NULL for a URI call */
-    const char *uri_host;                 /* of a URI call */
-    bool uri_is_listener;                 /* its host and port are one of our own listeners */
-    bool uri_is_registered;               /* a telephone of a user is registered where it goes */
-    const char *prefix_strip, *prefix_add;/* the trunk's, "" = none */
-    const char *campaign;                 /* its name; NULL or "" = none */
-    const char *zone;                     /* where the called one lives, if somebody knows better than the number; or NULL */
-    const struct rates *rates;            /* the trunk's; NULL = nobody said */
-    bool again;                           /* the same try on another trunk: attempts and hours were looked at */
-    int64_t now_us;                       /* UTC */
-    uint32_t max_s;                       /* asked for, 0 = the engine's */
+    const char *number;                    /* as asked for; NULL for a URI call */
+    const char *uri_host;                  /* of a URI call */
+    bool uri_is_listener;                  /* its host and port are one of our own listeners */
+    bool uri_is_registered;                /* a telephone of a user is registered where it goes */
+    const char *prefix_strip, *prefix_add; /* the trunk's, "" = none */
+    const char *campaign;                  /* its name; NULL or "" = none */
+    const char *zone;                      /* where the called one lives, if somebody knows better than the number; or NULL */
+    const struct rates *rates;             /* the trunk's; NULL = nobody said */
+    bool again;                            /* the same try on another trunk: attempts and hours were looked at */
+    int64_t now_us;                        /* UTC */
+    uint32_t max_s;                        /* asked for, 0 = the engine's */
     bool draining, ledger_accepting;
-    bool trunk_usable;                    /* enabled and not paused */
+    bool trunk_usable;                           /* enabled and not paused */
     bool engine_free, trunk_free, campaign_free; /* concurrent caps */
 };
 
 struct permit_verdict {
-    const char *refused;                  /* reason code (static text) or NULL = granted */
-    int cause;                            /* for the asker */
-    uint32_t max_s;                       /* the call's longest duration */
-    bool heals;                           /* refused for something that passes by itself within a while */
-    char e164[PERMIT_NUMBER_MAX];         /* digits */
-    char dialled[PERMIT_NUMBER_MAX];      /* the request URI's user part */
+    const char *refused;             /* reason code (static text) or NULL = granted */
+    int cause;                       /* for the asker */
+    uint32_t max_s;                  /* the call's longest duration */
+    bool heals;                      /* refused for something that passes by itself within a while */
+    char e164[PERMIT_NUMBER_MAX];    /* digits */
+    char dialled[PERMIT_NUMBER_MAX]; /* the request URI's user part */
 };
 
 /* Reason codes: number, emergency, country, uri_host, own_number, do_not_call, attempts, window, price; and those that time heals:

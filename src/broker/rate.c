@@ -12,8 +12,10 @@ static uint64_t fnv(uint64_t h, const void *data, size_t length)
 uint64_t rate_key(const struct sockaddr *address, const char *name)
 {
     uint64_t h = 14695981039346656037ull;
-    if (address->sa_family == AF_INET) h = fnv(h, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
-    else if (address->sa_family == AF_INET6) h = fnv(h, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 8);
+    if (address->sa_family == AF_INET)
+        h = fnv(h, &((const struct sockaddr_in *)(const void *)address)->sin_addr, 4);
+    else if (address->sa_family == AF_INET6)
+        h = fnv(h, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, 8);
     for (; *name; name++) h = (h ^ (unsigned char)*name) * 1099511628211ull;
     return h ? h : 1;
 }
@@ -27,7 +29,7 @@ static struct rate_place *place_find(struct rate_table *table, uint64_t key, int
         if (place->key == key) return place;
         if (place->at_ns < oldest->at_ns) oldest = place;
     }
-    *oldest = (struct rate_place){ .key = key, .at_ns = now_ns, .tokens = table->burst };
+    *oldest = (struct rate_place) { .key = key, .at_ns = now_ns, .tokens = table->burst };
     return oldest;
 }
 
@@ -40,10 +42,7 @@ static struct rate_place *refilled(struct rate_table *table, uint64_t key, int64
     return place;
 }
 
-bool rate_has(struct rate_table *table, uint64_t key, int64_t now_ns)
-{
-    return refilled(table, key, now_ns)->tokens >= 1;
-}
+bool rate_has(struct rate_table *table, uint64_t key, int64_t now_ns) { return refilled(table, key, now_ns)->tokens >= 1; }
 
 bool rate_take(struct rate_table *table, uint64_t key, int64_t now_ns)
 {

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 
 #define RATE_PLACES 4096u
-#define RATE_WAYS 8u
+#define RATE_WAYS   8u
 
 struct rate_place {
     uint64_t key; /* 0 = free */

@@ -9,28 +9,50 @@
 const char *sip_phrase_of(int status)
 {
     switch (status) {
-    case 403: return "Forbidden";
-    case 404: return "Not Found";
-    case 408: return "Request Timeout";
-    case 410: return "Gone";
-    case 422: return "Session Interval Too Small";
-    case 480: return "Temporarily Unavailable";
-    case 483: return "Too Many Hops";
-    case 484: return "Address Incomplete";
-    case 486: return "Busy Here";
-    case 487: return "Request Terminated";
-    case 488: return "Not Acceptable Here";
-    case 500: return "Server Internal Error";
-    case 501: return "Not Implemented";
-    case 502: return "Bad Gateway";
-    case 503: return "Service Unavailable";
-    case 504: return "Server Time-out";
-    case 600: return "Busy Everywhere";
-    case 603: return "Decline";
-    case 604: return "Does Not Exist Anywhere";
-    case 606: return "Not Acceptable";
-    case 607: return "Unwanted";
-    default: return status < 200 ? "Progress" : status < 300 ? "OK" : status < 400 ? "Moved Temporarily" : "Refused";
+    case 403:
+        return "Forbidden";
+    case 404:
+        return "Not Found";
+    case 408:
+        return "Request Timeout";
+    case 410:
+        return "Gone";
+    case 422:
+        return "Session Interval Too Small";
+    case 480:
+        return "Temporarily Unavailable";
+    case 483:
+        return "Too Many Hops";
+    case 484:
+        return "Address Incomplete";
+    case 486:
+        return "Busy Here";
+    case 487:
+        return "Request Terminated";
+    case 488:
+        return "Not Acceptable Here";
+    case 500:
+        return "Server Internal Error";
+    case 501:
+        return "Not Implemented";
+    case 502:
+        return "Bad Gateway";
+    case 503:
+        return "Service Unavailable";
+    case 504:
+        return "Server Time-out";
+    case 600:
+        return "Busy Everywhere";
+    case 603:
+        return "Decline";
+    case 604:
+        return "Does Not Exist Anywhere";
+    case 606:
+        return "Not Acceptable";
+    case 607:
+        return "Unwanted";
+    default:
+        return status < 200 ? "Progress" : status < 300 ? "OK" : status < 400 ? "Moved Temporarily" : "Refused";
     }
 }
 
@@ -39,8 +61,10 @@ static const char *parameter_next(const char *at, const char *end)
 {
     bool quoted = false;
     for (; at < end; at++) {
-        if (*at == '"' && at[-1] != '\\') quoted = !quoted;
-        else if (*at == ';' && !quoted) return at;
+        if (*at == '"' && at[-1] != '\\')
+            quoted = !quoted;
+        else if (*at == ';' && !quoted)
+            return at;
     }
     return NULL;
 }

@@ -1,7 +1,7 @@
 /* redirect.c: 3xx to our INVITE, followed where the trunk says so (RFC 3261 §8.1.3.4).
  *
- * A carrier must not send us where it likes: only its own host and sip.uri_hosts are followed, the new number passes the permit like any other, and
- * after five hops it is enough. The INVITE goes out again with the same Call-ID, in the trunk's own turn. */
+ * A carrier must not send us where it likes: only its own host and sip.uri_hosts are followed, the new number passes the permit like any
+ * other, and after five hops it is enough. The INVITE goes out again with the same Call-ID, in the trunk's own turn. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-#define HOPS_MAX 5
+#define HOPS_MAX     5
 #define CONTACTS_MAX 16
 
 static bool host_is(const char *host, const char *domain)
@@ -34,11 +34,22 @@ static bool host_listed(const struct permit_rules *rules, const char *host)
 static bool number_take(struct call *call, const char *number)
 {
     struct permit_verdict verdict;
-    struct permit_request request = { .number = number, .max_s = call->max_asked_s, .campaign = call->campaign_name, .zone = call->zone, .rates = call->trunk->rates,
-                                      .now_us = clock_utc_us(), .draining = call->broker->terminating, .ledger_accepting = true, .trunk_usable = true,
-                                      .engine_free = true, .trunk_free = true, .campaign_free = true };
+    struct permit_request request = { .number = number,
+                                      .max_s = call->max_asked_s,
+                                      .campaign = call->campaign_name,
+                                      .zone = call->zone,
+                                      .rates = call->trunk->rates,
+                                      .now_us = clock_utc_us(),
+                                      .draining = call->broker->terminating,
+                                      .ledger_accepting = true,
+                                      .trunk_usable = true,
+                                      .engine_free = true,
+                                      .trunk_free = true,
+                                      .campaign_free = true };
     permit_check(&call->broker->permit, &request, &verdict);
-    const char *why = verdict.refused ? verdict.refused : strcmp(verdict.dialled, number) ? "without + or a country that may be called it is ambiguous" : NULL;
+    const char *why = verdict.refused                   ? verdict.refused
+                      : strcmp(verdict.dialled, number) ? "without + or a country that may be called it is ambiguous"
+                                                        : NULL;
     if (why) {
         log_info(call->channel_text, "the redirection to %s is not followed: %s", number, why);
         return false;
@@ -58,7 +69,8 @@ static bool contact_follow(struct call *call, const sip_contact_t *contact)
     uri_part_clean(url->url_user, user, sizeof user);
     bool own = host_is(url->url_host, call->trunk->domain) || !strcasecmp(url->url_host, call->trunk->host);
     if (!own && !host_listed(&call->broker->permit, url->url_host)) {
-        log_info(call->channel_text, "the redirection to host %s is not followed: it is neither the trunk's nor in sip.uri_hosts", url->url_host);
+        log_info(call->channel_text, "the redirection to host %s is not followed: it is neither the trunk's nor in sip.uri_hosts",
+                 url->url_host);
         return false;
     }
     if (url_e(text, sizeof text, &bare) < 0 || strnlen(text, sizeof text) >= sizeof text || strcmp(user, url->url_user)) return false;

@@ -25,8 +25,11 @@ int refer_send(struct call *call, const char *to, uint64_t ticket)
     char target[BUS_URI_MAX];
     if (call->state != CALL_TALKING || call->request || call->request_ticket) return -EBUSY;
     if (!to || strpbrk(to, "<>\"\r\n ") || strlen(to) > 200) return -EINVAL;
-    if (strncasecmp(to, "sip:", 4)) snprintf(target, sizeof target, strchr(to, '@') ? "<sip:%s>" : "<sip:%s@%s>", to, call->trunk ? call->trunk->domain : call->listener->advertised);
-    else snprintf(target, sizeof target, "<%s>", to);
+    if (strncasecmp(to, "sip:", 4))
+        snprintf(target, sizeof target, strchr(to, '@') ? "<sip:%s>" : "<sip:%s@%s>", to,
+                 call->trunk ? call->trunk->domain : call->listener->advertised);
+    else
+        snprintf(target, sizeof target, "<%s>", to);
     call->local_cseq++;
     slot_mirror(call);
     call->request = nta_outgoing_tcreate(call->leg, refer_response, call, NULL, SIP_METHOD_REFER, NULL, TPTAG_IDENT(call->listener->name),

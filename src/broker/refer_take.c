@@ -15,7 +15,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-#define ANSWER_NS (10 * NS_PER_S)
+#define ANSWER_NS     (10 * NS_PER_S)
 #define EXTENSION_MAX 64
 
 /* One transfer that a worker is asked about; the call may end meanwhile. */
@@ -37,7 +37,8 @@ static void notify(const struct referral *referral, const char *status, bool las
     nta_outgoing_t *sent = nta_outgoing_tcreate(call->leg, NULL, NULL, NULL, SIP_METHOD_NOTIFY, NULL, TPTAG_IDENT(call->listener->name),
                                                 SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_EVENT_STR(event),
                                                 SIPTAG_SUBSCRIPTION_STATE_STR(last ? "terminated;reason=noresource" : "active;expires=60"),
-                                                SIPTAG_CONTENT_TYPE_STR("message/sipfrag;version=2.0"), SIPTAG_PAYLOAD_STR(body), TAG_END());
+                                                SIPTAG_CONTENT_TYPE_STR("message/sipfrag;version=2.0"), SIPTAG_PAYLOAD_STR(body),
+                                                TAG_END());
     if (sent) nta_outgoing_destroy(sent);
 }
 

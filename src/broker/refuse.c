@@ -28,10 +28,7 @@ static void heed_retry_after(struct call *call, int status, const sip_t *sip)
     if (status == 503 && call->trunk && sip && sip->sip_retry_after) trunk_pause(call->trunk, (uint32_t)sip->sip_retry_after->af_delta);
 }
 
-static bool try_another(struct call *call, int status)
-{
-    return trunk_is_to_blame(call, status) && invite_fail_over(call, status);
-}
+static bool try_another(struct call *call, int status) { return trunk_is_to_blame(call, status) && invite_fail_over(call, status); }
 
 void invite_refused(struct call *call, int status, const sip_t *sip)
 {
@@ -44,9 +41,12 @@ void invite_refused(struct call *call, int status, const sip_t *sip)
         return;
     }
     heed_retry_after(call, status, sip);
-    if (try_credentials(call, status, sip) || try_longer_session(call, status, sip) || redirect_follow(call, status, sip) || try_another(call, status)) return;
+    if (try_credentials(call, status, sip) || try_longer_session(call, status, sip) || redirect_follow(call, status, sip) ||
+        try_another(call, status))
+        return;
     call->sip_status = status;
-    if (sip && sip->sip_status) snprintf(call->sip_phrase, sizeof call->sip_phrase, "%.60s", sip->sip_status->st_phrase ? sip->sip_status->st_phrase : "");
+    if (sip && sip->sip_status)
+        snprintf(call->sip_phrase, sizeof call->sip_phrase, "%.60s", sip->sip_status->st_phrase ? sip->sip_status->st_phrase : "");
     headers_reason(sip, &cause);
     call_end(call, cause, true, sip);
 }

@@ -1,7 +1,7 @@
 /* reinvite.c: a session changed in mid-call, by them or by us (RFC 3261 §14, RFC 3264 §8, RFC 3311), or only refreshed (RFC 4028).
  *
- * One offer at a time: while ours is out theirs gets 491, while theirs waits for its ACK another of theirs gets 500 with Retry-After. A 491 to
- * ours is tried again after a time that depends on who made the Call-ID, so that the two sides do not meet again (§14.1). */
+ * One offer at a time: while ours is out theirs gets 491, while theirs waits for its ACK another of theirs gets 500 with Retry-After. A 491
+ * to ours is tried again after a time that depends on who made the Call-ID, so that the two sides do not meet again (§14.1). */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,14 +15,14 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-#define GLARES_MAX 6
+#define GLARES_MAX    6
 #define GLARE_BUSY_NS (200 * NS_PER_MS) /* theirs is not through yet */
 
 /* `changed`: another version of our description. A mere refresh says what was said before. */
 static void local_fill(struct call *call, struct sdp_local *local, const char *direction, bool changed)
 {
     if (changed) call->sdp_version++;
-    *local = (struct sdp_local){ .session = call->sdp_session, .version = call->sdp_version, .direction = direction };
+    *local = (struct sdp_local) { .session = call->sdp_session, .version = call->sdp_version, .direction = direction };
     media_local(call, &local->address, &local->port);
 }
 
@@ -48,8 +48,10 @@ static int reoffer_ack(struct call *call, nta_incoming_t *irq, const sip_t *sip)
     nta_incoming_destroy(irq);
     call->reoffer = NULL;
     const char *sdp = acknowledged && call->reoffer_offerless ? dialog_sdp(sip, &length) : NULL;
-    if (!acknowledged && !call_is_ended(call)) call_hangup(call, CAUSE_RECOVERY_ON_TIMER_EXPIRE, 0, NULL);
-    else if (sdp && !call_is_ended(call) && sdp_answer_read(sdp, length, &call->codecs, &media) == 0) media_change(call, &media);
+    if (!acknowledged && !call_is_ended(call))
+        call_hangup(call, CAUSE_RECOVERY_ON_TIMER_EXPIRE, 0, NULL);
+    else if (sdp && !call_is_ended(call) && sdp_answer_read(sdp, length, &call->codecs, &media) == 0)
+        media_change(call, &media);
     call_check_over(call);
     return 0;
 }
@@ -168,7 +170,8 @@ static void answered_ours(struct call *call, const sip_t *sip)
     dialog_copy_route(call);
     session_answered(call, sip);
     if (!sdp || call_is_ended(call) || sdp_answer_read(sdp, length, &call->codecs, &media) < 0) return;
-    if (call->request_direction && strcmp(call->request_direction, "sendonly") == 0) media.receive = false; /* we hold: what they still send is not heard */
+    if (call->request_direction && strcmp(call->request_direction, "sendonly") == 0)
+        media.receive = false; /* we hold: what they still send is not heard */
     media_change(call, &media);
 }
 
@@ -181,7 +184,9 @@ static bool glare_wait(struct call *call)
     if (call->glares >= GLARES_MAX || call_is_ended(call)) return false;
     call->glares++;
     int64_t ms = call->inbound ? random() % 201 * 10 : 2100 + random() % 191 * 10;
-    call->glare = (struct loop_timer){ .at_ns = call->glare.at_ns, .heap_index = call->glare.heap_index, .fire = again_due, .context = call };
+    call->glare = (struct loop_timer) {
+        .at_ns = call->glare.at_ns, .heap_index = call->glare.heap_index, .fire = again_due, .context = call
+    };
     loop_timer_set(call->broker->loop, &call->glare, clock_mono_ns() + ms * NS_PER_MS);
     return true;
 }
@@ -190,8 +195,10 @@ static void again_due(struct loop_timer *timer)
 {
     struct call *call = timer->context;
     if (call_is_ended(call)) return;
-    if (call->reoffer || call->request) loop_timer_set(call->broker->loop, timer, clock_mono_ns() + GLARE_BUSY_NS);
-    else if (offer_send(call, true) < 0) lane_reply_status(call, 491);
+    if (call->reoffer || call->request)
+        loop_timer_set(call->broker->loop, timer, clock_mono_ns() + GLARE_BUSY_NS);
+    else if (offer_send(call, true) < 0)
+        lane_reply_status(call, 491);
 }
 
 /* What is final for the request, whatever it was. */
@@ -203,8 +210,10 @@ static void request_failed(struct call *call, int status, const sip_t *sip)
     lane_reply_status(call, status);
     if (brief && refresh_send(call, call->session.update) == 0) return;
     /* 408 and 481: the dialog is gone (RFC 3261 §12.2.1.2). */
-    if ((status == 408 || status == 481) && !call_is_ended(call)) call_hangup(call, cause_from_sip(status), 0, NULL);
-    else if (!call_is_ended(call)) session_refresh_failed(call);
+    if ((status == 408 || status == 481) && !call_is_ended(call))
+        call_hangup(call, cause_from_sip(status), 0, NULL);
+    else if (!call_is_ended(call))
+        session_refresh_failed(call);
 }
 
 static int reinvite_response(struct call *call, nta_outgoing_t *orq, const sip_t *sip)
@@ -237,10 +246,11 @@ static int offer_send(struct call *call, bool changed)
     call->local_cseq++;
     slot_mirror(call);
     call->request_offers = true;
-    call->request = nta_outgoing_tcreate(call->leg, reinvite_response, call, NULL, SIP_METHOD_INVITE, NULL, TPTAG_IDENT(call->listener->name),
-                                         SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_ALLOW(agent->allow), SIPTAG_SUPPORTED_STR("timer"),
-                                         TAG_IF(*session.expires, SIPTAG_SESSION_EXPIRES_STR(session.expires)), TAG_IF(*session.min, SIPTAG_MIN_SE_STR(session.min)),
-                                         SIPTAG_CONTENT_TYPE(agent->sdp_type), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
+    call->request = nta_outgoing_tcreate(
+        call->leg, reinvite_response, call, NULL, SIP_METHOD_INVITE, NULL, TPTAG_IDENT(call->listener->name),
+        SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_ALLOW(agent->allow), SIPTAG_SUPPORTED_STR("timer"),
+        TAG_IF(*session.expires, SIPTAG_SESSION_EXPIRES_STR(session.expires)), TAG_IF(*session.min, SIPTAG_MIN_SE_STR(session.min)),
+        SIPTAG_CONTENT_TYPE(agent->sdp_type), SIPTAG_PAYLOAD_STR(sdp), TAG_END());
     return call->request ? 0 : -EIO;
 }
 
@@ -268,8 +278,10 @@ static int update_response(struct call *call, nta_outgoing_t *orq, const sip_t *
     int status = sip && sip->sip_status ? sip->sip_status->st_status : nta_outgoing_status(orq);
     if (status < 200 || call->request != orq) return 0;
     call->request = NULL;
-    if (status < 300) session_answered(call, sip);
-    else request_failed(call, status, sip);
+    if (status < 300)
+        session_answered(call, sip);
+    else
+        request_failed(call, status, sip);
     nta_outgoing_destroy(orq);
     call_check_over(call);
     return 0;
@@ -286,7 +298,7 @@ int refresh_send(struct call *call, bool update)
     call->request_offers = false;
     call->request = nta_outgoing_tcreate(call->leg, update_response, call, NULL, SIP_METHOD_UPDATE, NULL, TPTAG_IDENT(call->listener->name),
                                          SIPTAG_CONTACT(call->listener->contact[call->transport]), SIPTAG_SUPPORTED_STR("timer"),
-                                         TAG_IF(*session.expires, SIPTAG_SESSION_EXPIRES_STR(session.expires)), TAG_IF(*session.min, SIPTAG_MIN_SE_STR(session.min)),
-                                         TAG_END());
+                                         TAG_IF(*session.expires, SIPTAG_SESSION_EXPIRES_STR(session.expires)),
+                                         TAG_IF(*session.min, SIPTAG_MIN_SE_STR(session.min)), TAG_END());
     return call->request ? 0 : -EIO;
 }

@@ -27,7 +27,7 @@ struct early_dialog *early_dialog_of(struct call *call, const sip_t *sip)
     if (!grown) return NULL;
     early->list = grown;
     struct early_dialog *one = &early->list[early->count++];
-    *one = (struct early_dialog){ 0 };
+    *one = (struct early_dialog) { 0 };
     snprintf(one->tag, sizeof one->tag, "%s", tag);
     return one;
 }
@@ -41,7 +41,7 @@ void early_dialog_changed(struct call *call, const char *tag, const struct slot_
 void early_dialogs_free(struct call *call)
 {
     free(call->early_dialogs.list);
-    call->early_dialogs = (struct early_dialogs){ 0 };
+    call->early_dialogs = (struct early_dialogs) { 0 };
 }
 
 /* --- PRACK ---------------------------------------------------------------------------------------------------------- */
@@ -52,15 +52,19 @@ static void prack_send(struct call *call, const sip_t *sip)
     su_home_t home[1] = { SU_HOME_INIT(home) };
     su_home_init(home);
     sip_route_t *route = sip->sip_record_route ? sip_route_reverse(home, (sip_route_t *)sip->sip_record_route) : NULL;
-    if (!sip->sip_contact || url_e(url, sizeof url, sip->sip_contact->m_url) < 0 || strlen(url) + 1 >= sizeof url) snprintf(url, sizeof url, "%s", call->target);
+    if (!sip->sip_contact || url_e(url, sizeof url, sip->sip_contact->m_url) < 0 || strlen(url) + 1 >= sizeof url)
+        snprintf(url, sizeof url, "%s", call->target);
     snprintf(rack, sizeof rack, "%u %u INVITE", (unsigned)sip->sip_rseq->rs_response, (unsigned)sip->sip_cseq->cs_seq);
     call->local_cseq++;
     slot_mirror(call);
     /* The leg has no remote tag before the 200: the response's own makes this a request of its early dialog. */
-    nta_outgoing_t *prack = nta_outgoing_tcreate(call->leg, NULL, NULL, NULL, SIP_METHOD_PRACK, URL_STRING_MAKE(url), TPTAG_IDENT(call->listener->name),
-                                                 SIPTAG_TO(sip->sip_to), TAG_IF(route, SIPTAG_ROUTE(route)), SIPTAG_RACK_STR(rack), TAG_END());
-    if (prack) nta_outgoing_destroy(prack);
-    else log_warning(call->channel_text, "PRACK could not be sent");
+    nta_outgoing_t *prack = nta_outgoing_tcreate(call->leg, NULL, NULL, NULL, SIP_METHOD_PRACK, URL_STRING_MAKE(url),
+                                                 TPTAG_IDENT(call->listener->name), SIPTAG_TO(sip->sip_to),
+                                                 TAG_IF(route, SIPTAG_ROUTE(route)), SIPTAG_RACK_STR(rack), TAG_END());
+    if (prack)
+        nta_outgoing_destroy(prack);
+    else
+        log_warning(call->channel_text, "PRACK could not be sent");
     su_home_deinit(home);
 }
 

@@ -20,17 +20,18 @@ enum reliable { RELIABLE_OFF, RELIABLE_SUPPORTED, RELIABLE_REQUIRED };
 
 struct early_dialog {
     char tag[BUS_TAG_MAX];
-    uint32_t rseq;              /* the last one taken, 0 = none */
-    bool agreed;                /* `media` is what its responses said */
+    uint32_t rseq; /* the last one taken, 0 = none */
+    bool agreed;   /* `media` is what its responses said */
     struct slot_media media;
 };
 struct early_dialogs {
-    struct early_dialog *list;  /* grows with each; most calls have one or none */
+    struct early_dialog *list; /* grows with each; most calls have one or none */
     unsigned count;
 };
 
 enum reliable reliable_parse(const char *word);
-/* A provisional response to our INVITE: acknowledged if it wants to be. False: one that came before, or out of turn; nothing more is done with it. */
+/* A provisional response to our INVITE: acknowledged if it wants to be. False: one that came before, or out of turn; nothing more is done
+ * with it. */
 bool reliable_take(struct call *call, const sip_t *sip);
 /* The early dialog of a response, good until the next one is asked for; NULL without a tag, or beyond EARLY_DIALOGS_MAX. */
 struct early_dialog *early_dialog_of(struct call *call, const sip_t *sip);

@@ -39,17 +39,28 @@ int call_request(struct call *call, nta_leg_t *leg, nta_incoming_t *irq, const s
 {
     if (sip->sip_cseq && sip->sip_cseq->cs_seq > call->remote_cseq) call->remote_cseq = sip->sip_cseq->cs_seq;
     switch (sip->sip_request->rq_method) {
-    case sip_method_bye: return bye_take(call, sip);
-    case sip_method_invite: return reinvite_take(call, irq, sip);
-    case sip_method_info: return info_take(call, sip);
-    case sip_method_options: return 200;
-    case sip_method_update: return dialog_offer(call, irq, sip);
-    case sip_method_notify: return refer_notified(call, sip);
-    case sip_method_message: return 200;
-    case sip_method_refer: return refer_take(call, irq, sip);
-    case sip_method_ack: return 0;
-    case sip_method_cancel: return 481;
-    default: return 405;
+    case sip_method_bye:
+        return bye_take(call, sip);
+    case sip_method_invite:
+        return reinvite_take(call, irq, sip);
+    case sip_method_info:
+        return info_take(call, sip);
+    case sip_method_options:
+        return 200;
+    case sip_method_update:
+        return dialog_offer(call, irq, sip);
+    case sip_method_notify:
+        return refer_notified(call, sip);
+    case sip_method_message:
+        return 200;
+    case sip_method_refer:
+        return refer_take(call, irq, sip);
+    case sip_method_ack:
+        return 0;
+    case sip_method_cancel:
+        return 481;
+    default:
+        return 405;
     }
 }
 
@@ -61,6 +72,8 @@ void info_send(struct call *call, const char *content_type, const char *body)
     slot_mirror(call);
     nta_outgoing_t *info = nta_outgoing_tcreate(call->leg, NULL, NULL, NULL, SIP_METHOD_INFO, NULL, TPTAG_IDENT(call->listener->name),
                                                 SIPTAG_CONTENT_TYPE_STR(content_type), SIPTAG_PAYLOAD_STR(body), TAG_END());
-    if (info) nta_outgoing_destroy(info);
-    else log_warning(call->channel_text, "INFO could not be sent");
+    if (info)
+        nta_outgoing_destroy(info);
+    else
+        log_warning(call->channel_text, "INFO could not be sent");
 }

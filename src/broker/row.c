@@ -11,7 +11,7 @@
 
 void row_begin_fill(const struct call *call, struct attempt_begin *begin)
 {
-    *begin = (struct attempt_begin){ .id = call->attempt, .channel = call->channel, .campaign = call->campaign, .lead = call->lead };
+    *begin = (struct attempt_begin) { .id = call->attempt, .channel = call->channel, .campaign = call->campaign, .lead = call->lead };
     COPY(begin->trunk, call->trunk ? call->trunk->name : "");
     COPY(begin->number, call->number);
     COPY(begin->caller_id, call->caller_number);
@@ -20,10 +20,7 @@ void row_begin_fill(const struct call *call, struct attempt_begin *begin)
 }
 
 /* Times in a row never decrease, whatever crossed on the wire. */
-static int64_t not_before(int64_t time, int64_t earlier)
-{
-    return time && time < earlier ? earlier : time;
-}
+static int64_t not_before(int64_t time, int64_t earlier) { return time && time < earlier ? earlier : time; }
 
 static void times_settle(struct call_times *at)
 {
@@ -42,17 +39,31 @@ static int64_t pdd_ms(const struct call_times *at)
 
 static void outcome_fill(const struct call *call, struct call_outcome *outcome)
 {
-    *outcome = (struct call_outcome){
-        .attempt = call->attempt, .channel = call->channel, .claimed_us = call->at.claimed, .invite_us = call->at.invite,
-        .ring_us = call->at.ring, .answer_us = call->at.answer, .end_us = call->at.end, .sip_status = call->sip_status,
-        .cause = call->cause, .cause_name = cause_name(call->cause), .trunk = call->trunk ? call->trunk->name : "",
-        .refused = call->refused, .answered = call->answered,
+    *outcome = (struct call_outcome) {
+        .attempt = call->attempt,
+        .channel = call->channel,
+        .claimed_us = call->at.claimed,
+        .invite_us = call->at.invite,
+        .ring_us = call->at.ring,
+        .answer_us = call->at.answer,
+        .end_us = call->at.end,
+        .sip_status = call->sip_status,
+        .cause = call->cause,
+        .cause_name = cause_name(call->cause),
+        .trunk = call->trunk ? call->trunk->name : "",
+        .refused = call->refused,
+        .answered = call->answered,
         .script_result = *call->script_result ? call->script_result : NULL,
         .script_disposition = *call->script_disposition ? call->script_disposition : NULL,
-        .digits = call->digits, .error = call->error,
-        .billsec_ms = call->at.answer ? (call->at.end - call->at.answer) / 1000 : 0, .pdd_ms = pdd_ms(&call->at),
-        .packets_sent = call->totals.packets_sent, .packets_received = call->totals.packets_received,
-        .packets_lost = call->totals.packets_lost, .jitter_us = call->totals.jitter_us, .mos_x100 = call->totals.mos_x100,
+        .digits = call->digits,
+        .error = call->error,
+        .billsec_ms = call->at.answer ? (call->at.end - call->at.answer) / 1000 : 0,
+        .pdd_ms = pdd_ms(&call->at),
+        .packets_sent = call->totals.packets_sent,
+        .packets_received = call->totals.packets_received,
+        .packets_lost = call->totals.packets_lost,
+        .jitter_us = call->totals.jitter_us,
+        .mos_x100 = call->totals.mos_x100,
     };
 }
 
@@ -64,7 +75,8 @@ static const char *disposition_of(const struct call *call)
     if (call->answered) return "answered";
     if (call->cause == CAUSE_SYSTEM_SHUTDOWN || call->cause == CAUSE_CRASH) return "interrupted";
     if (call->cause == CAUSE_USER_BUSY) return "busy";
-    bool silent = call->cause == CAUSE_NO_ANSWER || call->cause == 18 || call->cause == CAUSE_PROGRESS_TIMEOUT || call->cause == CAUSE_ALLOTTED_TIMEOUT;
+    bool silent = call->cause == CAUSE_NO_ANSWER || call->cause == 18 || call->cause == CAUSE_PROGRESS_TIMEOUT ||
+                  call->cause == CAUSE_ALLOTTED_TIMEOUT;
     return silent ? "no_answer" : "failed";
 }
 
@@ -77,11 +89,22 @@ static enum attempt_state state_of(const struct call *call)
 
 static void row_fill(const struct call *call, const struct call_outcome *outcome, struct attempt_end *row)
 {
-    *row = (struct attempt_end){
-        .id = call->attempt, .lead = call->lead, .campaign = call->campaign, .state = state_of(call), .invite_us = call->at.invite,
-        .ring_us = call->at.ring, .answer_us = call->at.answer, .end_us = call->at.end, .sip_status = (uint16_t)call->sip_status,
-        .billsec_ms = outcome->billsec_ms, .pdd_ms = outcome->pdd_ms, .packets_sent = outcome->packets_sent,
-        .packets_received = outcome->packets_received, .packets_lost = outcome->packets_lost, .jitter_us = outcome->jitter_us,
+    *row = (struct attempt_end) {
+        .id = call->attempt,
+        .lead = call->lead,
+        .campaign = call->campaign,
+        .state = state_of(call),
+        .invite_us = call->at.invite,
+        .ring_us = call->at.ring,
+        .answer_us = call->at.answer,
+        .end_us = call->at.end,
+        .sip_status = (uint16_t)call->sip_status,
+        .billsec_ms = outcome->billsec_ms,
+        .pdd_ms = outcome->pdd_ms,
+        .packets_sent = outcome->packets_sent,
+        .packets_received = outcome->packets_received,
+        .packets_lost = outcome->packets_lost,
+        .jitter_us = outcome->jitter_us,
         .mos_x100 = outcome->mos_x100,
     };
     COPY(row->cause, outcome->cause_name);

@@ -13,8 +13,8 @@
 #include "core/check.h"
 
 static const struct sdp_codec known_codecs[] = {
-    { "PCMU", 0, 8000, 1, 0 }, { "PCMA", 8, 8000, 1, 0 }, { "G722", 9, 8000, 1, 0 },
-    { "G729", 18, 8000, 1, 0 }, { "opus", 96, 48000, 2, 0 }, { "L16", 97, 8000, 1, 0 }, { "GSM", 3, 8000, 1, 0 },
+    { "PCMU", 0, 8000, 1, 0 },   { "PCMA", 8, 8000, 1, 0 }, { "G722", 9, 8000, 1, 0 }, { "G729", 18, 8000, 1, 0 },
+    { "opus", 96, 48000, 2, 0 }, { "L16", 97, 8000, 1, 0 }, { "GSM", 3, 8000, 1, 0 },
 };
 
 static const struct sdp_codec *codec_known(const char *name, size_t length)
@@ -73,10 +73,7 @@ __attribute__((format(printf, 2, 3))) static void put(struct text *text, const c
     text->length += n > 0 ? (size_t)n : 0;
 }
 
-static int text_end(const struct text *text)
-{
-    return text->length < text->size ? (int)text->length : -EMSGSIZE;
-}
+static int text_end(const struct text *text) { return text->length < text->size ? (int)text->length : -EMSGSIZE; }
 
 static void put_session(struct text *text, const struct sdp_local *local)
 {
@@ -87,8 +84,10 @@ static void put_session(struct text *text, const struct sdp_local *local)
 
 static void put_rtpmap(struct text *text, unsigned payload_type, const char *name, uint32_t rate, unsigned channels)
 {
-    if (channels > 1) put(text, "a=rtpmap:%u %s/%u/%u\r\n", payload_type, name, rate, channels);
-    else put(text, "a=rtpmap:%u %s/%u\r\n", payload_type, name, rate);
+    if (channels > 1)
+        put(text, "a=rtpmap:%u %s/%u/%u\r\n", payload_type, name, rate, channels);
+    else
+        put(text, "a=rtpmap:%u %s/%u\r\n", payload_type, name, rate);
 }
 
 static void put_events(struct text *text, unsigned payload_type)
@@ -135,7 +134,8 @@ const char *sdp_direction_of(const struct slot_media *media)
     return media->receive ? "recvonly" : "inactive";
 }
 
-static void put_accepted(struct text *text, const struct sdp_local *local, const struct slot_media *media, const struct sdp_streams *streams)
+static void put_accepted(struct text *text, const struct sdp_local *local, const struct slot_media *media,
+                         const struct sdp_streams *streams)
 {
     put(text, "m=audio %u %s %u", local->port, streams->stream[streams->audio].protocol, media->receive_payload_type);
     if (media->event_payload_type) put(text, " %u", media->event_payload_type);
@@ -149,13 +149,16 @@ static void put_accepted(struct text *text, const struct sdp_local *local, const
     put(text, "a=ptime:%u\r\na=%s\r\n", media->ptime_ms, sdp_direction_of(media));
 }
 
-int sdp_answer_write(char *out, size_t size, const struct sdp_local *local, const struct slot_media *media, const struct sdp_streams *streams)
+int sdp_answer_write(char *out, size_t size, const struct sdp_local *local, const struct slot_media *media,
+                     const struct sdp_streams *streams)
 {
     struct text text = { out, size, 0 };
     put_session(&text, local);
     for (unsigned i = 0; i < streams->count; i++) {
-        if (i == streams->audio) put_accepted(&text, local, media, streams);
-        else put(&text, "m=%s 0 %s %s\r\n", streams->stream[i].type, streams->stream[i].protocol, streams->stream[i].format);
+        if (i == streams->audio)
+            put_accepted(&text, local, media, streams);
+        else
+            put(&text, "m=%s 0 %s %s\r\n", streams->stream[i].type, streams->stream[i].protocol, streams->stream[i].format);
     }
     return text_end(&text);
 }
@@ -223,7 +226,8 @@ static int choose(const sdp_media_t *m, const struct sdp_codecs *codecs, struct 
             if (rm->rm_fmtp) snprintf(media->fmtp, sizeof media->fmtp, "%s", rm->rm_fmtp);
         }
         bool narrow = rm->rm_encoding && rm->rm_rate == 8000;
-        if (narrow && !strcasecmp(rm->rm_encoding, "telephone-event") && !media->event_payload_type) media->event_payload_type = (uint8_t)rm->rm_pt;
+        if (narrow && !strcasecmp(rm->rm_encoding, "telephone-event") && !media->event_payload_type)
+            media->event_payload_type = (uint8_t)rm->rm_pt;
         if (narrow && !strcasecmp(rm->rm_encoding, "CN")) media->comfort_noise_payload_type = (uint8_t)rm->rm_pt;
     }
     if (!codec) return -ENOTSUP;
@@ -296,7 +300,8 @@ static bool is_sane_media_line(const char *at, const char *end)
     for (unsigned word = 0; at < end; word++) {
         const char *begin = at;
         for (; at < end && *at != ' '; at++) {
-            bool plain = (*at >= '0' && *at <= '9') || (*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z') || (*at && strchr("-_.+*", *at));
+            bool plain = (*at >= '0' && *at <= '9') || (*at >= 'A' && *at <= 'Z') || (*at >= 'a' && *at <= 'z') ||
+                         (*at && strchr("-_.+*", *at));
             bool slash = *at == '/' && at > begin && (word == 1 || word == 2);
             if (!plain && !slash) return false;
         }
@@ -322,8 +327,8 @@ static bool is_sane(const char *text, size_t length)
     return true;
 }
 
-/* The parser gives a whole description up for an a=rtpmap without a clock rate; RFC 4475 has one, of a stream that is refused anyway. Such lines
- * are left out. `out` has room for length bytes. */
+/* The parser gives a whole description up for an a=rtpmap without a clock rate; RFC 4475 has one, of a stream that is refused anyway. Such
+ * lines are left out. `out` has room for length bytes. */
 static size_t rtpmaps_mend(const char *text, size_t length, char *out)
 {
     size_t n = 0;
@@ -338,7 +343,8 @@ static size_t rtpmaps_mend(const char *text, size_t length, char *out)
     return n;
 }
 
-static int read_description(const char *text, size_t length, const struct sdp_codecs *codecs, struct slot_media *media, struct sdp_streams *streams)
+static int read_description(const char *text, size_t length, const struct sdp_codecs *codecs, struct slot_media *media,
+                            struct sdp_streams *streams)
 {
     if (!text || length == 0 || length > SDP_BYTES_MAX || !is_sane(text, length)) return -EINVAL;
     su_home_t home[1] = { SU_HOME_INIT(home) };

@@ -13,12 +13,12 @@
 #include "broker/sdp_crypto.h"
 #include "bus/slot.h"
 
-#define SDP_BYTES_MAX 8192
-#define SDP_TEXT_MAX 2048   /* what we write */
-#define SDP_CODECS_MAX 8
-#define SDP_STREAMS_MAX 8   /* m= lines of a description that we answer */
-#define SDP_EVENT_PT 101
-#define SDP_NOISE_PT 13
+#define SDP_BYTES_MAX   8192
+#define SDP_TEXT_MAX    2048 /* what we write */
+#define SDP_CODECS_MAX  8
+#define SDP_STREAMS_MAX 8 /* m= lines of a description that we answer */
+#define SDP_EVENT_PT    101
+#define SDP_NOISE_PT    13
 
 struct sdp_codec {
     char name[16];
@@ -33,15 +33,16 @@ struct sdp_codecs {
     struct sdp_crypto crypto; /* and whether the audio is encrypted */
     bool comfort_noise;       /* offered, and sent where it is agreed (RFC 3389) */
 };
-/* "PCMU,PCMA" (FreeSWITCH's "PCMU@30i" too; of what follows @ the ptime alone counts). out->crypto and comfort_noise stay as they are. -EINVAL if no known codec is in it. */
+/* "PCMU,PCMA" (FreeSWITCH's "PCMU@30i" too; of what follows @ the ptime alone counts). out->crypto and comfort_noise stay as they are.
+ * -EINVAL if no known codec is in it. */
 int sdp_codecs_parse(struct sdp_codecs *out, const char *names);
 
 /* Our side of a description. */
 struct sdp_local {
-    const char *address;     /* advertised, IPv4 or IPv6 text */
+    const char *address; /* advertised, IPv4 or IPv6 text */
     uint16_t port;
     uint64_t session, version;
-    const char *direction;   /* "sendrecv", "sendonly", "recvonly", "inactive" */
+    const char *direction; /* "sendrecv", "sendonly", "recvonly", "inactive" */
 };
 
 /* An offer with all codecs, telephone-event and ptime 20. Returns its length, or -EMSGSIZE. */
@@ -61,7 +62,8 @@ int sdp_answer_read(const char *text, size_t length, const struct sdp_codecs *of
 /* The far end's offer: the same, and what an answer needs. `codecs` is what we allow; the offer's order decides. */
 int sdp_offer_read(const char *text, size_t length, const struct sdp_codecs *codecs, struct slot_media *media, struct sdp_streams *streams);
 /* The answer to an offer that was read: the codec and events of media, the direction that mirrors it. Length or -EMSGSIZE. */
-int sdp_answer_write(char *out, size_t size, const struct sdp_local *local, const struct slot_media *media, const struct sdp_streams *streams);
+int sdp_answer_write(char *out, size_t size, const struct sdp_local *local, const struct slot_media *media,
+                     const struct sdp_streams *streams);
 /* Our direction for a media that was read: what the far end sends we receive. */
 const char *sdp_direction_of(const struct slot_media *media);
 /* The remote address as text ("" if none) and its port. */

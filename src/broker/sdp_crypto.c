@@ -23,7 +23,10 @@ static const struct {
     { "AES_CM_128_HMAC_SHA1_32", "AES_CM_128_HMAC_SHA1_32", 30 },
 };
 
-static bool word_is(const char *word, size_t length, const char *name) { return strlen(name) == length && !strncasecmp(word, name, length); }
+static bool word_is(const char *word, size_t length, const char *name)
+{
+    return strlen(name) == length && !strncasecmp(word, name, length);
+}
 
 static int suite_find(const char *word, size_t length)
 {
@@ -34,7 +37,8 @@ static int suite_find(const char *word, size_t length)
 
 static uint8_t mode_of(const char *word, size_t length)
 {
-    if (word_is(word, length, "true") || word_is(word, length, "mandatory") || word_is(word, length, "required")) return SDP_CRYPTO_MANDATORY;
+    if (word_is(word, length, "true") || word_is(word, length, "mandatory") || word_is(word, length, "required"))
+        return SDP_CRYPTO_MANDATORY;
     if (word_is(word, length, "optional")) return SDP_CRYPTO_OPTIONAL;
     if (word_is(word, length, "false") || word_is(word, length, "forbidden") || word_is(word, length, "off")) return SDP_CRYPTO_OFF;
     return SDP_CRYPTO_UNSAID;

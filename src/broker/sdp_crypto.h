@@ -12,7 +12,7 @@
 #include "bus/slot.h"
 
 #define SDP_CRYPTO_SUITES 6
-#define SDP_CRYPTO_KEY 46
+#define SDP_CRYPTO_KEY    46
 
 enum sdp_crypto_mode {
     SDP_CRYPTO_UNSAID, /* as SDP_CRYPTO_OFF, but another's word counts */

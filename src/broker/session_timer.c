@@ -10,7 +10,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-#define BUSY_NS (2 * NS_PER_S)    /* another request of ours is under way */
+#define BUSY_NS   (2 * NS_PER_S)  /* another request of ours is under way */
 #define FAILED_NS (10 * NS_PER_S) /* between a refresh that failed and the next try */
 
 static uint32_t wish_of(const struct call *call)
@@ -19,10 +19,7 @@ static uint32_t wish_of(const struct call *call)
     return wish && wish < call->session.min_s ? call->session.min_s : wish;
 }
 
-static uint32_t min_of(const struct call *call)
-{
-    return call->session.min_s > SESSION_MIN_S ? call->session.min_s : SESSION_MIN_S;
-}
+static uint32_t min_of(const struct call *call) { return call->session.min_s > SESSION_MIN_S ? call->session.min_s : SESSION_MIN_S; }
 
 /* --- running -------------------------------------------------------------------------------------------------------- */
 
@@ -51,11 +48,14 @@ static void due(struct loop_timer *timer)
 static void run(struct call *call)
 {
     struct session_timer *session = &call->session;
-    session->timer = (struct loop_timer){ .at_ns = session->timer.at_ns, .heap_index = session->timer.heap_index, .fire = due, .context = call };
+    session->timer = (struct loop_timer) {
+        .at_ns = session->timer.at_ns, .heap_index = session->timer.heap_index, .fire = due, .context = call
+    };
     if (!session->expires_s || session->refresher == SESSION_NOBODY) return session_stop(call);
     int64_t whole = (int64_t)session->expires_s * NS_PER_S;
     session->ends_ns = clock_mono_ns() + whole;
-    loop_timer_set(call->broker->loop, &session->timer, session->refresher == SESSION_WE ? clock_mono_ns() + whole / 2 : session->ends_ns - grace_ns(call));
+    loop_timer_set(call->broker->loop, &session->timer,
+                   session->refresher == SESSION_WE ? clock_mono_ns() + whole / 2 : session->ends_ns - grace_ns(call));
 }
 
 void session_refresh_failed(struct call *call)
@@ -64,15 +64,9 @@ void session_refresh_failed(struct call *call)
     if (call->session.refresher == SESSION_WE) loop_timer_set(call->broker->loop, &call->session.timer, again < last ? again : last);
 }
 
-void session_resume(struct call *call)
-{
-    run(call);
-}
+void session_resume(struct call *call) { run(call); }
 
-void session_stop(struct call *call)
-{
-    loop_timer_clear(call->broker->loop, &call->session.timer);
-}
+void session_stop(struct call *call) { loop_timer_clear(call->broker->loop, &call->session.timer); }
 
 /* --- what is said --------------------------------------------------------------------------------------------------- */
 
@@ -82,7 +76,9 @@ void session_offer_write(const struct call *call, struct session_headers *out)
     memset(out, 0, sizeof *out);
     if (!wish) return;
     /* In a dialog the roles stay as they are; before it, the far end chooses. */
-    const char *refresher = call->session.refresher == SESSION_WE ? ";refresher=uac" : call->session.refresher == SESSION_THEY ? ";refresher=uas" : "";
+    const char *refresher = call->session.refresher == SESSION_WE     ? ";refresher=uac"
+                            : call->session.refresher == SESSION_THEY ? ";refresher=uas"
+                                                                      : "";
     snprintf(out->expires, sizeof out->expires, "%u%s", wish, refresher);
     snprintf(out->min, sizeof out->min, "%u", min_of(call));
 }
@@ -102,10 +98,7 @@ static void allow_read(struct call *call, const sip_t *sip)
 }
 
 /* Less than RFC 4028 allows is heeded where they say it: they will end the call by it. */
-static uint32_t bounded(unsigned long s)
-{
-    return s > SESSION_EXPIRES_MAX_S ? SESSION_EXPIRES_MAX_S : s < 2 ? 2 : (uint32_t)s;
-}
+static uint32_t bounded(unsigned long s) { return s > SESSION_EXPIRES_MAX_S ? SESSION_EXPIRES_MAX_S : s < 2 ? 2 : (uint32_t)s; }
 
 void session_answered(struct call *call, const sip_t *sip)
 {
@@ -141,7 +134,9 @@ int session_asked(struct call *call, const sip_t *sip, struct session_headers *o
         snprintf(out->min, sizeof out->min, "%u", min_of(call));
         return 422;
     }
-    uint32_t wish = x ? bounded(x->x_delta) : sip->sip_min_se && wish_of(call) && sip->sip_min_se->min_delta > wish_of(call) ? bounded(sip->sip_min_se->min_delta) : wish_of(call);
+    uint32_t wish = x                                                                                ? bounded(x->x_delta)
+                    : sip->sip_min_se && wish_of(call) && sip->sip_min_se->min_delta > wish_of(call) ? bounded(sip->sip_min_se->min_delta)
+                                                                                                     : wish_of(call);
     bool they = supported && x && (!x->x_refresher || !strcasecmp(x->x_refresher, "uac"));
     call->session.expires_s = wish;
     call->session.refresher = !wish ? SESSION_NOBODY : they ? SESSION_THEY : SESSION_WE;

@@ -1,4 +1,5 @@
-/* session_timer.h: is the dialog still there? RFC 4028: one side refreshes the session in time, the other ends the call when no refresh came.
+/* session_timer.h: is the dialog still there? RFC 4028: one side refreshes the session in time, the other ends the call when no refresh
+ * came.
  *
  *   INVITE  Session-Expires: 1800, Min-SE: 90 ──▶        if the trunk has session_timer_s; Supported: timer always
  *   422     Min-SE: 3600                      ◀──        asked again with that
@@ -16,15 +17,15 @@
 #include "core/loop.h"
 
 #define SESSION_EXPIRES_MAX_S 86400u
-#define SESSION_MIN_S 90u /* RFC 4028 §4: nobody may want less */
+#define SESSION_MIN_S         90u /* RFC 4028 §4: nobody may want less */
 
 enum session_refresher { SESSION_NOBODY, SESSION_WE, SESSION_THEY };
 
 struct session_timer {
-    uint32_t expires_s, min_s;         /* agreed, 0 = none; the Min-SE of a 422 */
+    uint32_t expires_s, min_s; /* agreed, 0 = none; the Min-SE of a 422 */
     enum session_refresher refresher;
-    bool update;                       /* their Allow has UPDATE */
-    int64_t ends_ns;                   /* without a refresh */
+    bool update;     /* their Allow has UPDATE */
+    int64_t ends_ns; /* without a refresh */
     struct loop_timer timer;
 };
 

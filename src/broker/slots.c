@@ -81,7 +81,7 @@ void slots_free(struct broker *broker)
     free(slots->calls);
     free(slots->generations);
     free(slots->free_since_ns);
-    *slots = (struct slots){ 0 };
+    *slots = (struct slots) { 0 };
 }
 
 static void wake_rested(struct broker *broker, struct worker_slots *worker)
@@ -112,7 +112,7 @@ static void slot_claim(struct broker *broker, struct call *call)
 {
     struct slot *slot = segment_slot(broker->segment, call->slot);
     slot_call_write_begin(slot);
-    slot->call = (struct slot_call){ .generation = call->generation, .state = SLOT_DIALLING };
+    slot->call = (struct slot_call) { .generation = call->generation, .state = SLOT_DIALLING };
     slot->call.channel = call->channel;
     slot->call.attempt = call->attempt;
     slot->call.worker_epoch = broker->workers[call->worker].epoch;
@@ -136,7 +136,7 @@ int slot_lease(struct broker *broker, struct call *call, uint32_t worker)
     of->busy++;
     slots->busy++;
     slot_claim(broker, call);
-    directory_put(broker->segment, call->channel.bytes, (struct directory_entry){ call->slot, call->generation, worker });
+    directory_put(broker->segment, call->channel.bytes, (struct directory_entry) { call->slot, call->generation, worker });
     counter_set(broker->counters[COUNTER_calls_active], slots->busy);
     return 0;
 }

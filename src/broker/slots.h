@@ -1,8 +1,8 @@
 /* slots.h: the slots of all workers: leasing, mirroring, freeing. The broker alone does that.
  *
  * Free slots wait in queues per worker: rested ones by their media address, and those within 5 s of their last packet; all in the order of
- * their freeing, so that the longest-free slot on an address that suits the call is used first. All that a new broker needs to adopt a call is written into
- * the slot's half as it becomes true. */
+ * their freeing, so that the longest-free slot on an address that suits the call is used first. All that a new broker needs to adopt a call
+ * is written into the slot's half as it becomes true. */
 #ifndef BROKER_SLOTS_H
 #define BROKER_SLOTS_H
 
@@ -11,8 +11,8 @@
 
 #include "bus/slot.h"
 
-#define SLOT_REST_NS 5000000000LL
-#define SLOT_NONE UINT32_MAX
+#define SLOT_REST_NS        5000000000LL
+#define SLOT_NONE           UINT32_MAX
 #define MEDIA_ADDRESSES_MAX 16u
 
 struct broker;
@@ -35,7 +35,8 @@ struct slots {
 
 int slots_open(struct broker *broker);
 void slots_free(struct broker *broker);
-/* The next rested slot of a worker on an address of media_mask, leased for the call (state DIALLING, directory entry made); -EAGAIN if there is none. */
+/* The next rested slot of a worker on an address of media_mask, leased for the call (state DIALLING, directory entry made); -EAGAIN if
+ * there is none. */
 int slot_lease(struct broker *broker, struct call *call, uint32_t worker);
 /* Back to the free ones; `rest` = packets may still come. */
 void slot_free(struct broker *broker, struct call *call, bool rest);

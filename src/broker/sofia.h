@@ -14,8 +14,8 @@ struct call;
 #define NTA_OUTGOING_MAGIC_T struct call
 #endif
 #define NTA_INCOMING_MAGIC_T struct call
-#define SU_TIMER_ARG_T struct broker
-#define SU_WAKEUP_ARG_T struct broker
+#define SU_TIMER_ARG_T       struct broker
+#define SU_WAKEUP_ARG_T      struct broker
 
 #include <sofia-sip/auth_client.h>
 #include <sofia-sip/msg_addr.h>

@@ -22,10 +22,10 @@
 #include "core/process.h"
 #include "core/uuid.h"
 
-#define CALL_TRUNKS_MAX 8
-#define CALL_HEADERS_MAX 4096     /* bytes of extra headers that one INVITE may carry */
-#define CALL_SCRIPT_WAIT_NS (30 * NS_PER_S) /* after the end, for the script's last word */
-#define CALL_RELEASE_WAIT_NS (5 * NS_PER_S) /* after MEDIA_STOP, for a worker that does not answer */
+#define CALL_TRUNKS_MAX      8
+#define CALL_HEADERS_MAX     4096            /* bytes of extra headers that one INVITE may carry */
+#define CALL_SCRIPT_WAIT_NS  (30 * NS_PER_S) /* after the end, for the script's last word */
+#define CALL_RELEASE_WAIT_NS (5 * NS_PER_S)  /* after MEDIA_STOP, for a worker that does not answer */
 
 /* What a call is doing. Ending is a state: handlers go on to be called after it and are harmless. */
 enum call_state {
@@ -50,88 +50,88 @@ struct call {
     bool inbound, self;
     struct uuid channel, attempt;
     char channel_text[UUID_TEXT_SIZE];
-    char call_id[BUS_CALL_ID_MAX];     /* outgoing: the attempt's text */
+    char call_id[BUS_CALL_ID_MAX]; /* outgoing: the attempt's text */
 
     /* SIP */
     nta_leg_t *leg;
-    nta_outgoing_t *invite;            /* our INVITE until its final response was dealt with */
+    nta_outgoing_t *invite; /* our INVITE until its final response was dealt with */
     nta_outgoing_t *bye;
-    nta_outgoing_t *request;           /* our re-INVITE or REFER: one at a time */
-    uint64_t request_ticket;           /* who asked for it; 0 = answered */
-    const char *request_direction;     /* what our last offer in mid-call said; NULL = there was none */
-    bool request_offers;               /* it has an SDP: others of theirs get 491 meanwhile */
-    struct loop_timer glare;           /* after a 491 */
+    nta_outgoing_t *request;       /* our re-INVITE or REFER: one at a time */
+    uint64_t request_ticket;       /* who asked for it; 0 = answered */
+    const char *request_direction; /* what our last offer in mid-call said; NULL = there was none */
+    bool request_offers;           /* it has an SDP: others of theirs get 491 meanwhile */
+    struct loop_timer glare;       /* after a 491 */
     unsigned glares;
     struct session_timer session;
     struct early_dialogs early_dialogs;
-    bool offered_reliably;             /* inbound: our SDP went out with one of them */
-    bool reliable;                     /* our provisional responses want PRACK */
-    bool agreed_reliably;              /* offer and answer are through before the 200 (RFC 3262 §5) */
-    nta_incoming_t *offer;             /* their INVITE until it is answered and acknowledged */
-    nta_incoming_t *reoffer;           /* their re-INVITE, while it waits for its ACK */
+    bool offered_reliably;   /* inbound: our SDP went out with one of them */
+    bool reliable;           /* our provisional responses want PRACK */
+    bool agreed_reliably;    /* offer and answer are through before the 200 (RFC 3262 §5) */
+    nta_incoming_t *offer;   /* their INVITE until it is answered and acknowledged */
+    nta_incoming_t *reoffer; /* their re-INVITE, while it waits for its ACK */
     struct listener *listener;
     enum transport transport;
     char local_tag[BUS_TAG_MAX], remote_tag[BUS_TAG_MAX], branch[BUS_TAG_MAX];
     char local_uri[BUS_URI_MAX], remote_uri[BUS_URI_MAX], target[BUS_URI_MAX], route[BUS_ROUTE_MAX];
     uint32_t local_cseq, remote_cseq, invite_cseq;
-    int64_t sent_ns;                   /* the last INVITE left; 0 = none, or its delay was counted */
-    uint32_t tries;                    /* INVITE transactions so far */
-    bool redirected;                   /* by a 3xx, to another host than the trunk's: its INVITE goes there by itself */
-    unsigned hops;                     /* 3xx followed */
-    bool cancelled;                    /* CANCEL sent, or due as soon as a 1xx comes */
-    bool challenged, bye_challenged;   /* credentials were sent once */
+    int64_t sent_ns;                 /* the last INVITE left; 0 = none, or its delay was counted */
+    uint32_t tries;                  /* INVITE transactions so far */
+    bool redirected;                 /* by a 3xx, to another host than the trunk's: its INVITE goes there by itself */
+    unsigned hops;                   /* 3xx followed */
+    bool cancelled;                  /* CANCEL sent, or due as soon as a 1xx comes */
+    bool challenged, bye_challenged; /* credentials were sent once */
     auth_client_t *credentials;
-    su_home_t *home;                   /* of the credentials; NULL until challenged */
-    char *headers;                     /* extra headers of the INVITE, ready for the wire; NULL = none */
-    char *end_headers;                 /* for BYE, CANCEL or the refusal */
+    su_home_t *home;   /* of the credentials; NULL until challenged */
+    char *headers;     /* extra headers of the INVITE, ready for the wire; NULL = none */
+    char *end_headers; /* for BYE, CANCEL or the refusal */
     uint64_t sdp_session, sdp_version;
     struct sdp_codecs codecs;
-    struct sdp_streams streams;        /* of their offer */
-    bool offerless;                    /* their INVITE had no SDP: ours is in the 200, theirs in the ACK */
+    struct sdp_streams streams; /* of their offer */
+    bool offerless;             /* their INVITE had no SDP: ours is in the 200, theirs in the ACK */
     bool reoffer_offerless;
 
     /* where to */
     struct trunk *trunks[CALL_TRUNKS_MAX];
     uint8_t trunk_count, trunk_at;
-    struct trunk *trunk;               /* whose cap it counts for; NULL for URI calls */
-    char *uri;                         /* a URI call's */
-    char next_hop[BUS_URI_MAX];        /* of a URI call that goes another way than its URI says: a telephone behind a NAT */
-    char number[PERMIT_NUMBER_MAX];    /* as asked for */
-    char dialled[PERMIT_NUMBER_MAX];   /* as sent */
+    struct trunk *trunk;             /* whose cap it counts for; NULL for URI calls */
+    char *uri;                       /* a URI call's */
+    char next_hop[BUS_URI_MAX];      /* of a URI call that goes another way than its URI says: a telephone behind a NAT */
+    char number[PERMIT_NUMBER_MAX];  /* as asked for */
+    char dialled[PERMIT_NUMBER_MAX]; /* as sent */
     char caller_number[64], caller_name[104];
     char from_user[64], from_domain[128], to_display[64];
-    char *auth_user, *auth_password;   /* of the request, before the trunk's */
+    char *auth_user, *auth_password; /* of the request, before the trunk's */
     bool privacy;
-    int identity;                      /* enum identity; -1 = as the trunk wants it */
+    int identity; /* enum identity; -1 = as the trunk wants it */
     enum dial_early early;
     uint32_t ring_timeout_ms, progress_timeout_ms, max_s;
     uint32_t max_asked_s;
-    bool nat;                          /* the far end may be behind one: its RTP may come from anywhere */
-    bool permitted;                    /* permit_check said yes; invite_send asserts it */
-    bool capped;                       /* counts in the engine's cap */
-    bool charged;                      /* counts in the day's spend, at `rate` */
+    bool nat;       /* the far end may be behind one: its RTP may come from anywhere */
+    bool permitted; /* permit_check said yes; invite_send asserts it */
+    bool capped;    /* counts in the engine's cap */
+    bool charged;   /* counts in the day's spend, at `rate` */
     struct rate rate;
-    char zone[80];                     /* where the called one lives; "" = by the number */
+    char zone[80]; /* where the called one lives; "" = by the number */
 
     /* media and slot */
     uint32_t slot, generation, worker; /* slot SLOT_NONE = none */
     bool media_started, media_seen;    /* MEDIA_START was pushed; packets may have been invited by an SDP */
     struct slot_media media;
     bool media_agreed;
-    bool media_released;               /* the worker gave the slot back; it stands until the script has spoken */
-    char via[BUS_VIA_MAX];             /* of their INVITE until it is answered, see adopt_inbound.c */
+    bool media_released;   /* the worker gave the slot back; it stands until the script has spoken */
+    char via[BUS_VIA_MAX]; /* of their INVITE until it is answered, see adopt_inbound.c */
 
     /* who asked */
-    bool asked_by_worker;              /* a DIAL; `ticket` until replied */
+    bool asked_by_worker; /* a DIAL; `ticket` until replied */
     bool replied, early_replied;
-    bool told_worker;                  /* it has the call: it wants CALL_ENDED */
+    bool told_worker; /* it has the call: it wants CALL_ENDED */
     uint64_t ticket;
     bool watched;
     struct dial_watch watch;
-    char *script, *arguments;          /* a campaign's */
-    struct kv variables;               /* v.X for CALL_RUN */
+    char *script, *arguments; /* a campaign's */
+    struct kv variables;      /* v.X for CALL_RUN */
     int64_t campaign, lead;
-    uint32_t lead_tries;               /* before this one */
+    uint32_t lead_tries; /* before this one */
     char lead_history[96];
     char campaign_name[BUS_NAME_MAX];
     bool script_running;
@@ -142,22 +142,22 @@ struct call {
     int sip_status;
     char sip_phrase[64];
     int cause;
-    const char *refused;               /* static text */
+    const char *refused; /* static text */
     bool answered, by_them;
-    bool ringing_told, early_told;     /* each once */
-    bool ended_told;                   /* CALL_ENDED or the reply went out */
-    bool row_begun, row_pending;       /* the ledger knows it; it is not durable yet */
-    bool bye_due;                      /* our BYE waits for the ACK of our 200 (RFC 3261 §15) */
-    bool adopted;                      /* another broker began it */
-    bool cancel_due;                   /* adopted while it rang: the final response to our CANCEL is waited for */
-    bool in_reap;                      /* in broker->dead */
+    bool ringing_told, early_told; /* each once */
+    bool ended_told;               /* CALL_ENDED or the reply went out */
+    bool row_begun, row_pending;   /* the ledger knows it; it is not durable yet */
+    bool bye_due;                  /* our BYE waits for the ACK of our 200 (RFC 3261 §15) */
+    bool adopted;                  /* another broker began it */
+    bool cancel_due;               /* adopted while it rang: the final response to our CANCEL is waited for */
+    bool in_reap;                  /* in broker->dead */
     struct slot_totals totals;
 
-    struct loop_timer timer;           /* ringing, then the longest duration, then the wait for the end */
-    struct loop_timer second;          /* progress timeout and failover from a silent trunk */
+    struct loop_timer timer;  /* ringing, then the longest duration, then the wait for the end */
+    struct loop_timer second; /* progress timeout and failover from a silent trunk */
     struct call *next_waiting;
     struct call *next_by_channel, *next_by_attempt;
-    struct call *previous, *next;      /* all calls */
+    struct call *previous, *next; /* all calls */
     struct call *next_dead;
 };
 
@@ -200,28 +200,28 @@ struct broker {
     struct trunks trunks;
     struct slots slots;
     struct calls calls;
-    struct call *dead;                 /* freed before the next sleep: no handler still holds them then */
+    struct call *dead; /* freed before the next sleep: no handler still holds them then */
     struct permit_rules permit;
-    bool permit_reading;               /* permit_load.c: of the day, under way */
+    bool permit_reading; /* permit_load.c: of the day, under way */
     struct loop_timer permit_timer;
-    struct jobs *permit_jobs;          /* reads do-not-call lists */
+    struct jobs *permit_jobs; /* reads do-not-call lists */
     struct spend spend;
-    struct cap cap;                    /* limits.concurrent */
+    struct cap cap; /* limits.concurrent */
     struct ledger *ledger;
-    char database[600];                /* its URL */
+    char database[600]; /* its URL */
     struct dialler dialler;
     struct tables *tables;
     struct limit *limits[LIMIT_BUCKETS];
     uint32_t limit_count;
-    struct kv globals;                 /* global variables, replicated to all workers */
+    struct kv globals; /* global variables, replicated to all workers */
     struct campaigns *campaigns;
-    struct registrar *registrar;       /* NULL: no listener has users */
+    struct registrar *registrar; /* NULL: no listener has users */
     struct worker_state workers[BUS_WORKERS_MAX];
     uint32_t worker_count;
     char node[BUS_NAME_MAX];
     /* media addresses, for the SDP */
     char media_addresses[MEDIA_ADDRESSES_MAX][46];
-    uint32_t media_families[2];        /* which of them are bound to IPv4, to IPv6: a bit each */
+    uint32_t media_families[2]; /* which of them are bound to IPv4, to IPv6: a bit each */
     uint32_t media_address_count;
     uint16_t port_first, port_last;
     struct process_signals signals;
@@ -233,9 +233,6 @@ struct broker {
 
 #define COUNT(broker, name, by) counter_add((broker)->counters[COUNTER_##name], (by))
 
-static inline bool call_is_ended(const struct call *call)
-{
-    return call->state >= CALL_ENDING;
-}
+static inline bool call_is_ended(const struct call *call) { return call->state >= CALL_ENDING; }
 
 #endif

@@ -14,17 +14,17 @@
 #include "core/jobs.h"
 #include "core/log.h"
 
-#define BUCKETS 4096u
-#define ENTRIES_MAX 200000u
-#define KEY_MAX 512
-#define VALUE_MAX 65536
-#define FILE_MAX (64l << 20)
-#define LIST_MAX (1u << 20)
+#define BUCKETS       4096u
+#define ENTRIES_MAX   200000u
+#define KEY_MAX       512
+#define VALUE_MAX     65536
+#define FILE_MAX      (64l << 20)
+#define LIST_MAX      (1u << 20)
 #define SAVE_AFTER_NS NS_PER_S
 
 struct entry {
     struct entry *next;
-    char *key;   /* "realm\x1fkey" */
+    char *key; /* "realm\x1fkey" */
     char *value;
 };
 struct table {
@@ -111,8 +111,10 @@ static int file_write(const char *path, const struct kv *pairs)
     int err = 0;
     for (size_t left = pairs->bytes.length; left && !err;) {
         ssize_t n = write(fd, at, left);
-        if (n < 0) err = errno == EINTR ? 0 : -errno;
-        else at += n, left -= (size_t)n;
+        if (n < 0)
+            err = errno == EINTR ? 0 : -errno;
+        else
+            at += n, left -= (size_t)n;
     }
     if (!err && fsync(fd) < 0) err = -errno;
     close(fd);
@@ -146,7 +148,7 @@ static void save_start(struct loop_timer *timer)
     save->tables = tables;
     for (unsigned b = 0; b < BUCKETS; b++)
         for (struct entry *entry = tables->db.buckets[b]; entry; entry = entry->next) kv_add(&save->pairs, entry->key, entry->value);
-    save->job = (struct job){ .run = save_run, .done = save_done, .context = save };
+    save->job = (struct job) { .run = save_run, .done = save_done, .context = save };
     tables->changed = false;
     tables->saving = true;
     if (jobs_submit(tables->jobs, &save->job) == 0) return;
@@ -189,7 +191,7 @@ int tables_open(struct broker *broker)
     struct tables *tables = calloc(1, sizeof *tables);
     if (!tables) return -ENOMEM;
     tables->broker = broker;
-    tables->save = (struct loop_timer){ .fire = save_start, .context = tables };
+    tables->save = (struct loop_timer) { .fire = save_start, .context = tables };
     snprintf(tables->path, sizeof tables->path, "%s/db.kv", config_str(broker->config, "data_dir", "data"));
     broker->tables = tables;
     file_read(tables);
@@ -223,8 +225,10 @@ static void list(struct table *table, const char *realm, struct kv *out)
             const char *split = strchr(entry->key, '\x1f');
             bool wanted = !length || ((size_t)(split - entry->key) == length && !memcmp(entry->key, realm, length));
             if (!wanted) continue;
-            if (length) buf_printf(&names, names.length ? ",%s" : "%s", split + 1);
-            else buf_printf(&names, names.length ? ",%.*s" : "%.*s", (int)(split - entry->key), entry->key);
+            if (length)
+                buf_printf(&names, names.length ? ",%s" : "%s", split + 1);
+            else
+                buf_printf(&names, names.length ? ",%.*s" : "%.*s", (int)(split - entry->key), entry->key);
         }
     kv_add(out, "value", buf_text(&names));
     buf_free(&names);

@@ -59,8 +59,10 @@ static int64_t turn_when(const struct trunk *trunk)
 static void turn_set(struct trunk *trunk)
 {
     int64_t when = trunk->waiting ? turn_when(trunk) : INT64_MAX;
-    if (when == INT64_MAX) loop_timer_clear(trunk->broker->loop, &trunk->turn);
-    else loop_timer_set(trunk->broker->loop, &trunk->turn, when);
+    if (when == INT64_MAX)
+        loop_timer_clear(trunk->broker->loop, &trunk->turn);
+    else
+        loop_timer_set(trunk->broker->loop, &trunk->turn, when);
 }
 
 void trunk_serve(struct trunk *trunk)
@@ -81,10 +83,7 @@ void trunk_serve(struct trunk *trunk)
     turn_set(trunk);
 }
 
-bool trunk_is_to_blame(const struct call *call, int status)
-{
-    return (status >= 500 && status < 600) || (status == 408 && !call->at.ring);
-}
+bool trunk_is_to_blame(const struct call *call, int status) { return (status >= 500 && status < 600) || (status == 408 && !call->at.ring); }
 
 void trunk_result(struct call *call, enum quality_result result)
 {
@@ -142,7 +141,7 @@ void trunk_learn_source(struct trunk *trunk, nta_outgoing_t *orq)
     for (unsigned i = 0; i < trunk->source_count && !known; i++) known = source_matches(&trunk->sources[i], source);
     if (!known) {
         struct source *one = &trunk->sources[trunk->source_count++];
-        *one = (struct source){ .bits = source->sa_family == AF_INET ? 32 : 128 };
+        *one = (struct source) { .bits = source->sa_family == AF_INET ? 32 : 128 };
         memcpy(&one->address, source, source->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
         log_info(NULL, "trunk %s: DNS led to one more address of its carrier; calls from there are its calls", trunk->name);
     }

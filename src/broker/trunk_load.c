@@ -20,7 +20,9 @@ static void sources_of_host(struct trunk *trunk)
     char port[8];
     snprintf(port, sizeof port, "%u", trunk->port ? trunk->port : 5060);
     int err = getaddrinfo(trunk->host, port, &hints, &list);
-    if (err) log_warning(NULL, "trunk %s: address %s: %s; its inbound calls come from unknown sources until it has answered us once", trunk->name, trunk->host, gai_strerror(err));
+    if (err)
+        log_warning(NULL, "trunk %s: address %s: %s; its inbound calls come from unknown sources until it has answered us once",
+                    trunk->name, trunk->host, gai_strerror(err));
     for (struct addrinfo *at = err ? NULL : list; at && trunk->source_count < TRUNK_SOURCES_MAX; at = at->ai_next) {
         struct source *source = &trunk->sources[trunk->source_count++];
         memcpy(&source->address, at->ai_addr, at->ai_addrlen);
@@ -59,10 +61,7 @@ static enum dial_early early_of(const char *word)
     return !strcmp(word, "answer") ? DIAL_EARLY_ANSWER : !strcmp(word, "listen") ? DIAL_EARLY_LISTEN : DIAL_EARLY_IGNORE;
 }
 
-static void turn_due(struct loop_timer *timer)
-{
-    trunk_serve(timer->context);
-}
+static void turn_due(struct loop_timer *timer) { trunk_serve(timer->context); }
 
 static void address_read(struct trunk *trunk, const struct config_node *node)
 {
@@ -76,11 +75,13 @@ static void address_read(struct trunk *trunk, const struct config_node *node)
 static void quality_read(struct trunk *trunk, const struct config_node *node)
 {
     const struct config_node *quality = config_get(node, "quality");
-    trunk->quality.rules = (struct quality_rules){ 0 };
+    trunk->quality.rules = (struct quality_rules) { 0 };
     if (!quality) return;
-    trunk->quality.rules = (struct quality_rules){ .window_s = (uint32_t)config_int(quality, "window_s", 300), .calls_min = (uint32_t)config_int(quality, "calls_min", 20),
-                                                   .asr_min = config_num(quality, "asr_min", 0), .failure_max = config_num(quality, "failure_max", 0.5),
-                                                   .pdd_max_ms = (uint32_t)config_int(quality, "pdd_max_ms", 0) };
+    trunk->quality.rules = (struct quality_rules) { .window_s = (uint32_t)config_int(quality, "window_s", 300),
+                                                    .calls_min = (uint32_t)config_int(quality, "calls_min", 20),
+                                                    .asr_min = config_num(quality, "asr_min", 0),
+                                                    .failure_max = config_num(quality, "failure_max", 0.5),
+                                                    .pdd_max_ms = (uint32_t)config_int(quality, "pdd_max_ms", 0) };
 }
 
 static void rules_read(struct trunk *trunk, const struct config_node *node)
@@ -165,7 +166,7 @@ static int trunk_read(struct broker *broker, struct trunk *trunk, const struct c
 {
     trunk->broker = broker;
     trunk->waiting_end = &trunk->waiting;
-    trunk->turn = (struct loop_timer){ .fire = turn_due, .context = trunk };
+    trunk->turn = (struct loop_timer) { .fire = turn_due, .context = trunk };
     snprintf(trunk->name, sizeof trunk->name, "%s", config_name(node));
     if (host_port_parse(config_str(node, "address", ""), trunk->host, sizeof trunk->host, &trunk->port) < 0) {
         buf_printf(error, "trunks.%s.address: \"%s\" is no host or host:port", trunk->name, config_str(node, "address", ""));
@@ -180,8 +181,8 @@ static int trunk_read(struct broker *broker, struct trunk *trunk, const struct c
         return -EINVAL;
     }
     if (!trunk->any_transport && !trunk->listener->transports[trunk->transport]) {
-        buf_printf(error, "trunks.%s.transport: its listener \"%s\" has no %s; add it to the listener's `transports`", trunk->name, trunk->listener->name,
-                   transport_name(trunk->transport));
+        buf_printf(error, "trunks.%s.transport: its listener \"%s\" has no %s; add it to the listener's `transports`", trunk->name,
+                   trunk->listener->name, transport_name(trunk->transport));
         return -EINVAL;
     }
     trunk->user = text_or_null(node, "user");
@@ -252,5 +253,5 @@ void trunks_free(struct broker *broker)
     }
     free(broker->trunks.groups);
     free(broker->trunks.list);
-    broker->trunks = (struct trunks){ 0 };
+    broker->trunks = (struct trunks) { 0 };
 }

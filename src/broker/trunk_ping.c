@@ -30,8 +30,10 @@ static int ping_response(struct trunk_watch *watch, nta_outgoing_t *orq, const s
     if (sip) trunk_learn_source(watch->trunk, orq);
     watch->health.status = status;
     watch->ping = NULL;
-    if (status == 408 || status == 503) unanswered(watch, phrase);
-    else answered(watch, status, phrase);
+    if (status == 408 || status == 503)
+        unanswered(watch, phrase);
+    else
+        answered(watch, status, phrase);
     nta_outgoing_destroy(orq);
     return 0;
 }
@@ -50,14 +52,15 @@ static void ping_send(struct loop_timer *timer)
     snprintf(uri, sizeof uri, "sip:%s", trunk->domain);
     if (!watch->ping_leg) watch->ping_leg = watch_leg(watch, "");
     watch->ping_sent_ns = clock_mono_ns();
-    watch->ping = nta_outgoing_tcreate(watch->ping_leg, ping_response, watch, URL_STRING_MAKE(trunk->route), SIP_METHOD_OPTIONS, URL_STRING_MAKE(uri),
-                                       TPTAG_IDENT(trunk->listener->name), SIPTAG_CONTACT(trunk->listener->contact[trunk->transport]),
-                                       SIPTAG_USER_AGENT(trunk->broker->agent.user_agent), TAG_IF(*trunk->proxy, SIPTAG_ROUTE_STR(trunk->proxy)), TAG_END());
+    watch->ping = nta_outgoing_tcreate(
+        watch->ping_leg, ping_response, watch, URL_STRING_MAKE(trunk->route), SIP_METHOD_OPTIONS, URL_STRING_MAKE(uri),
+        TPTAG_IDENT(trunk->listener->name), SIPTAG_CONTACT(trunk->listener->contact[trunk->transport]),
+        SIPTAG_USER_AGENT(trunk->broker->agent.user_agent), TAG_IF(*trunk->proxy, SIPTAG_ROUTE_STR(trunk->proxy)), TAG_END());
     loop_timer_set(trunk->broker->loop, timer, clock_mono_ns() + (int64_t)watch->ping_s * NS_PER_S);
 }
 
 void ping_start(struct trunk_watch *watch)
 {
-    watch->ping_due = (struct loop_timer){ .fire = ping_send, .context = watch };
+    watch->ping_due = (struct loop_timer) { .fire = ping_send, .context = watch };
     loop_timer_set(watch->trunk->broker->loop, &watch->ping_due, clock_mono_ns());
 }

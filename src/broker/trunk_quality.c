@@ -13,7 +13,7 @@ static struct quality_bucket *bucket_now(struct trunk_quality *quality, int64_t 
 {
     int64_t number = now_ns / width_ns(quality);
     struct quality_bucket *bucket = &quality->buckets[(uint64_t)number % QUALITY_BUCKETS];
-    if (bucket->number != number) *bucket = (struct quality_bucket){ .number = number };
+    if (bucket->number != number) *bucket = (struct quality_bucket) { .number = number };
     return bucket;
 }
 
@@ -46,8 +46,10 @@ struct quality_figures quality_look(const struct trunk_quality *quality, int64_t
         sum.delays += bucket->delays;
         sum.delay_ms += bucket->delay_ms;
     }
-    return (struct quality_figures){ .calls = sum.calls, .asr = sum.calls ? (double)sum.answered / sum.calls : 0,
-                                     .failure = sum.calls ? (double)sum.failed / sum.calls : 0, .pdd_ms = sum.delays ? (uint32_t)(sum.delay_ms / sum.delays) : 0 };
+    return (struct quality_figures) { .calls = sum.calls,
+                                      .asr = sum.calls ? (double)sum.answered / sum.calls : 0,
+                                      .failure = sum.calls ? (double)sum.failed / sum.calls : 0,
+                                      .pdd_ms = sum.delays ? (uint32_t)(sum.delay_ms / sum.delays) : 0 };
 }
 
 bool quality_good(const struct trunk_quality *quality, int64_t now_ns)

@@ -1,7 +1,7 @@
 /* trunk_quality.h: how a trunk does, over a moving window: answer-seizure ratio, post-dial delay, failures.
  *
- * The window is a circle of buckets by time; what is older than the window falls out a bucket at a time. A trunk with too few calls in it is not
- * judged, so one that was judged bad gets calls again when its bad ones are out of the window: it is tried anew by itself. */
+ * The window is a circle of buckets by time; what is older than the window falls out a bucket at a time. A trunk with too few calls in it
+ * is not judged, so one that was judged bad gets calls again when its bad ones are out of the window: it is tried anew by itself. */
 #ifndef BROKER_TRUNK_QUALITY_H
 #define BROKER_TRUNK_QUALITY_H
 

@@ -7,7 +7,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 
-#define RETRY_MAX_S 600
+#define RETRY_MAX_S   600
 #define EXPIRES_MAX_S 86400
 
 static void register_send(struct trunk_watch *watch, uint32_t expires_s);
@@ -88,7 +88,8 @@ static void failed(struct trunk_watch *watch, const sip_t *sip, const char *phra
     if (watch->health.registration == REGISTRATION_UP && clock_mono_ns() < watch->health.registered_until_ns) return;
     watch->health.registration = REGISTRATION_FAILED;
     if (was) return;
-    log_warning(NULL, "trunk %s cannot register: %d %s; no calls go out by it until it can", watch->trunk->name, watch->health.status, phrase);
+    log_warning(NULL, "trunk %s cannot register: %d %s; no calls go out by it until it can", watch->trunk->name, watch->health.status,
+                phrase);
     watch_changed(watch, phrase);
 }
 
@@ -100,12 +101,16 @@ static int register_response(struct trunk_watch *watch, nta_outgoing_t *orq, con
     if (sip) trunk_learn_source(watch->trunk, orq);
     watch->health.status = status;
     watch->request = NULL;
-    if (status < 300 && sip) registered(watch, sip);
-    else if ((status == 401 || status == 407) && sip && challenged(watch, sip)) register_send(watch, watch->wish_s);
-    else if (status == 423 && sip && sip->sip_min_expires && sip->sip_min_expires->me_delta > watch->wish_s && sip->sip_min_expires->me_delta <= EXPIRES_MAX_S) {
+    if (status < 300 && sip)
+        registered(watch, sip);
+    else if ((status == 401 || status == 407) && sip && challenged(watch, sip))
+        register_send(watch, watch->wish_s);
+    else if (status == 423 && sip && sip->sip_min_expires && sip->sip_min_expires->me_delta > watch->wish_s &&
+             sip->sip_min_expires->me_delta <= EXPIRES_MAX_S) {
         watch->wish_s = (uint32_t)sip->sip_min_expires->me_delta;
         register_send(watch, watch->wish_s);
-    } else failed(watch, sip, phrase);
+    } else
+        failed(watch, sip, phrase);
     nta_outgoing_destroy(orq);
     return 0;
 }
@@ -131,10 +136,11 @@ static void register_send(struct trunk_watch *watch, uint32_t expires_s)
     if (watch->request) nta_outgoing_destroy(watch->request);
     if (!watch->leg) watch->leg = watch_leg(watch, trunk->user ? trunk->user : "");
     sip_header_t *credentials = credentials_of(watch, uri);
-    watch->request = nta_outgoing_tcreate(watch->leg, register_response, watch, URL_STRING_MAKE(watch->registrars[watch->registrar_at].route), SIP_METHOD_REGISTER,
-                                          URL_STRING_MAKE(uri), TPTAG_IDENT(trunk->listener->name), SIPTAG_CONTACT_STR(contact), SIPTAG_EXPIRES_STR(expires),
-                                          SIPTAG_USER_AGENT(trunk->broker->agent.user_agent), TAG_IF(*trunk->proxy, SIPTAG_ROUTE_STR(trunk->proxy)),
-                                          TAG_IF(credentials, SIPTAG_HEADER(credentials)), TAG_END());
+    watch->request = nta_outgoing_tcreate(
+        watch->leg, register_response, watch, URL_STRING_MAKE(watch->registrars[watch->registrar_at].route), SIP_METHOD_REGISTER,
+        URL_STRING_MAKE(uri), TPTAG_IDENT(trunk->listener->name), SIPTAG_CONTACT_STR(contact), SIPTAG_EXPIRES_STR(expires),
+        SIPTAG_USER_AGENT(trunk->broker->agent.user_agent), TAG_IF(*trunk->proxy, SIPTAG_ROUTE_STR(trunk->proxy)),
+        TAG_IF(credentials, SIPTAG_HEADER(credentials)), TAG_END());
     if (watch->request) return;
     log_err(NULL, "trunk %s: REGISTER could not be made", trunk->name);
     failed(watch, NULL, "REGISTER could not be made");
@@ -154,8 +160,8 @@ static void registrars_read(struct trunk_watch *watch, const struct config_node 
     const struct config_node *list = config_get(node, "registrars");
     const char *transport = trunk->any_transport ? "" : transport_name(trunk->transport);
     for (size_t i = 0; i < config_count(list) && watch->registrar_count < REGISTRARS_MAX; i++)
-        snprintf(watch->registrars[watch->registrar_count++].route, BUS_URI_MAX, "sip:%s%s%s", config_text(config_child(list, i)), *transport ? ";transport=" : "",
-                 transport);
+        snprintf(watch->registrars[watch->registrar_count++].route, BUS_URI_MAX, "sip:%s%s%s", config_text(config_child(list, i)),
+                 *transport ? ";transport=" : "", transport);
     if (!watch->registrar_count) snprintf(watch->registrars[watch->registrar_count++].route, BUS_URI_MAX, "%s", trunk->route);
 }
 
@@ -164,7 +170,7 @@ void register_start(struct trunk_watch *watch, const struct config_node *node)
     watch->wish_s = (uint32_t)config_int(node, "expires_s", 600);
     watch->retry_s = (uint32_t)config_int(node, "retry_s", 30);
     watch->health.registration = REGISTRATION_TRYING;
-    watch->refresh = (struct loop_timer){ .fire = refresh_due, .context = watch };
+    watch->refresh = (struct loop_timer) { .fire = refresh_due, .context = watch };
     contact_write(watch);
     registrars_read(watch, node);
     again_in(watch, 0);

@@ -72,10 +72,7 @@ void trunk_watch_free(struct trunk *trunk)
     trunk->watch = NULL;
 }
 
-struct trunk_health trunk_health(const struct trunk *trunk)
-{
-    return trunk->watch ? trunk->watch->health : (struct trunk_health){ 0 };
-}
+struct trunk_health trunk_health(const struct trunk *trunk) { return trunk->watch ? trunk->watch->health : (struct trunk_health) { 0 }; }
 
 bool trunk_is_reachable(const struct trunk *trunk)
 {

@@ -25,9 +25,9 @@ enum registration { REGISTRATION_NONE, REGISTRATION_TRYING, REGISTRATION_UP, REG
 
 struct trunk_health { /* as others may read it */
     enum registration registration;
-    bool down;                  /* OPTIONS unanswered */
-    int status;                 /* the last final answer to REGISTER or OPTIONS */
-    uint32_t ping_ms;           /* how long the last answer to OPTIONS took */
+    bool down;        /* OPTIONS unanswered */
+    int status;       /* the last final answer to REGISTER or OPTIONS */
+    uint32_t ping_ms; /* how long the last answer to OPTIONS took */
     int64_t registered_until_ns;
 };
 

@@ -3,7 +3,7 @@
 #define BROKER_TRUNK_WATCH_OWN_H
 
 /* The legs and requests of the files that include this belong to a trunk. */
-#define NTA_LEG_MAGIC_T struct trunk_watch
+#define NTA_LEG_MAGIC_T      struct trunk_watch
 #define NTA_OUTGOING_MAGIC_T struct trunk_watch
 
 #include "broker/state.h"

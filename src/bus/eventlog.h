@@ -20,7 +20,7 @@ struct event_head {
     uint8_t call[16];         /* channel uuid or zero */
     uint64_t call_sequence;   /* (call, n): one call's events in order though two processes write them */
     int64_t utc_us;
-    uint16_t type;            /* event type number, as FreeSWITCH's list (event name also stands in the pairs) */
+    uint16_t type; /* event type number, as FreeSWITCH's list (event name also stands in the pairs) */
     uint16_t flags;
 };
 

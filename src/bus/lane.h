@@ -23,13 +23,13 @@ struct frame {
     int32_t status;      /* replies: 0 or -errno */
     int64_t deadline_ns; /* requests: monotonic; 0 = none */
     struct kv_view pairs;
-    uint32_t to_epoch;   /* of the receiver's incarnation that is meant; 0 = whichever */
+    uint32_t to_epoch; /* of the receiver's incarnation that is meant; 0 = whichever */
 };
 
 size_t lane_bytes(size_t bytes);
 void lane_init(struct lane *lane, size_t bytes);
-int lane_send(struct lane *lane, const struct frame *frame);          /* 0, -EAGAIN full, -EMSGSIZE too long for this lane */
-bool lane_receive(struct lane *lane, struct frame *out);              /* in place, valid until lane_release */
+int lane_send(struct lane *lane, const struct frame *frame); /* 0, -EAGAIN full, -EMSGSIZE too long for this lane */
+bool lane_receive(struct lane *lane, struct frame *out);     /* in place, valid until lane_release */
 void lane_release(struct lane *lane);
 /* After the death of one side, by its successor: -EPROTO if the cursors make no sense (then it is initialised anew). A frame
  * whose writer died in the middle was never committed and is not there. */

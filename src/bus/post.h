@@ -17,8 +17,8 @@ struct post;
 struct post_message {
     uint32_t from; /* process number */
     enum message_kind kind;
-    bool is_request;         /* then post_reply must be called once, now or later, with `ticket` */
-    uint64_t ticket;         /* survives the call; a ticket of a dead or timed-out asker is harmless */
+    bool is_request; /* then post_reply must be called once, now or later, with `ticket` */
+    uint64_t ticket; /* survives the call; a ticket of a dead or timed-out asker is harmless */
     int64_t deadline_ns;
     struct kv_view pairs;
 };
@@ -36,7 +36,8 @@ void post_free(struct post *post);
 /* For what must reach the next incarnation of a process as well (the broker's, which adopts the calls that notes are about): notes to
  * `to` are kept while it is dead, and sent to whoever comes (bounded as a full lane's). */
 void post_keep_notes(struct post *post, uint32_t to);
-/* The other side of it: notes that were meant for our predecessor and not read by it are delivered to us. Before the first turn of the loop. */
+/* The other side of it: notes that were meant for our predecessor and not read by it are delivered to us. Before the first turn of the
+ * loop. */
 void post_inherit_notes(struct post *post);
 
 /* Pairs may be NULL. 0, -EAGAIN busy, -EPIPE nobody there, -EMSGSIZE. */
@@ -44,8 +45,8 @@ int post_note(struct post *post, uint32_t to, enum message_kind kind, const stru
 /* timeout_ns of 0 = none.
  * Returns 0 and calls `answer` exactly once later (never before it returns), or -EAGAIN / -EPIPE and never calls it.
  * *id (may be NULL) serves post_cancel, after which `answer` is not called. */
-int post_request(struct post *post, uint32_t to, enum message_kind kind, const struct kv *pairs, int64_t timeout_ns,
-                 post_answer *answer, void *context, uint32_t *id);
+int post_request(struct post *post, uint32_t to, enum message_kind kind, const struct kv *pairs, int64_t timeout_ns, post_answer *answer,
+                 void *context, uint32_t *id);
 void post_cancel(struct post *post, uint32_t to, uint32_t id);
 int post_reply(struct post *post, uint64_t ticket, int status, const struct kv *pairs); /* pairs may be NULL */
 /* Told once when another process died or came back (a new epoch); pending requests to it have had their -EPIPE. */

@@ -82,7 +82,8 @@ void post_flush(struct post *post, struct post_peer *peer)
     }
     if (any) bell_ring(post->segment, peer->process, BELL_MAIN);
     /* A lane has no bell for "there is room again"; a millisecond is a lane's worth of bytes. */
-    if (peer->first && peer->first->frame.epoch && !post->retry.heap_index) loop_timer_set(post->loop, &post->retry, clock_mono_ns() + POST_RETRY_NS);
+    if (peer->first && peer->first->frame.epoch && !post->retry.heap_index)
+        loop_timer_set(post->loop, &post->retry, clock_mono_ns() + POST_RETRY_NS);
 }
 
 /* For whoever comes: it is addressed when somebody is there. */
@@ -113,10 +114,7 @@ void post_keep_notes(struct post *post, uint32_t to)
     post->peers[to].keeps = true;
 }
 
-void post_inherit_notes(struct post *post)
-{
-    post->inherits = true;
-}
+void post_inherit_notes(struct post *post) { post->inherits = true; }
 
 int post_send(struct post *post, uint32_t to, const struct frame *frame)
 {

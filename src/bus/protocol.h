@@ -31,9 +31,9 @@ enum message_kind {
      * phrase; contact = redirect target for 3xx; h.X = headers for BYE or response. */
     MSG_CALL_HANGUP = 3,
     /* Notes for an inbound call not yet answered. uuid, slot, generation, h.X. The broker starts media for early and answer. */
-    MSG_CALL_RING = 4,     /* 180 */
-    MSG_CALL_EARLY = 5,    /* 183 with SDP */
-    MSG_CALL_ANSWER = 6,   /* 200 */
+    MSG_CALL_RING = 4,   /* 180 */
+    MSG_CALL_EARLY = 5,  /* 183 with SDP */
+    MSG_CALL_ANSWER = 6, /* 200 */
     /* Note: uuid, slot, generation, content_type, body: INFO on the dialog. */
     MSG_CALL_INFO = 7,
     /* Request: uuid, slot, generation, to: blind REFER. Reply after NOTIFY: sip_status. */
@@ -56,7 +56,8 @@ enum message_kind {
      * campaign, lead, trunk, number, cid_number, sip_call_id, media_* and codec as in DIAL, v.X = lead columns and more. */
     MSG_CALL_RUN = 22,
     /* Note: an inbound call. uuid, slot, generation, trunk or profile, script | context, from, from_user, from_display, to_user,
-     * request_user, sip_call_id, network_ip, network_port, codec, media_* , h.X, and for users' calls v.X. The worker answers, rings or hangs up. */
+     * request_user, sip_call_id, network_ip, network_port, codec, media_* , h.X, and for users' calls v.X. The worker answers, rings or
+     * hangs up. */
     MSG_CALL_OFFERED = 23,
     /* Note: the call is over (BYE, CANCEL, failure, our own hangup, adoption failed). uuid, slot, generation, cause, q850,
      * sip_status, by = us | them, h.X, invite_us ring_us answer_us end_us. */
@@ -84,11 +85,12 @@ enum message_kind {
      * args; `:open` also uuid. Reply: results | error | ask, of, data (the script is asked; it answers by the method `:answer`) | lost |
      * found. `:release` is a note. How it goes and how values are written: src/lua/fs/remote.lua. */
     MSG_CALL_METHOD = 44,
-    /* Note worker ↔ worker: a lent call and its guest inform each other (src/worker/channel_guest.c). uuid, loan, do = facts | set | profile |
-     * digit | event | break (home → guest), set | profile | answer | early | ring | respond | hangup | bridged (guest → home), and what it needs. */
+    /* Note worker ↔ worker: a lent call and its guest inform each other (src/worker/channel_guest.c). uuid, loan, do = facts | set |
+     * profile | digit | event | break (home → guest), set | profile | answer | early | ring | respond | hangup | bridged (guest → home),
+     * and what it needs. */
     MSG_CALL_GUEST = 45,
-    /* Request control → broker: somebody changed something; for the ledger's table `audit`. id (UUIDv7), time_us, who, role, origin, what, argument,
-     * result. The reply comes when it is on disk; without one control asks again, and the id makes it one row. */
+    /* Request control → broker: somebody changed something; for the ledger's table `audit`. id (UUIDv7), time_us, who, role, origin, what,
+     * argument, result. The reply comes when it is on disk; without one control asks again, and the id makes it one row. */
     MSG_AUDIT = 46,
 };
 

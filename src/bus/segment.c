@@ -175,7 +175,8 @@ static const char *header_wrong(const struct segment_header *h, size_t bytes)
     if (h->abi != SEGMENT_ABI)
         return "was made by another version of Carillon: use that one's binary, or stop the engine and remove the file";
     if (h->bytes != bytes || h->header_bytes != sizeof *h || h->slot_bytes != sizeof(struct slot) ||
-        h->proc_bytes != sizeof(struct proc_entry) || h->link_bytes != link_bytes() || h->processes != BUS_WORKER_0 + h->workers || h->workers > BUS_WORKERS_MAX)
+        h->proc_bytes != sizeof(struct proc_entry) || h->link_bytes != link_bytes() || h->processes != BUS_WORKER_0 + h->workers ||
+        h->workers > BUS_WORKERS_MAX)
         return "has other sizes than this binary's: stop the engine and remove the file";
     return NULL;
 }

@@ -14,19 +14,19 @@
 #include "bus/limits.h"
 #include "core/buf.h"
 
-struct segment; /* a mapping of it in this process */
-struct slot;    /* slot.h */
-struct ring;    /* ring.h */
-struct lane;    /* lane.h */
-struct eventlog;/* eventlog.h */
-struct link;    /* link.h */
+struct segment;  /* a mapping of it in this process */
+struct slot;     /* slot.h */
+struct ring;     /* ring.h */
+struct lane;     /* lane.h */
+struct eventlog; /* eventlog.h */
+struct link;     /* link.h */
 
 struct segment_params {
-    const char *name;      /* 1..32 of [A-Za-z0-9_-] */
-    uint32_t workers;      /* 1..BUS_WORKERS_MAX */
-    uint32_t slots_each;   /* slots per worker: worker w owns slots [w*each, (w+1)*each) */
-    size_t lane_bytes;     /* 0 = default; a power of two */
-    size_t log_bytes;      /* 0 = default; a power of two */
+    const char *name;    /* 1..32 of [A-Za-z0-9_-] */
+    uint32_t workers;    /* 1..BUS_WORKERS_MAX */
+    uint32_t slots_each; /* slots per worker: worker w owns slots [w*each, (w+1)*each) */
+    size_t lane_bytes;   /* 0 = default; a power of two */
+    size_t log_bytes;    /* 0 = default; a power of two */
 };
 
 /* Returns 0 with the segment, -EEXIST (living owner), -ESTALE (dead owner: read it, then segment_remove), -EINVAL, -ENOSPC
@@ -61,8 +61,8 @@ uint32_t segment_reload_look(const struct segment *segment, char out[SEGMENT_REL
 
 /* The parts. */
 struct slot *segment_slot(struct segment *segment, uint32_t slot);
-struct ring *segment_ring_down(struct segment *segment, uint32_t worker); /* broker → media thread */
-struct ring *segment_ring_up(struct segment *segment, uint32_t worker);   /* media thread → broker */
+struct ring *segment_ring_down(struct segment *segment, uint32_t worker);       /* broker → media thread */
+struct ring *segment_ring_up(struct segment *segment, uint32_t worker);         /* media thread → broker */
 struct lane *segment_lane(struct segment *segment, uint32_t from, uint32_t to); /* process numbers */
 struct eventlog *segment_eventlog(struct segment *segment, uint32_t process);   /* one writing thread per process */
 
@@ -95,9 +95,9 @@ void segment_draining_set(struct segment *segment, bool draining);
 enum bell { BELL_MAIN, BELL_MEDIA };
 int bell_fd(const struct segment *segment, uint32_t process, enum bell bell);
 void bell_ring(struct segment *segment, uint32_t process, enum bell bell);
-void bell_sleep(struct segment *segment, uint32_t process, enum bell bell);  /* then check all sources once more, then wait on the fd */
-void bell_awake(struct segment *segment, uint32_t process, enum bell bell);  /* clears the mark and drains the fd */
-void bell_busy(struct segment *segment, uint32_t process, enum bell bell);   /* clears the mark only: no system call */
+void bell_sleep(struct segment *segment, uint32_t process, enum bell bell); /* then check all sources once more, then wait on the fd */
+void bell_awake(struct segment *segment, uint32_t process, enum bell bell); /* clears the mark and drains the fd */
+void bell_busy(struct segment *segment, uint32_t process, enum bell bell);  /* clears the mark only: no system call */
 
 /* Directory: call uuid → where it lives. Written by the broker only, read by all. */
 struct directory_entry {

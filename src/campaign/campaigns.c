@@ -15,8 +15,7 @@ static void tick(struct loop_timer *timer)
 {
     struct campaigns *all = timer->context;
     int64_t now = loop_now_ns(all->params.loop);
-    for (struct campaign *c = all->first; c; c = c->next)
-        campaign_feed(c, now);
+    for (struct campaign *c = all->first; c; c = c->next) campaign_feed(c, now);
     if (all->resume_at_ns && now >= all->resume_at_ns) {
         all->resume_at_ns = 0;
         campaigns_resume(all);
@@ -27,22 +26,18 @@ static void tick(struct loop_timer *timer)
 int campaigns_start(struct campaigns **out, const struct campaigns_params *params)
 {
     struct campaigns *all = calloc(1, sizeof *all);
-    if (!all)
-        return -ENOMEM;
+    if (!all) return -ENOMEM;
     all->params = *params;
     all->node = strdup(params->node && params->node[0] ? params->node : "carillon");
     all->params.node = all->node;
-    all->tick = (struct loop_timer){ .fire = tick, .context = all };
+    all->tick = (struct loop_timer) { .fire = tick, .context = all };
     loop_timer_set(params->loop, &all->tick, clock_mono_ns() + TICK_MS * NS_PER_MS);
     campaigns_resume(all);
     *out = all;
     return 0;
 }
 
-void campaigns_config_set(struct campaigns *campaigns, const struct config *config)
-{
-    campaigns->params.config = config;
-}
+void campaigns_config_set(struct campaigns *campaigns, const struct config *config) { campaigns->params.config = config; }
 
 void campaigns_free(struct campaigns *campaigns)
 {
@@ -58,38 +53,32 @@ void campaigns_free(struct campaigns *campaigns)
 
 void campaigns_stop(struct campaigns *campaigns)
 {
-    if (!campaigns)
-        return;
+    if (!campaigns) return;
     loop_timer_clear(campaigns->params.loop, &campaigns->tick);
     campaigns->draining = true;
-    for (struct campaign *c = campaigns->first; c; c = c->next)
-        campaign_release_queue(c);
+    for (struct campaign *c = campaigns->first; c; c = c->next) campaign_release_queue(c);
     adopted_give_up(campaigns);
     campaigns->ended = true;
-    if (campaigns->jobs == 0)
-        campaigns_free(campaigns);
+    if (campaigns->jobs == 0) campaigns_free(campaigns);
 }
 
 void campaigns_drain(struct campaigns *campaigns)
 {
     campaigns->draining = true;
-    for (struct campaign *c = campaigns->first; c; c = c->next)
-        campaign_release_queue(c);
+    for (struct campaign *c = campaigns->first; c; c = c->next) campaign_release_queue(c);
 }
 
 uint32_t campaigns_busy(const struct campaigns *campaigns)
 {
     uint32_t busy = 0;
-    for (const struct campaign *c = campaigns->first; c; c = c->next)
-        busy += c->in_progress;
+    for (const struct campaign *c = campaigns->first; c; c = c->next) busy += c->in_progress;
     return busy;
 }
 
 struct campaign *campaign_find(const struct campaigns *campaigns, const char *name)
 {
     for (struct campaign *c = campaigns->first; c; c = c->next)
-        if (strcmp(c->name, name) == 0)
-            return c;
+        if (strcmp(c->name, name) == 0) return c;
     return NULL;
 }
 
@@ -152,20 +141,15 @@ static void renew(struct campaign *c, const char *path)
 
 static int command_run(struct campaigns *all, struct campaign *c, const char *name, const char *path, struct buf *reply)
 {
-    if (all->draining)
-        return refuse(reply, name, "the engine is ending: no new calls");
-    if (path[0] != '/')
-        return refuse(reply, name, "run needs the absolute path of its file");
-    if (strlen(path) >= sizeof c->path || strlen(name) >= sizeof c->name)
-        return refuse(reply, name, "its name or path is too long");
-    if (c && c->state == CAMPAIGN_STOPPING)
-        return refuse(reply, name, "is still stopping: calls are in progress");
+    if (all->draining) return refuse(reply, name, "the engine is ending: no new calls");
+    if (path[0] != '/') return refuse(reply, name, "run needs the absolute path of its file");
+    if (strlen(path) >= sizeof c->path || strlen(name) >= sizeof c->name) return refuse(reply, name, "its name or path is too long");
+    if (c && c->state == CAMPAIGN_STOPPING) return refuse(reply, name, "is still stopping: calls are in progress");
     if (c && !over(c) && c->state != CAMPAIGN_PAUSED) { /* also one that went on by itself with this engine: whoever asked may watch it */
         buf_printf(reply, "+OK campaign %s runs already\n", name);
         return 0;
     }
-    if (c && over(c) && (c->in_progress || c->claiming || all->jobs))
-        return refuse(reply, name, "is still ending; try again in a second");
+    if (c && over(c) && (c->in_progress || c->claiming || all->jobs)) return refuse(reply, name, "is still ending; try again in a second");
     if (c && c->state == CAMPAIGN_PAUSED) {
         c->state = CAMPAIGN_RUNNING;
         campaign_save_state(c, "running");
@@ -209,31 +193,27 @@ static int command_resume(struct campaign *c, struct buf *reply)
 
 static int command_stop(struct campaigns *all, struct campaign *c, bool now, struct buf *reply)
 {
-    if (over(c))
-        return refuse(reply, c->name, "does not run");
+    if (over(c)) return refuse(reply, c->name, "does not run");
     campaign_release_queue(c);
-    if (c->state == CAMPAIGN_LOADING)
-        campaigns_forsake(all, c->name);
+    if (c->state == CAMPAIGN_LOADING) campaigns_forsake(all, c->name);
     c->state = CAMPAIGN_STOPPING; /* the next tick without calls ends it */
     campaign_save_state(c, "stopping");
-    if (now)
-        campaign_hangup_all(c);
-    buf_printf(reply, "+OK campaign %s stops; %u calls in progress%s\n", c->name, c->in_progress, now ? " are hung up" : " go on to their end");
+    if (now) campaign_hangup_all(c);
+    buf_printf(reply, "+OK campaign %s stops; %u calls in progress%s\n", c->name, c->in_progress,
+               now ? " are hung up" : " go on to their end");
     return 0;
 }
 
 static int command_progress(struct campaigns *all, const char *name, struct buf *reply)
 {
     const struct campaign *c = campaign_find(all, name);
-    if (*name && !c)
-        return refuse(reply, name, "does not run here");
+    if (*name && !c) return refuse(reply, name, "does not run here");
     if (c) {
         campaign_progress(c, reply);
     } else {
         buf_putc(reply, '[');
         for (c = all->first; c; c = c->next) {
-            if (c != all->first)
-                buf_putc(reply, ',');
+            if (c != all->first) buf_putc(reply, ',');
             campaign_progress(c, reply);
         }
         buf_putc(reply, ']');
@@ -249,19 +229,12 @@ int campaigns_command(struct campaigns *campaigns, const char *command, const ch
     const char *rest = args + length + strspn(args + length, " ");
     snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), args);
     struct campaign *c = campaign_find(campaigns, name);
-    if (strcmp(command, "progress") == 0)
-        return command_progress(campaigns, name, reply);
-    if (!*name)
-        return refuse(reply, "?", "which one? name it");
-    if (strcmp(command, "run") == 0)
-        return command_run(campaigns, c, name, rest, reply);
-    if (!c)
-        return refuse(reply, name, "does not run here");
-    if (strcmp(command, "pause") == 0)
-        return command_pause(c, reply);
-    if (strcmp(command, "resume") == 0)
-        return command_resume(c, reply);
-    if (strcmp(command, "stop") == 0)
-        return command_stop(campaigns, c, strcmp(rest, "now") == 0, reply);
+    if (strcmp(command, "progress") == 0) return command_progress(campaigns, name, reply);
+    if (!*name) return refuse(reply, "?", "which one? name it");
+    if (strcmp(command, "run") == 0) return command_run(campaigns, c, name, rest, reply);
+    if (!c) return refuse(reply, name, "does not run here");
+    if (strcmp(command, "pause") == 0) return command_pause(c, reply);
+    if (strcmp(command, "resume") == 0) return command_resume(c, reply);
+    if (strcmp(command, "stop") == 0) return command_stop(campaigns, c, strcmp(rest, "now") == 0, reply);
     return refuse(reply, name, "no such command; there are run, pause, resume, stop, progress");
 }

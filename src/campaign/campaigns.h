@@ -1,9 +1,9 @@
 /* campaigns.h: the campaigns that run in this engine: on the broker's thread, never blocking it.
  *
  * Leads are claimed in batches on the ledger's thread (about one second of calls ahead); each tick hands the dialler no more than what the
- * trunks' caps let begin within the next 100 ms. A lead is in one of four states, in the database and nowhere else: pending (at next_us), claimed
- * (by a node; never dialled), dialling (has an open attempt), done. Only ledger statements move it on, so a death at any point leaves it in a
- * state from which ledger_recover leads back. */
+ * trunks' caps let begin within the next 100 ms. A lead is in one of four states, in the database and nowhere else: pending (at next_us),
+ * claimed (by a node; never dialled), dialling (has an open attempt), done. Only ledger statements move it on, so a death at any point
+ * leaves it in a state from which ledger_recover leads back. */
 #ifndef CAMPAIGN_CAMPAIGNS_H
 #define CAMPAIGN_CAMPAIGNS_H
 
@@ -17,10 +17,10 @@ struct campaigns;
 
 struct campaigns_params {
     struct dialler *dialler;
-    struct ledger *ledger;      /* open, and recovered (ledger_recover) */
+    struct ledger *ledger;       /* open, and recovered (ledger_recover) */
     const struct config *config; /* the engine's; NULL in tests */
     struct loop *loop;
-    const char *node;           /* as the ledger's */
+    const char *node; /* as the ledger's */
 };
 
 /* Also goes on with the campaigns of this node that were running (or paused) when the last engine ended. 0 or -errno. */
@@ -37,8 +37,8 @@ void campaigns_stop(struct campaigns *campaigns);
  * The reply is "+OK …\n", "-ERR …\n", or JSON and "\n". 0, or -EINVAL with the -ERR reply. */
 int campaigns_command(struct campaigns *campaigns, const char *command, const char *args, struct buf *reply);
 
-/* A call that an engine or broker before this one began for a campaign: fills the watch through which its end decides the lead, by the rules
- * of the campaign's file as it is now. The rows of calls that end before that file is loaded wait for it (attempt_end.kept). */
+/* A call that an engine or broker before this one began for a campaign: fills the watch through which its end decides the lead, by the
+ * rules of the campaign's file as it is now. The rows of calls that end before that file is loaded wait for it (attempt_end.kept). */
 struct campaign_adopted {
     const char *campaign;      /* name */
     int64_t campaign_id, lead; /* ledger ids */

@@ -1,5 +1,5 @@
-/* campaigns_adopt.c: calls that a broker before this one began. Their slots kept what is known of the lead; the rules are in the campaign's file, which
- * is being loaded. Whoever ends before that waits here with its row, so that row and lead move in one transaction as always. */
+/* campaigns_adopt.c: calls that a broker before this one began. Their slots kept what is known of the lead; the rules are in the campaign's
+ * file, which is being loaded. Whoever ends before that waits here with its row, so that row and lead move in one transaction as always. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,22 +13,20 @@
 
 static void adopted_free(struct adopted *a)
 {
-    if (a->running)
-        running_free(a->running);
+    if (a->running) running_free(a->running);
     free(a);
 }
 
 static void list_remove(struct campaigns *all, struct adopted *a)
 {
     struct adopted **at = &all->adopted;
-    while (*at != a)
-        at = &(*at)->next;
+    while (*at != a) at = &(*at)->next;
     *at = a->next;
 }
 
 static struct attempt_facts facts_of(const struct adopted *a)
 {
-    return (struct attempt_facts){
+    return (struct attempt_facts) {
         .answered = a->row.answer_us != 0,
         .interrupted = a->row.state == ATTEMPT_INTERRUPTED,
         .cause = a->row.cause,
@@ -58,8 +56,7 @@ static void decide_by_usual_rules(struct adopted *a, struct attempt_end *row)
 static void adopted_answered(void *context, struct call *call)
 {
     struct adopted *a = context;
-    if (a->running->campaign)
-        on_answered(a->running, call);
+    if (a->running->campaign) on_answered(a->running, call);
     a->running->answered = true;
 }
 
@@ -110,7 +107,7 @@ void campaigns_adopt(struct campaigns *campaigns, const struct campaign_adopted 
     a->running->answered = adopted->answered;
     a->next = campaigns->adopted;
     campaigns->adopted = a;
-    *watch = (struct dial_watch){ .answered = adopted_answered, .over = adopted_over, .context = a };
+    *watch = (struct dial_watch) { .answered = adopted_answered, .over = adopted_over, .context = a };
 }
 
 static void row_release(struct campaigns *all, struct adopted *a)
@@ -126,8 +123,7 @@ void campaign_take_adopted(struct campaign *campaign)
     uint32_t living = 0, over = 0;
     for (struct adopted *a = all->adopted, *next; a; a = next) {
         next = a->next;
-        if (strcmp(a->campaign, campaign->name) || a->forlorn)
-            continue;
+        if (strcmp(a->campaign, campaign->name) || a->forlorn) continue;
         list_remove(all, a);
         campaign->in_progress++;
         campaign->dialled++;
@@ -143,8 +139,7 @@ void campaign_take_adopted(struct campaign *campaign)
         row_release(all, a);
         over++;
     }
-    if (over)
-        campaign_recount(campaign);
+    if (over) campaign_recount(campaign);
     if (living || over)
         log_notice(NULL, "campaign %s: %u calls of the broker before this one go on, %u had ended", campaign->name, living, over);
 }
@@ -153,11 +148,9 @@ void campaigns_forsake(struct campaigns *campaigns, const char *name)
 {
     for (struct adopted *a = campaigns->adopted, *next; a; a = next) {
         next = a->next;
-        if (name ? strcmp(a->campaign, name) != 0 : campaign_find(campaigns, a->campaign) != NULL)
-            continue;
+        if (name ? strcmp(a->campaign, name) != 0 : campaign_find(campaigns, a->campaign) != NULL) continue;
         a->forlorn = true;
-        if (!a->kept)
-            continue;
+        if (!a->kept) continue;
         list_remove(campaigns, a);
         decide_by_usual_rules(a, &a->row);
         row_release(campaigns, a);

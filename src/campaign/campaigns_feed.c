@@ -15,8 +15,7 @@ void running_free(struct running *r)
 {
     if (r->link) {
         *r->link = r->next;
-        if (r->next)
-            r->next->link = r->link;
+        if (r->next) r->next->link = r->link;
     }
     lead_free(r->lead);
     free(r);
@@ -27,8 +26,7 @@ void running_link(struct campaign *campaign, struct running *r)
     r->campaign = campaign;
     r->next = campaign->running;
     r->link = &campaign->running;
-    if (r->next)
-        r->next->link = &r->next;
+    if (r->next) r->next->link = &r->next;
     campaign->running = r;
 }
 
@@ -44,8 +42,7 @@ void lead_fate_fill(struct attempt_end *row, const struct lead_fate *fate)
 void on_answered(void *context, struct call *call)
 {
     struct running *r = context;
-    if (!r->answered)
-        r->campaign->answered++;
+    if (!r->answered) r->campaign->answered++;
     r->answered = true;
 }
 
@@ -60,8 +57,7 @@ void campaign_call_over(struct running *r, const struct attempt_facts *outcome, 
     facts.max_attempts = c->file->max_attempts;
     facts.now_us = clock_utc_us();
     lead_decide(&c->file->retry, &facts, &fate);
-    if (facts.answered && !r->answered)
-        on_answered(r, NULL);
+    if (facts.answered && !r->answered) on_answered(r, NULL);
     row->lead = r->lead->id;
     row->campaign = c->id;
     lead_fate_fill(row, &fate);
@@ -90,8 +86,7 @@ void on_over(void *context, struct call *call, const struct call_outcome *outcom
     if (outcome->refused) /* a refused row carries no lead, see ledger.h */
         ledger_lead_next(r->campaign->all->params.ledger, row);
     r->over = true;
-    if (!r->dialling)
-        running_free(r);
+    if (!r->dialling) running_free(r);
 }
 
 /* --- dialling ------------------------------------------------------------------------------------------------------------- */
@@ -100,11 +95,9 @@ static void add_variables(const struct campaign *c, const struct lead *lead, con
 {
     struct kv_pair pair;
     size_t at = 0;
-    while (kv_next(kv_view(&c->file->variables), &at, &pair))
-        kv_add(out, pair.name, pair.value);
+    while (kv_next(kv_view(&c->file->variables), &at, &pair)) kv_add(out, pair.name, pair.value);
     at = 0;
-    while (kv_next(kv_view(&lead->variables), &at, &pair))
-        kv_add(out, pair.name, pair.value);
+    while (kv_next(kv_view(&lead->variables), &at, &pair)) kv_add(out, pair.name, pair.value);
     kv_add(out, "number", lead->number);
     kv_add(out, "zone", zone);
     kv_add(out, "campaign", c->name);
@@ -119,7 +112,7 @@ static int dial(struct campaign *c, struct lead *lead)
     struct kv variables = KV_INIT;
     struct running *r = calloc(1, sizeof *r);
     CHECK(r);
-    *r = (struct running){ .campaign = c, .lead = lead, .dialling = true };
+    *r = (struct running) { .campaign = c, .lead = lead, .dialling = true };
     add_variables(c, lead, lead_zone(lead, f), &variables);
     const struct dial_request request = {
         .trunks = f->trunks,
@@ -183,8 +176,7 @@ static uint32_t allowance(struct campaign *c, int64_t now_ns)
     if (f->cps > 0) {
         double most = f->cps * ROOM_MS / 1000 > 1 ? f->cps * ROOM_MS / 1000 : 1;
         c->tokens += (double)(now_ns - c->filled_ns) / NS_PER_S * f->cps;
-        if (c->tokens > most)
-            c->tokens = most;
+        if (c->tokens > most) c->tokens = most;
         n = n < (uint32_t)c->tokens ? n : (uint32_t)c->tokens;
     }
     c->filled_ns = now_ns;
@@ -204,8 +196,7 @@ static void dial_some(struct campaign *c, int64_t now_ns)
         int e = dial(c, lead);
         if (e) {
             lead_list_put_back(&c->queue, lead);
-            if (e != -EAGAIN)
-                campaign_fail(c, e == -EINVAL ? "the dialler knows none of its trunks" : strerror(-e));
+            if (e != -EAGAIN) campaign_fail(c, e == -EINVAL ? "the dialler knows none of its trunks" : strerror(-e));
             return;
         }
         most--;
@@ -227,34 +218,25 @@ static void claim_or_end(struct campaign *c, int64_t now_ns)
 {
     uint32_t ahead = wanted_ahead(c, now_ns);
     bool nothing_new = c->overs == c->overs_at_claim;
-    if (c->claiming || c->queue.count * 2 > ahead)
-        return;
+    if (c->claiming || c->queue.count * 2 > ahead) return;
     if (c->claim_at_ns && c->queue.count == 0 && c->in_progress == 0 && c->next_due_us == 0 && nothing_new) {
         campaign_end(c, CAMPAIGN_DONE);
         return;
     }
-    if (now_ns >= c->claim_at_ns)
-        campaign_claim(c, ahead);
+    if (now_ns >= c->claim_at_ns) campaign_claim(c, ahead);
 }
 
 void campaign_feed(struct campaign *campaign, int64_t now_ns)
 {
     struct ledger_status status;
-    if (campaign->state == CAMPAIGN_STOPPING && campaign->in_progress == 0)
-        campaign_end(campaign, CAMPAIGN_STOPPED);
-    if (campaign->state != CAMPAIGN_RUNNING || campaign->all->draining)
-        return;
+    if (campaign->state == CAMPAIGN_STOPPING && campaign->in_progress == 0) campaign_end(campaign, CAMPAIGN_STOPPED);
+    if (campaign->state != CAMPAIGN_RUNNING || campaign->all->draining) return;
     ledger_status(campaign->all->params.ledger, &status);
-    if (status.accepting)
-        dial_some(campaign, now_ns);
-    if (campaign->state == CAMPAIGN_RUNNING)
-        claim_or_end(campaign, now_ns);
+    if (status.accepting) dial_some(campaign, now_ns);
+    if (campaign->state == CAMPAIGN_RUNNING) claim_or_end(campaign, now_ns);
 }
 
-void campaign_release_queue(struct campaign *campaign)
-{
-    campaign_release(campaign, &campaign->queue);
-}
+void campaign_release_queue(struct campaign *campaign) { campaign_release(campaign, &campaign->queue); }
 
 void campaign_hangup_all(struct campaign *campaign)
 {

@@ -13,17 +13,17 @@
 #include "campaign/campaigns.h"
 #include "store/db.h"
 
-#define TICK_MS 20
-#define ROOM_MS 100          /* never further ahead than this of the trunks' caps */
-#define CLAIM_MIN 20
-#define CLAIM_MAX 1000
-#define CLAIM_POLL_MS 1000   /* how often an idle campaign looks for due retries and new leads */
-#define RATE_SECONDS 16
+#define TICK_MS       20
+#define ROOM_MS       100 /* never further ahead than this of the trunks' caps */
+#define CLAIM_MIN     20
+#define CLAIM_MAX     1000
+#define CLAIM_POLL_MS 1000 /* how often an idle campaign looks for due retries and new leads */
+#define RATE_SECONDS  16
 
 struct lead {
     struct lead *next;
     int64_t id, due_us;
-    uint32_t tries;          /* before this one */
+    uint32_t tries; /* before this one */
     char number[24], zone[80], history[96], disposition[32];
     struct kv variables;
 };
@@ -32,7 +32,15 @@ struct lead_list {
     size_t count;
 };
 
-enum campaign_state { CAMPAIGN_LOADING, CAMPAIGN_RUNNING, CAMPAIGN_PAUSED, CAMPAIGN_STOPPING, CAMPAIGN_STOPPED, CAMPAIGN_DONE, CAMPAIGN_FAILED };
+enum campaign_state {
+    CAMPAIGN_LOADING,
+    CAMPAIGN_RUNNING,
+    CAMPAIGN_PAUSED,
+    CAMPAIGN_STOPPING,
+    CAMPAIGN_STOPPED,
+    CAMPAIGN_DONE,
+    CAMPAIGN_FAILED
+};
 
 struct lead_counts {
     int64_t total, pending, open, done;
@@ -46,18 +54,18 @@ struct campaign {
     enum campaign_state state, wanted; /* wanted: what it becomes once loaded (running or paused) */
     struct campaign_file *file;
     char problem[300];
-    struct lead_list queue;            /* claimed, not yet dialled */
-    struct running *running;           /* calls */
+    struct lead_list queue;  /* claimed, not yet dialled */
+    struct running *running; /* calls */
     uint32_t in_progress;
-    double tokens;                     /* of pacing.cps */
+    double tokens; /* of pacing.cps */
     int64_t filled_ns;
     size_t next_caller_id;
-    bool claiming;                     /* a claim is under way */
-    int64_t claim_at_ns;               /* not before */
-    int64_t next_due_us;               /* of pending leads: the earliest; 0 = none left */
-    uint64_t overs, overs_at_claim;    /* calls ended; the same when the last claim was asked */
+    bool claiming;                  /* a claim is under way */
+    int64_t claim_at_ns;            /* not before */
+    int64_t next_due_us;            /* of pending leads: the earliest; 0 = none left */
+    uint64_t overs, overs_at_claim; /* calls ended; the same when the last claim was asked */
     /* figures of this run */
-    struct lead_counts counts;         /* at load; done grows */
+    struct lead_counts counts; /* at load; done grows */
     uint64_t dialled, answered, ended, retries, refused;
     int64_t started_ns, ended_ns;
     uint32_t per_second[RATE_SECONDS]; /* calls begun, by second modulo */
@@ -70,17 +78,17 @@ struct running {
     struct campaign *campaign;
     struct lead *lead;
     struct call *call;
-    bool answered, dialling, over;     /* dialling: within dialler_call */
+    bool answered, dialling, over; /* dialling: within dialler_call */
 };
 
 /* A call that another broker began: waits for its campaign, then is as the others. */
 struct adopted {
     struct adopted *next;
     struct campaigns *all;
-    struct running *running;           /* its campaign is NULL until it is loaded */
+    struct running *running; /* its campaign is NULL until it is loaded */
     char campaign[64];
-    bool forlorn;                      /* nobody loads its campaign: the usual rules hold */
-    bool kept;                         /* it has ended: the row waits here */
+    bool forlorn; /* nobody loads its campaign: the usual rules hold */
+    bool kept;    /* it has ended: the row waits here */
     char script_result[16], script_disposition[32];
     struct attempt_end row;
 };
@@ -90,10 +98,10 @@ struct campaigns {
     char *node;
     struct loop_timer tick;
     struct campaign *first;
-    struct adopted *adopted;           /* without their campaign yet */
-    int64_t resume_at_ns;              /* to ask the database again which campaigns ran; 0 = known */
+    struct adopted *adopted; /* without their campaign yet */
+    int64_t resume_at_ns;    /* to ask the database again which campaigns ran; 0 = known */
     bool draining, ended;
-    uint32_t jobs;                     /* under way; the struct lives until 0 */
+    uint32_t jobs; /* under way; the struct lives until 0 */
 };
 
 /* campaigns_feed.c */
@@ -109,7 +117,7 @@ void on_over(void *context, struct call *call, const struct call_outcome *outcom
 void campaign_call_over(struct running *r, const struct attempt_facts *outcome, struct attempt_end *row);
 
 /* campaigns_adopt.c */
-void campaign_take_adopted(struct campaign *campaign); /* loaded */
+void campaign_take_adopted(struct campaign *campaign);                 /* loaded */
 void campaigns_forsake(struct campaigns *campaigns, const char *name); /* it will not be loaded; NULL: all that are in no list */
 void adopted_give_up(struct campaigns *campaigns);
 
@@ -134,11 +142,13 @@ double campaign_cps(const struct campaign *campaign, int64_t now_ns);
 void campaign_count_dial(struct campaign *campaign, int64_t now_ns);
 
 /* leads.c: on the ledger's thread */
-int leads_claim(struct db *db, const struct campaign_file *file, int64_t campaign, const char *node, uint32_t limit, struct lead_list *out, int64_t *next_due_us);
+int leads_claim(struct db *db, const struct campaign_file *file, int64_t campaign, const char *node, uint32_t limit, struct lead_list *out,
+                int64_t *next_due_us);
 int leads_release(struct db *db, const struct lead *first);
 int leads_count(struct db *db, int64_t campaign, struct lead_counts *out);
 int campaign_state_save(struct db *db, int64_t campaign, const char *state, const char *problem);
-int campaign_state_begin(struct db *db, const char *name, const struct campaign_file *file, const char *node, const char *state, int64_t *id);
+int campaign_state_begin(struct db *db, const char *name, const struct campaign_file *file, const char *node, const char *state,
+                         int64_t *id);
 
 void lead_list_add(struct lead_list *list, struct lead *lead);
 struct lead *lead_list_take(struct lead_list *list);

@@ -18,14 +18,15 @@
 struct campaign_command_params {
     const struct config *config;
     const char *database; /* resolved: "sqlite:///…" or "postgresql://…" */
-    /* Asks the running engine: `command` is "campaign WORD ARGS" (the broker splits off "campaign" and hands the rest to campaigns_command).
-     * 0 and its reply (text as campaigns_command gives it), or a negative errno with a line in reply if no engine answers. */
+    /* Asks the running engine: `command` is "campaign WORD ARGS" (the broker splits off "campaign" and hands the rest to
+     * campaigns_command). 0 and its reply (text as campaigns_command gives it), or a negative errno with a line in reply if no engine
+     * answers. */
     int (*engine)(void *context, const char *command, struct buf *reply);
     void *context;
 };
 
-/* argv[0] is the word after "campaign". Exit code: 0 good; 1 failed, with one clear line on stderr; 2 wrong usage. SIGINT during run leaves the
- * campaign running in the engine and says so. */
+/* argv[0] is the word after "campaign". Exit code: 0 good; 1 failed, with one clear line on stderr; 2 wrong usage. SIGINT during run leaves
+ * the campaign running in the engine and says so. */
 int campaign_command(int argc, char **argv, const struct campaign_command_params *params);
 
 #endif

@@ -12,17 +12,17 @@
 
 static void show_progress(void *context, const struct import_result *r)
 {
-    if (!isatty(STDERR_FILENO))
-        return;
+    if (!isatty(STDERR_FILENO)) return;
     double share = r->bytes_total ? 100.0 * (double)r->bytes / (double)r->bytes_total : 0;
-    fprintf(stderr, "\r  %" PRIu64 " rows, %.0f %%, %.0f rows/s, %" PRIu64 " bad ", r->rows, share, r->seconds > 0 ? (double)r->rows / r->seconds : 0, r->bad);
+    fprintf(stderr, "\r  %" PRIu64 " rows, %.0f %%, %.0f rows/s, %" PRIu64 " bad ", r->rows, share,
+            r->seconds > 0 ? (double)r->rows / r->seconds : 0, r->bad);
 }
 
 static void show_result(const struct command *c, const struct import_result *r)
 {
-    if (isatty(STDERR_FILENO))
-        fputs("\r\033[K", stderr);
-    printf("%s: %" PRIu64 " rows: %" PRIu64 " added, %" PRIu64 " already there, %" PRIu64 " repeated in the file, %" PRIu64 " bad (%.1f s, %.0f rows/s)\n",
+    if (isatty(STDERR_FILENO)) fputs("\r\033[K", stderr);
+    printf("%s: %" PRIu64 " rows: %" PRIu64 " added, %" PRIu64 " already there, %" PRIu64 " repeated in the file, %" PRIu64
+           " bad (%.1f s, %.0f rows/s)\n",
            c->name, r->rows, r->added, r->known, r->repeated, r->bad, r->seconds, r->seconds > 0 ? (double)r->rows / r->seconds : 0);
 }
 
@@ -36,23 +36,21 @@ static size_t collect_columns(const struct config_node *leads, char *columns[CSV
         for (size_t k = 0; k < leads->children[i]->count; k++) {
             char *name = leads->children[i]->children[k]->name;
             size_t at = 0;
-            while (at < count && strcmp(columns[at], name) != 0)
-                at++;
-            if (at == count && count < CSV_FIELDS_MAX)
-                columns[count++] = name;
+            while (at < count && strcmp(columns[at], name) != 0) at++;
+            if (at == count && count < CSV_FIELDS_MAX) columns[count++] = name;
         }
     return count;
 }
 
-static int import_table(const struct import_params *params, const struct config_node *leads, const char *source, struct import_result *result, struct buf *error)
+static int import_table(const struct import_params *params, const struct config_node *leads, const char *source,
+                        struct import_result *result, struct buf *error)
 {
     static char none[] = "";
     char *columns[CSV_FIELDS_MAX], *fields[CSV_FIELDS_MAX];
     struct import *import;
     size_t count = collect_columns(leads, columns);
     int e = import_open(&import, params, source, error);
-    if (e)
-        return e;
+    if (e) return e;
     e = import_columns(import, count, columns, error);
     for (size_t i = 0; i < leads->count && e == 0; i++) {
         const struct config_node *lead = leads->children[i];
@@ -90,7 +88,9 @@ int command_import_leads(struct command *c, const struct campaign_file *file, bo
     struct buf error = BUF_INIT;
     struct db *db = NULL;
     if (!csv && !file->leads_table)
-        return quiet_if_none ? 0 : command_fail("%s names no leads; give a CSV file: carillon campaign import %s FILE.csv", file->path, c->name);
+        return quiet_if_none
+                   ? 0
+                   : command_fail("%s names no leads; give a CSV file: carillon campaign import %s FILE.csv", file->path, c->name);
     if (import_database(&db, c->params->database, &error)) {
         command_fail("%s", buf_text(&error));
         buf_free(&error);
@@ -113,8 +113,7 @@ int command_import_leads(struct command *c, const struct campaign_file *file, bo
 int command_import(struct command *c)
 {
     struct campaign_file *file = command_load(c);
-    if (!file)
-        return 1;
+    if (!file) return 1;
     int e = command_import_leads(c, file, false);
     campaign_file_free(file);
     return e;

@@ -12,8 +12,8 @@ struct command {
     const char *word;
     const char *name_or_path, *extra; /* positional arguments */
     bool json, no_import;
-    char name[64];        /* the campaign's */
-    struct buf path;      /* its file */
+    char name[64];   /* the campaign's */
+    struct buf path; /* its file */
 };
 
 int command_fail(const char *format, ...) __attribute__((format(printf, 1, 2))); /* a line on stderr; returns 1 */

@@ -6,7 +6,7 @@
 
 void csv_start(struct csv *csv, void (*record)(void *context, const struct csv_record *record), void *context)
 {
-    *csv = (struct csv){ .record = record, .context = context, .line = 1 };
+    *csv = (struct csv) { .record = record, .context = context, .line = 1 };
 }
 
 void csv_free(struct csv *csv)
@@ -87,10 +87,8 @@ static void emit(struct csv *csv, char *text, size_t length, uint64_t line)
     struct csv_record record = { .line = line };
     const char *why = NULL;
     char *at = text;
-    if (length > 0 && text[length - 1] == '\r')
-        length--;
-    if (length == 0)
-        return;
+    if (length > 0 && text[length - 1] == '\r') length--;
+    if (length == 0) return;
     if (memchr(text, 0, length)) {
         bad(csv, line, "a zero byte");
         return;
@@ -113,11 +111,9 @@ static int resume_after_first_line(struct csv *csv, const char *why);
 static int take_line(struct csv *csv, char *text, size_t length)
 {
     uint64_t line = csv->line++;
-    if (!csv->begun && length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-        text += 3, length -= 3;
+    if (!csv->begun && length >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) text += 3, length -= 3;
     csv->begun = true;
-    if (!csv->separator)
-        csv->separator = choose_separator(text, length);
+    if (!csv->separator) csv->separator = choose_separator(text, length);
     if (!csv->quoted) {
         if (!memchr(text, '"', length) || !ends_quoted(text, length, csv->separator)) {
             if (length > CSV_RECORD_MAX)
@@ -132,12 +128,9 @@ static int take_line(struct csv *csv, char *text, size_t length)
     } else if (buf_putc(&csv->raw, '\n')) {
         return -ENOMEM;
     }
-    if (buf_put(&csv->raw, text, length))
-        return -ENOMEM;
-    if (csv->raw.length > CSV_RECORD_MAX)
-        return resume_after_first_line(csv, "a quoted field is not closed");
-    if (!memchr(text, '"', length) || ends_quoted(csv->raw.data, csv->raw.length, csv->separator))
-        return 0;
+    if (buf_put(&csv->raw, text, length)) return -ENOMEM;
+    if (csv->raw.length > CSV_RECORD_MAX) return resume_after_first_line(csv, "a quoted field is not closed");
+    if (!memchr(text, '"', length) || ends_quoted(csv->raw.data, csv->raw.length, csv->separator)) return 0;
     csv->quoted = false;
     emit(csv, csv->raw.data, csv->raw.length, csv->start);
     buf_clear(&csv->raw);
@@ -186,8 +179,7 @@ int csv_feed(struct csv *csv, char *data, size_t length)
     int e = 0;
     while (e == 0 && data < end) {
         char *stop = memchr(data, '\n', (size_t)(end - data));
-        if (!stop)
-            return keep_part(csv, data, (size_t)(end - data));
+        if (!stop) return keep_part(csv, data, (size_t)(end - data));
         if (csv->part.length == 0)
             e = take_line(csv, data, (size_t)(stop - data));
         else if ((e = keep_part(csv, data, (size_t)(stop - data))) == 0)

@@ -19,7 +19,7 @@
 #include "core/clock.h"
 #include "core/utf8.h"
 
-#define READ_BYTES (256u << 10)
+#define READ_BYTES      (256u << 10)
 #define COLUMN_NAME_MAX 64
 
 struct import {
@@ -29,7 +29,7 @@ struct import {
     struct import_result result;
     size_t columns, number_at, zone_at; /* zone_at = columns: none */
     char names[CSV_FIELDS_MAX][COLUMN_NAME_MAX];
-    char last_zone[64];                 /* the one that was found good last */
+    char last_zone[64]; /* the one that was found good last */
     int64_t begun_ns, told_ns;
 };
 
@@ -38,8 +38,7 @@ int import_database(struct db **out, const char *dsn, struct buf *error)
     /* The index of numbers is written at random places: it must fit the cache, or a million rows thrash. */
     const struct db_options options = { .cache_kb = 32 << 10 };
     int e = db_open(out, dsn, &options, error);
-    if (e)
-        return e;
+    if (e) return e;
     e = schema_migrate(*out, error);
     if (e) {
         db_close(*out);
@@ -51,8 +50,7 @@ int import_database(struct db **out, const char *dsn, struct buf *error)
 int import_open(struct import **out, const struct import_params *params, const char *source, struct buf *error)
 {
     struct import *import = calloc(1, sizeof *import);
-    if (!import)
-        return -ENOMEM;
+    if (!import) return -ENOMEM;
     import->params = *params;
     import->source = source;
     import->begun_ns = clock_mono_ns();
@@ -73,14 +71,10 @@ int import_open(struct import **out, const struct import_params *params, const c
 static bool same_name(const char *a, const char *b)
 {
     for (;; a++, b++) {
-        while (*a && strchr(" _-.", *a))
-            a++;
-        while (*b && strchr(" _-.", *b))
-            b++;
-        if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
-            return false;
-        if (!*a)
-            return true;
+        while (*a && strchr(" _-.", *a)) a++;
+        while (*b && strchr(" _-.", *b)) b++;
+        if (tolower((unsigned char)*a) != tolower((unsigned char)*b)) return false;
+        if (!*a) return true;
     }
 }
 
@@ -88,11 +82,9 @@ static size_t find_column(const struct import *import, const char *wanted, const
 {
     for (; !wanted && *usual; usual++)
         for (size_t i = 0; i < import->columns; i++)
-            if (same_name(import->names[i], *usual))
-                return i;
+            if (same_name(import->names[i], *usual)) return i;
     for (size_t i = 0; wanted && i < import->columns; i++)
-        if (same_name(import->names[i], wanted))
-            return i;
+        if (same_name(import->names[i], wanted)) return i;
     return import->columns;
 }
 
@@ -105,7 +97,8 @@ static int check_names(const struct import *import, struct buf *error)
         }
         for (size_t k = 0; k < i; k++)
             if (strcasecmp(import->names[i], import->names[k]) == 0) {
-                buf_printf(error, "%s: columns %zu and %zu are both named \"%s\": rename one", import->source, k + 1, i + 1, import->names[i]);
+                buf_printf(error, "%s: columns %zu and %zu are both named \"%s\": rename one", import->source, k + 1, i + 1,
+                           import->names[i]);
                 return -EINVAL;
             }
     }
@@ -114,34 +107,32 @@ static int check_names(const struct import *import, struct buf *error)
 
 static void trim(const char *text, char *out, size_t size)
 {
-    while (isspace((unsigned char)*text))
-        text++;
+    while (isspace((unsigned char)*text)) text++;
     snprintf(out, size, "%s", text);
     size_t n = strlen(out);
-    while (n && isspace((unsigned char)out[n - 1]))
-        out[--n] = 0;
+    while (n && isspace((unsigned char)out[n - 1])) out[--n] = 0;
 }
 
 int import_columns(struct import *import, size_t count, char *const *names, struct buf *error)
 {
-    static const char *const numbers[] = { "number", "phone", "phonenumber", "telephone", "telephonenumber", "mobile", "mobilephone", "cell",
-                                           "cellphone", "msisdn", "tel", "destination", NULL };
+    static const char *const numbers[] = { "number", "phone",     "phonenumber", "telephone", "telephonenumber", "mobile", "mobilephone",
+                                           "cell",   "cellphone", "msisdn",      "tel",       "destination",     NULL };
     static const char *const zones[] = { "zone", "timezone", "tz", NULL };
     CHECK(count <= CSV_FIELDS_MAX);
     import->columns = count;
-    for (size_t i = 0; i < count; i++)
-        trim(names[i], import->names[i], COLUMN_NAME_MAX);
+    for (size_t i = 0; i < count; i++) trim(names[i], import->names[i], COLUMN_NAME_MAX);
     int e = check_names(import, error);
-    if (e)
-        return e;
+    if (e) return e;
     import->number_at = find_column(import, import->params.number_column, numbers);
     import->zone_at = find_column(import, import->params.zone_column, zones);
     if (import->number_at == count && import->params.number_column)
         buf_printf(error, "%s: no column is named \"%s\"; there are:", import->source, import->params.number_column);
     else if (import->number_at == count)
-        buf_printf(error, "%s: the first row must name the columns, one of them number (or phone, mobile, msisdn …), or say number_column = \"…\"; found:", import->source);
-    for (size_t i = 0; import->number_at == count && i < count; i++)
-        buf_printf(error, "%s \"%s\"", i ? "," : "", import->names[i]);
+        buf_printf(error,
+                   "%s: the first row must name the columns, one of them number (or phone, mobile, msisdn …), or say number_column = "
+                   "\"…\"; found:",
+                   import->source);
+    for (size_t i = 0; import->number_at == count && i < count; i++) buf_printf(error, "%s \"%s\"", i ? "," : "", import->names[i]);
     return import->number_at == count ? -EINVAL : 0;
 }
 
@@ -160,10 +151,8 @@ void import_bad(struct import *import, uint64_t line, const char *reason)
 
 static bool zone_good(struct import *import, const char *zone)
 {
-    if (strcmp(import->last_zone, zone) == 0)
-        return true;
-    if (!zone_known(zone))
-        return false;
+    if (strcmp(import->last_zone, zone) == 0) return true;
+    if (!zone_known(zone)) return false;
     snprintf(import->last_zone, sizeof import->last_zone, "%s", zone);
     return true;
 }
@@ -174,26 +163,19 @@ static const char *take_row(struct import *import, size_t count, char *const *fi
     struct import_writer *w = &import->writer;
     struct import_lead *lead = &w->leads[w->count];
     const char *reason;
-    if (count != import->columns)
-        return count < import->columns ? "fewer fields than columns" : "more fields than columns";
+    if (count != import->columns) return count < import->columns ? "fewer fields than columns" : "more fields than columns";
     for (size_t i = 0; i < count; i++)
-        if (!utf8_valid(fields[i]))
-            return "not UTF-8 (convert the file: iconv -f WINDOWS-1252 -t UTF-8)";
-    if (number_to_e164(fields[import->number_at], import->params.default_country, lead->number, &reason))
-        return reason;
+        if (!utf8_valid(fields[i])) return "not UTF-8 (convert the file: iconv -f WINDOWS-1252 -t UTF-8)";
+    if (number_to_e164(fields[import->number_at], import->params.default_country, lead->number, &reason)) return reason;
     const char *zone = import->zone_at < count ? fields[import->zone_at] : "";
-    if (*zone && !zone_good(import, zone))
-        return "unknown time zone (write it like America/New_York)";
-    if (w->texts.length == 0)
-        buf_putc(&w->texts, 0); /* offset 0 means none */
+    if (*zone && !zone_good(import, zone)) return "unknown time zone (write it like America/New_York)";
+    if (w->texts.length == 0) buf_putc(&w->texts, 0); /* offset 0 means none */
     lead->zone = *zone ? (uint32_t)w->texts.length : 0;
-    if (*zone)
-        buf_put(&w->texts, zone, strlen(zone) + 1);
+    if (*zone) buf_put(&w->texts, zone, strlen(zone) + 1);
     lead->variables = (uint32_t)w->texts.length;
     buf_putc(&w->texts, '{');
     for (size_t i = 0; i < count; i++)
-        if (i != import->number_at && i != import->zone_at)
-            json_text(&w->texts, import->names[i], fields[i]);
+        if (i != import->number_at && i != import->zone_at) json_text(&w->texts, import->names[i], fields[i]);
     lead->length = (uint32_t)w->texts.length + 1 - lead->variables;
     buf_put(&w->texts, "}", 2);
     w->count++;
@@ -204,8 +186,7 @@ static void tell_progress(struct import *import)
 {
     int64_t now = clock_mono_ns();
     import->result.seconds = (double)(now - import->begun_ns) / NS_PER_S;
-    if (!import->params.progress || now - import->told_ns < 250 * NS_PER_MS)
-        return;
+    if (!import->params.progress || now - import->told_ns < 250 * NS_PER_MS) return;
     import->told_ns = now;
     import->params.progress(import->params.context, &import->result);
 }
@@ -218,8 +199,7 @@ int import_row(struct import *import, uint64_t line, size_t count, char *const *
         return 0;
     }
     import->result.rows++;
-    if (import->writer.count < import->writer.most && import->writer.texts.length < IMPORT_BATCH_BYTES)
-        return 0;
+    if (import->writer.count < import->writer.most && import->writer.texts.length < IMPORT_BATCH_BYTES) return 0;
     int e = import_writer_flush(&import->writer, &import->result);
     tell_progress(import);
     return e;
@@ -229,10 +209,10 @@ int import_close(struct import *import, struct import_result *result, struct buf
 {
     int e = import_writer_flush(&import->writer, &import->result);
     if (e)
-        buf_printf(error, "%s: the database fails: %s; mend it and import again: what is in stays in, nothing comes twice", import->source, db_error(import->params.db));
+        buf_printf(error, "%s: the database fails: %s; mend it and import again: what is in stays in, nothing comes twice", import->source,
+                   db_error(import->params.db));
     import->result.seconds = (double)(clock_mono_ns() - import->begun_ns) / NS_PER_S;
-    if (result)
-        *result = import->result;
+    if (result) *result = import->result;
     import_writer_close(&import->writer);
     free(import);
     return e;
@@ -249,8 +229,7 @@ struct csv_import {
 static void take_record(void *context, const struct csv_record *record)
 {
     struct csv_import *c = context;
-    if (c->failed)
-        return;
+    if (c->failed) return;
     if (c->import->columns == 0 && record->error) {
         buf_printf(c->error, "%s:%" PRIu64 ": %s; the first row must name the columns", c->import->source, record->line, record->error);
         c->failed = -EINVAL;
@@ -278,8 +257,7 @@ static int read_file(int fd, struct csv_import *c, struct buf *error)
         e = -errno;
         buf_printf(error, "%s: cannot be read: %s", c->import->source, strerror(-e));
     }
-    if (e == 0 && !c->failed)
-        e = csv_finish(&csv);
+    if (e == 0 && !c->failed) e = csv_finish(&csv);
     if (e == 0 && !c->failed && c->import->columns == 0) {
         buf_printf(error, "%s: the file is empty; its first row names the columns, e.g. number,name", c->import->source);
         e = -EINVAL;
@@ -293,7 +271,7 @@ int import_csv(const struct import_params *params, const char *path, struct impo
 {
     struct csv_import c = { .error = error };
     struct stat st;
-    *result = (struct import_result){ 0 };
+    *result = (struct import_result) { 0 };
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         int e = -errno;
@@ -302,12 +280,12 @@ int import_csv(const struct import_params *params, const char *path, struct impo
     }
     int e = import_open(&c.import, params, path, error);
     if (e == 0) {
-        if (fstat(fd, &st) == 0)
-            c.import->result.bytes_total = (uint64_t)st.st_size;
+        if (fstat(fd, &st) == 0) c.import->result.bytes_total = (uint64_t)st.st_size;
         posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
         e = read_file(fd, &c, error);
         if (e && error->length == 0)
-            buf_printf(error, "%s: the database fails: %s; mend it and import again: what is in stays in, nothing comes twice", path, db_error(params->db));
+            buf_printf(error, "%s: the database fails: %s; mend it and import again: what is in stays in, nothing comes twice", path,
+                       db_error(params->db));
         int closed = import_close(c.import, result, error);
         e = e ? e : closed;
     }

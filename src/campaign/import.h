@@ -9,23 +9,23 @@
 #include "store/db.h"
 
 struct import_result {
-    uint64_t rows;      /* data rows read, bad ones too; rows = added + repeated + known + bad */
+    uint64_t rows; /* data rows read, bad ones too; rows = added + repeated + known + bad */
     uint64_t added;
-    uint64_t repeated;  /* dropped: the number came earlier in this file */
-    uint64_t known;     /* dropped: the campaign had the number before */
+    uint64_t repeated; /* dropped: the number came earlier in this file */
+    uint64_t known;    /* dropped: the campaign had the number before */
     uint64_t bad;
     uint64_t bytes, bytes_total; /* of the file */
     double seconds;
 };
 
 struct import_params {
-    struct db *db;               /* open and migrated (import_database) */
-    const char *campaign;        /* name; its row is made if missing */
-    const char *default_country; /* see numbers.h */
-    const char *number_column;   /* NULL: found by its name (number, phone, mobile, msisdn …) */
-    const char *zone_column;     /* NULL: found by its name (zone, timezone, tz) */
-    FILE *bad_rows;              /* "FILE:LINE: reason" for each bad row; NULL = not wanted */
-    uint64_t bad_rows_max;       /* lines written there at most; 0 = 100 */
+    struct db *db;                                                      /* open and migrated (import_database) */
+    const char *campaign;                                               /* name; its row is made if missing */
+    const char *default_country;                                        /* see numbers.h */
+    const char *number_column;                                          /* NULL: found by its name (number, phone, mobile, msisdn …) */
+    const char *zone_column;                                            /* NULL: found by its name (zone, timezone, tz) */
+    FILE *bad_rows;                                                     /* "FILE:LINE: reason" for each bad row; NULL = not wanted */
+    uint64_t bad_rows_max;                                              /* lines written there at most; 0 = 100 */
     void (*progress)(void *context, const struct import_result *sofar); /* about four times a second; may be NULL */
     void *context;
 };
@@ -33,7 +33,8 @@ struct import_params {
 /* Opens `dsn` for imports and brings its schema up to date. */
 int import_database(struct db **out, const char *dsn, struct buf *error);
 
-/* The whole file. 0, or a negative errno with one line in `error`; what was added before it stays, and importing again goes on where it ended. */
+/* The whole file. 0, or a negative errno with one line in `error`; what was added before it stays, and importing again goes on where it
+ * ended. */
 int import_csv(const struct import_params *params, const char *path, struct import_result *result, struct buf *error);
 
 /* Row by row (a table of leads, a test). `source` names the rows in bad-row reports. */

@@ -6,14 +6,15 @@
 #include "campaign/import.h"
 #include "campaign/numbers.h"
 
-/* Rows in one transaction. A batch touches nearly every page of the unique index once, since numbers come in no order: small batches write the index
- * over and over (2,000 rows a batch: 4 GB for a million rows). But a running engine's ledger waits while a batch is written. So batches
- * grow as long as nobody else writes, and fall back to the least when somebody does. PostgreSQL has no such lock: its batches are what one statement takes well. */
-#define IMPORT_BATCH_LEAST 2000
-#define IMPORT_BATCH_MOST 100000
+/* Rows in one transaction. A batch touches nearly every page of the unique index once, since numbers come in no order: small batches write
+ * the index over and over (2,000 rows a batch: 4 GB for a million rows). But a running engine's ledger waits while a batch is written. So
+ * batches grow as long as nobody else writes, and fall back to the least when somebody does. PostgreSQL has no such lock: its batches are
+ * what one statement takes well. */
+#define IMPORT_BATCH_LEAST      2000
+#define IMPORT_BATCH_MOST       100000
 #define IMPORT_BATCH_POSTGRESQL 5000
-#define IMPORT_STATEMENT_ROWS 40  /* rows of one SQLite statement: most of the price of a row is the statement around it */
-#define IMPORT_BATCH_BYTES (8u << 20)
+#define IMPORT_STATEMENT_ROWS   40 /* rows of one SQLite statement: most of the price of a row is the statement around it */
+#define IMPORT_BATCH_BYTES      (8u << 20)
 
 struct import_lead {
     char number[NUMBER_SIZE];
@@ -23,16 +24,16 @@ struct import_lead {
 
 /* The order of the unique index: rows are written in it, so that each page of the index is met once a batch. */
 struct import_order {
-    uint64_t key;   /* the number's digits, packed so that they sort as text does */
-    size_t at;      /* in leads: the file's order decides between equals */
+    uint64_t key; /* the number's digits, packed so that they sort as text does */
+    size_t at;    /* in leads: the file's order decides between equals */
 };
 
 struct import_writer {
     struct db *db;
     struct import_order *order;
-    int64_t campaign, before; /* highest lead id before this import: tells a repeated number from a known one */
-    int64_t place;            /* of the batch's first row in the list: what orders new leads (next_us) */
-    struct db_statement *insert, *which;          /* PostgreSQL: a batch; SQLite: one row */
+    int64_t campaign, before;                      /* highest lead id before this import: tells a repeated number from a known one */
+    int64_t place;                                 /* of the batch's first row in the list: what orders new leads (next_us) */
+    struct db_statement *insert, *which;           /* PostgreSQL: a batch; SQLite: one row */
     struct db_statement *insert_many, *which_many; /* SQLite: IMPORT_STATEMENT_ROWS */
     struct import_lead *leads;
     size_t count, most; /* most: the present batch size */

@@ -11,19 +11,29 @@ void json_string(struct buf *out, const char *text)
     buf_putc(out, '"');
     for (;;) {
         size_t plain = 0;
-        while ((unsigned char)text[plain] >= 0x20 && text[plain] != '"' && text[plain] != '\\')
-            plain++;
+        while ((unsigned char)text[plain] >= 0x20 && text[plain] != '"' && text[plain] != '\\') plain++;
         buf_put(out, text, plain);
         text += plain;
-        if (!*text)
-            break;
+        if (!*text) break;
         switch (*text) {
-        case '"': buf_puts(out, "\\\""); break;
-        case '\\': buf_puts(out, "\\\\"); break;
-        case '\n': buf_puts(out, "\\n"); break;
-        case '\r': buf_puts(out, "\\r"); break;
-        case '\t': buf_puts(out, "\\t"); break;
-        default: buf_printf(out, "\\u%04x", (unsigned char)*text); break;
+        case '"':
+            buf_puts(out, "\\\"");
+            break;
+        case '\\':
+            buf_puts(out, "\\\\");
+            break;
+        case '\n':
+            buf_puts(out, "\\n");
+            break;
+        case '\r':
+            buf_puts(out, "\\r");
+            break;
+        case '\t':
+            buf_puts(out, "\\t");
+            break;
+        default:
+            buf_printf(out, "\\u%04x", (unsigned char)*text);
+            break;
         }
         text++;
     }
@@ -33,8 +43,7 @@ void json_string(struct buf *out, const char *text)
 void json_name(struct buf *out, const char *name)
 {
     char last = out->length ? out->data[out->length - 1] : '{';
-    if (last != '{' && last != '[')
-        buf_putc(out, ',');
+    if (last != '{' && last != '[') buf_putc(out, ',');
     json_string(out, name);
     buf_putc(out, ':');
 }
@@ -64,8 +73,7 @@ void json_real(struct buf *out, const char *name, double value, int decimals)
 
 static const char *skip(const char *p)
 {
-    while (*p && strchr(" \t\r\n", *p))
-        p++;
+    while (*p && strchr(" \t\r\n", *p)) p++;
     return p;
 }
 
@@ -92,8 +100,7 @@ static const char *hex4(const char *p, uint32_t *out)
 {
     *out = 0;
     for (int i = 0; i < 4; i++, p++) {
-        if (!isxdigit((unsigned char)*p))
-            return NULL;
+        if (!isxdigit((unsigned char)*p)) return NULL;
         *out = *out << 4 | (uint32_t)(isdigit((unsigned char)*p) ? *p - '0' : (tolower((unsigned char)*p) - 'a') + 10);
     }
     return p;
@@ -103,11 +110,9 @@ static const char *hex4(const char *p, uint32_t *out)
 static const char *read_unicode(const char *p, struct buf *out)
 {
     uint32_t c, low;
-    if (!(p = hex4(p, &c)) || c == 0)
-        return NULL;
+    if (!(p = hex4(p, &c)) || c == 0) return NULL;
     if (c >= 0xd800 && c <= 0xdbff && p[0] == '\\' && p[1] == 'u') {
-        if (!(p = hex4(p + 2, &low)) || low < 0xdc00 || low > 0xdfff)
-            return NULL;
+        if (!(p = hex4(p + 2, &low)) || low < 0xdc00 || low > 0xdfff) return NULL;
         c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
     } else if (c >= 0xd800 && c <= 0xdfff) {
         return NULL;
@@ -120,18 +125,15 @@ static const char *read_string(const char *p, struct buf *out)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     buf_clear(out);
-    for (p++; *p != '"'; ) {
-        if ((unsigned char)*p < 0x20)
-            return NULL;
+    for (p++; *p != '"';) {
+        if ((unsigned char)*p < 0x20) return NULL;
         if (*p != '\\') {
             buf_putc(out, *p++);
         } else if (p[1] == 'u') {
-            if (!(p = read_unicode(p + 2, out)))
-                return NULL;
+            if (!(p = read_unicode(p + 2, out))) return NULL;
         } else {
             const char *at = p[1] ? strchr(from, p[1]) : NULL;
-            if (!at)
-                return NULL;
+            if (!at) return NULL;
             buf_putc(out, to[at - from]);
             p += 2;
         }
@@ -150,16 +152,13 @@ static const char *read_word(const char *p, struct buf *out)
 
 static const char *read_member(const char *p, struct kv *out, struct buf *name, struct buf *value)
 {
-    if (*p != '"' || !(p = read_string(p, name)))
-        return NULL;
+    if (*p != '"' || !(p = read_string(p, name))) return NULL;
     p = skip(p);
-    if (*p != ':')
-        return NULL;
+    if (*p != ':') return NULL;
     p = skip(p + 1);
     bool text = *p == '"';
     p = text ? read_string(p, value) : read_word(p, value);
-    if (p && name->length && (text || strcmp(buf_text(value), "null") != 0))
-        kv_add(out, buf_text(name), buf_text(value));
+    if (p && name->length && (text || strcmp(buf_text(value), "null") != 0)) kv_add(out, buf_text(name), buf_text(value));
     return p ? skip(p) : NULL;
 }
 
@@ -167,15 +166,13 @@ int json_read_flat(const char *text, struct kv *out)
 {
     struct buf name = BUF_INIT, value = BUF_INIT;
     const char *p = skip(text);
-    if (*p != '{')
-        return -EINVAL;
+    if (*p != '{') return -EINVAL;
     p = skip(p + 1);
     while (p && *p != '}') {
         p = read_member(p, out, &name, &value);
         if (p && *p == ',') {
             p = skip(p + 1);
-            if (*p == '}')
-                p = NULL;
+            if (*p == '}') p = NULL;
         } else if (p && *p != '}') {
             p = NULL;
         }

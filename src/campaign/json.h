@@ -15,7 +15,8 @@ void json_text(struct buf *out, const char *name, const char *value); /* NULL = 
 void json_int(struct buf *out, const char *name, long long value);
 void json_real(struct buf *out, const char *name, double value, int decimals);
 
-/* {"a":"x","b":5,"c":true,"d":null} → pairs (numbers and words as text, null left out). Arrays and objects within: -EINVAL, as all malformed text. */
+/* {"a":"x","b":5,"c":true,"d":null} → pairs (numbers and words as text, null left out). Arrays and objects within: -EINVAL, as all
+ * malformed text. */
 int json_read_flat(const char *text, struct kv *out);
 
 #endif

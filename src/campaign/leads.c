@@ -38,16 +38,14 @@ struct lead *lead_list_take(struct lead_list *list)
 void lead_list_put_back(struct lead_list *list, struct lead *lead)
 {
     lead->next = list->first;
-    if (!list->first)
-        list->last = lead;
+    if (!list->first) list->last = lead;
     list->first = lead;
     list->count++;
 }
 
 void lead_free(struct lead *lead)
 {
-    if (!lead)
-        return;
+    if (!lead) return;
     kv_free(&lead->variables);
     free(lead);
 }
@@ -55,8 +53,7 @@ void lead_free(struct lead *lead)
 void lead_list_free(struct lead_list *list)
 {
     struct lead *lead;
-    while ((lead = lead_list_take(list)))
-        lead_free(lead);
+    while ((lead = lead_list_take(list))) lead_free(lead);
 }
 
 const char *lead_zone(const struct lead *lead, const struct campaign_file *file)
@@ -71,8 +68,7 @@ int64_t lead_callable_us(const struct lead *lead, const struct campaign_file *fi
     int64_t at = window_next(&file->window, zone, now_us);
     for (int turn = 0; file->has_engine_window && at != INT64_MAX && turn < 16; turn++) {
         int64_t later = window_next(&file->engine_window, zone, at);
-        if (later == at)
-            return at;
+        if (later == at) return at;
         at = later == INT64_MAX ? later : window_next(&file->window, zone, later);
     }
     return at;
@@ -80,8 +76,9 @@ int64_t lead_callable_us(const struct lead *lead, const struct campaign_file *fi
 
 /* --- claiming ----------------------------------------------------------------------------------------------------------- */
 
-#define CLAIM_SQL(LOCK) \
-    "UPDATE lead SET state = 'claimed', claimed_by = ?, updated_us = ? WHERE id IN (SELECT id FROM lead WHERE campaign = ? AND state = 'pending'" \
+#define CLAIM_SQL(LOCK)                                                                                                                    \
+    "UPDATE lead SET state = 'claimed', claimed_by = ?, updated_us = ? WHERE id IN (SELECT id FROM lead WHERE campaign = ? AND state = "   \
+    "'pending'"                                                                                                                            \
     " AND next_us <= ? ORDER BY next_us, id LIMIT ?" LOCK ") RETURNING id, number, zone, variables, tries, history, disposition, next_us"
 
 static struct lead *read_lead(const struct db_statement *s)
@@ -108,8 +105,7 @@ static int claim_batch(struct db_statement *s, int64_t campaign, const char *nod
     db_bind_int(s, 3, campaign);
     db_bind_int(s, 4, now);
     db_bind_int(s, 5, limit);
-    while ((e = db_step(s)) == 1)
-        lead_list_add(out, read_lead(s));
+    while ((e = db_step(s)) == 1) lead_list_add(out, read_lead(s));
     return e;
 }
 
@@ -122,7 +118,8 @@ static int defer(struct db_statement *s, const struct lead *lead, int64_t next_u
 }
 
 /* Leads outside their window go back until it opens. A window that never opens (a wrong zone) is looked at once a day. */
-static int defer_closed(struct db_statement *s, const struct campaign_file *file, int64_t now, struct lead_list *batch, struct lead_list *out)
+static int defer_closed(struct db_statement *s, const struct campaign_file *file, int64_t now, struct lead_list *batch,
+                        struct lead_list *out)
 {
     struct lead *lead;
     int e = 0;
@@ -132,8 +129,7 @@ static int defer_closed(struct db_statement *s, const struct campaign_file *file
             lead_list_add(out, lead);
             continue;
         }
-        if (e == 0)
-            e = defer(s, lead, at == INT64_MAX ? now + 86400000000LL : at, now);
+        if (e == 0) e = defer(s, lead, at == INT64_MAX ? now + 86400000000LL : at, now);
         lead_free(lead);
     }
     return e;
@@ -151,29 +147,25 @@ static void sort_list(struct lead_list *list)
     size_t count = list->count;
     struct lead **all = malloc((count + 1) * sizeof *all);
     CHECK(all);
-    for (size_t i = 0; i < count; i++)
-        all[i] = lead_list_take(list);
-    if (count > 1)
-        qsort(all, count, sizeof *all, by_due);
-    for (size_t i = 0; i < count; i++)
-        lead_list_add(list, all[i]);
+    for (size_t i = 0; i < count; i++) all[i] = lead_list_take(list);
+    if (count > 1) qsort(all, count, sizeof *all, by_due);
+    for (size_t i = 0; i < count; i++) lead_list_add(list, all[i]);
     free(all);
 }
 
 static int next_due(struct db *db, int64_t campaign, int64_t *out)
 {
     char sql[160];
-    snprintf(sql, sizeof sql, "SELECT COALESCE(MIN(next_us), -1) FROM lead WHERE state = 'pending' AND campaign = %lld", (long long)campaign);
+    snprintf(sql, sizeof sql, "SELECT COALESCE(MIN(next_us), -1) FROM lead WHERE state = 'pending' AND campaign = %lld",
+             (long long)campaign);
     int e = db_value_int(db, sql, out);
-    if (e == 0 && *out == 0)
-        *out = 1; /* a row made by hand may have 0; here 0 means that none is left */
-    if (e == 0 && *out < 0)
-        *out = 0;
+    if (e == 0 && *out == 0) *out = 1; /* a row made by hand may have 0; here 0 means that none is left */
+    if (e == 0 && *out < 0) *out = 0;
     return e;
 }
 
-static int claim_rounds(struct db *db, const struct campaign_file *file, int64_t campaign, const char *node, uint32_t limit, struct lead_list *out,
-                        struct db_statement *claim, struct db_statement *back)
+static int claim_rounds(struct db *db, const struct campaign_file *file, int64_t campaign, const char *node, uint32_t limit,
+                        struct lead_list *out, struct db_statement *claim, struct db_statement *back)
 {
     int64_t now = clock_utc_us();
     int e = 0;
@@ -181,31 +173,24 @@ static int claim_rounds(struct db *db, const struct campaign_file *file, int64_t
         struct lead_list batch = { 0 };
         e = claim_batch(claim, campaign, node, now, limit - (uint32_t)out->count, &batch);
         bool last = batch.count == 0;
-        if (e == 0)
-            e = defer_closed(back, file, now, &batch, out);
+        if (e == 0) e = defer_closed(back, file, now, &batch, out);
         lead_list_free(&batch);
-        if (last)
-            break;
+        if (last) break;
     }
     return e;
 }
 
-int leads_claim(struct db *db, const struct campaign_file *file, int64_t campaign, const char *node, uint32_t limit, struct lead_list *out, int64_t *next_due_us)
+int leads_claim(struct db *db, const struct campaign_file *file, int64_t campaign, const char *node, uint32_t limit, struct lead_list *out,
+                int64_t *next_due_us)
 {
     struct db_statement *claim = NULL, *back = NULL;
     int e = db_prepare(db, &claim, db_kind(db) == DB_SQLITE ? CLAIM_SQL("") : CLAIM_SQL(" FOR UPDATE SKIP LOCKED"));
-    if (e == 0)
-        e = db_prepare(db, &back, "UPDATE lead SET state = 'pending', next_us = ?, claimed_by = NULL, updated_us = ? WHERE id = ?");
-    if (e == 0)
-        e = db_begin(db);
-    if (e == 0)
-        e = claim_rounds(db, file, campaign, node, limit, out, claim, back);
-    if (e == 0)
-        e = db_commit(db);
-    if (e == 0)
-        e = next_due(db, campaign, next_due_us);
-    if (e)
-        db_rollback(db);
+    if (e == 0) e = db_prepare(db, &back, "UPDATE lead SET state = 'pending', next_us = ?, claimed_by = NULL, updated_us = ? WHERE id = ?");
+    if (e == 0) e = db_begin(db);
+    if (e == 0) e = claim_rounds(db, file, campaign, node, limit, out, claim, back);
+    if (e == 0) e = db_commit(db);
+    if (e == 0) e = next_due(db, campaign, next_due_us);
+    if (e) db_rollback(db);
     db_finalize(claim);
     db_finalize(back);
     if (e)
@@ -219,17 +204,14 @@ int leads_release(struct db *db, const struct lead *first)
 {
     struct db_statement *s = NULL;
     int e = db_prepare(db, &s, "UPDATE lead SET state = 'pending', claimed_by = NULL, updated_us = ? WHERE id = ? AND state = 'claimed'");
-    if (e == 0)
-        e = db_begin(db);
+    if (e == 0) e = db_begin(db);
     for (const struct lead *lead = first; lead && e == 0; lead = lead->next) {
         db_bind_int(s, 1, clock_utc_us());
         db_bind_int(s, 2, lead->id);
         e = db_run(s);
     }
-    if (e == 0)
-        e = db_commit(db);
-    if (e)
-        db_rollback(db);
+    if (e == 0) e = db_commit(db);
+    if (e) db_rollback(db);
     db_finalize(s);
     return e;
 }
@@ -239,10 +221,9 @@ int leads_release(struct db *db, const struct lead *first)
 int leads_count(struct db *db, int64_t campaign, struct lead_counts *out)
 {
     struct db_statement *s = NULL;
-    *out = (struct lead_counts){ 0 };
+    *out = (struct lead_counts) { 0 };
     int e = db_prepare(db, &s, "SELECT state, COUNT(*) FROM lead WHERE campaign = ? GROUP BY state");
-    if (e)
-        return e;
+    if (e) return e;
     db_bind_int(s, 1, campaign);
     while ((e = db_step(s)) == 1) {
         const char *state = db_text(s, 0);
@@ -259,28 +240,27 @@ int campaign_state_save(struct db *db, int64_t campaign, const char *state, cons
     struct db_statement *s = NULL;
     bool ended = strcmp(state, "running") != 0 && strcmp(state, "paused") != 0 && strcmp(state, "stopping") != 0;
     int e = db_prepare(db, &s, "UPDATE campaign SET state = ?, problem = ?, ended_us = ? WHERE id = ?");
-    if (e)
-        return e;
+    if (e) return e;
     db_bind_text(s, 1, state);
     db_bind_text(s, 2, problem && *problem ? problem : NULL);
-    if (ended)
-        db_bind_int(s, 3, clock_utc_us());
+    if (ended) db_bind_int(s, 3, clock_utc_us());
     db_bind_int(s, 4, campaign);
     e = db_run(s);
     db_finalize(s);
     return e;
 }
 
-int campaign_state_begin(struct db *db, const char *name, const struct campaign_file *file, const char *node, const char *state, int64_t *id)
+int campaign_state_begin(struct db *db, const char *name, const struct campaign_file *file, const char *node, const char *state,
+                         int64_t *id)
 {
     struct db_statement *s = NULL;
     const struct retry_rule *interrupted = retry_rule_find(&file->retry, "INTERRUPTED");
     int e = campaign_row(db, name, id);
     if (e == 0)
-        e = db_prepare(db, &s, "UPDATE campaign SET file = ?, node = ?, state = ?, problem = NULL, max_attempts = ?, interrupted_after_us = ?,"
-                               " started_us = COALESCE(started_us, ?), ended_us = NULL WHERE id = ?");
-    if (e)
-        return e;
+        e = db_prepare(db, &s,
+                       "UPDATE campaign SET file = ?, node = ?, state = ?, problem = NULL, max_attempts = ?, interrupted_after_us = ?,"
+                       " started_us = COALESCE(started_us, ?), ended_us = NULL WHERE id = ?");
+    if (e) return e;
     db_bind_text(s, 1, file->path);
     db_bind_text(s, 2, node);
     db_bind_text(s, 3, state);

@@ -16,8 +16,7 @@
 
 int64_t ledger_op_due_ns(const struct ledger_op *op)
 {
-    if (op->kind == OP_JOB)
-        return 0;
+    if (op->kind == OP_JOB) return 0;
     return op->queued_ns + (op->kind == OP_BEGIN ? LEDGER_BEGIN_LINGER_MS : LEDGER_RESULT_LINGER_MS) * NS_PER_MS;
 }
 
@@ -29,19 +28,16 @@ void ledger_push(struct ledger *ledger, struct ledger_op *op)
     struct ledger_op *before = atomic_exchange_explicit(&ledger->tail, op, memory_order_acq_rel);
     atomic_store_explicit(&before->link, op, memory_order_release);
     atomic_thread_fence(memory_order_seq_cst);
-    if (due >= atomic_load(&ledger->sleeps_until_ns))
-        return;
+    if (due >= atomic_load(&ledger->sleeps_until_ns)) return;
     atomic_store(&ledger->sleeps_until_ns, due); /* one ring is enough; what is due even earlier rings again */
-    if (write(ledger->wake_fd, &one, sizeof one) < 0)
-        CHECK(errno == EAGAIN);
+    if (write(ledger->wake_fd, &one, sizeof one) < 0) CHECK(errno == EAGAIN);
 }
 
 struct ledger_op *ledger_pop(struct ledger *ledger)
 {
     struct ledger_op *head = ledger->head, *next = atomic_load_explicit(&head->link, memory_order_acquire);
     if (head == &ledger->stub) {
-        if (!next)
-            return NULL;
+        if (!next) return NULL;
         ledger->head = head = next;
         next = atomic_load_explicit(&head->link, memory_order_acquire);
     }
@@ -53,22 +49,17 @@ struct ledger_op *ledger_pop(struct ledger *ledger)
         return NULL; /* a pusher is between its two steps: its bell follows */
     ledger_push(ledger, &ledger->stub);
     next = atomic_load_explicit(&head->link, memory_order_acquire);
-    if (!next)
-        return NULL;
+    if (!next) return NULL;
     ledger->head = next;
     return head;
 }
 
-bool ledger_pushing(const struct ledger *ledger)
-{
-    return ledger->head != atomic_load_explicit(&ledger->tail, memory_order_acquire);
-}
+bool ledger_pushing(const struct ledger *ledger) { return ledger->head != atomic_load_explicit(&ledger->tail, memory_order_acquire); }
 
 void op_list_add(struct op_list *list, struct ledger_op *op)
 {
     op->next = NULL;
-    if (!list->first)
-        list->end = &list->first;
+    if (!list->first) list->end = &list->first;
     *list->end = op;
     list->end = &op->next;
     list->count++;
@@ -109,8 +100,7 @@ void ledger_complete(struct ledger *ledger, struct op_list *done)
         else
             free(op);
     }
-    if (told.first)
-        CHECK(loop_post(ledger->loop, deliver, told.first) == 0);
+    if (told.first) CHECK(loop_post(ledger->loop, deliver, told.first) == 0);
 }
 
 /* --- what the loop's thread calls ----------------------------------------------------------------------------- */
@@ -124,14 +114,13 @@ static struct ledger_op *op_new(enum op_kind kind)
     return op;
 }
 
-int ledger_attempt_begin(struct ledger *ledger, const struct attempt_begin *attempt, void (*durable)(void *context, int error), void *context)
+int ledger_attempt_begin(struct ledger *ledger, const struct attempt_begin *attempt, void (*durable)(void *context, int error),
+                         void *context)
 {
-    if (atomic_load_explicit(&ledger->begins_waiting, memory_order_relaxed) >= LEDGER_BEGINS_MAX)
-        return -EAGAIN;
+    if (atomic_load_explicit(&ledger->begins_waiting, memory_order_relaxed) >= LEDGER_BEGINS_MAX) return -EAGAIN;
     struct ledger_op *op = op_new(OP_BEGIN);
     op->begin = *attempt;
-    if (!op->begin.node[0])
-        snprintf(op->begin.node, sizeof op->begin.node, "%s", ledger->node);
+    if (!op->begin.node[0]) snprintf(op->begin.node, sizeof op->begin.node, "%s", ledger->node);
     op->durable = durable;
     op->context = context;
     atomic_fetch_add_explicit(&ledger->begins_waiting, 1, memory_order_relaxed);
@@ -143,8 +132,7 @@ void ledger_attempt_end(struct ledger *ledger, const struct attempt_end *end)
 {
     struct ledger_op *op = op_new(OP_END);
     op->end = *end;
-    if (!op->end.end_us)
-        op->end.end_us = clock_utc_us();
+    if (!op->end.end_us) op->end.end_us = clock_utc_us();
     ledger_push(ledger, op);
 }
 
@@ -152,8 +140,7 @@ void ledger_attempt_refused(struct ledger *ledger, const struct attempt_begin *a
 {
     struct ledger_op *op = op_new(OP_REFUSED);
     op->begin = *attempt;
-    if (!op->begin.node[0])
-        snprintf(op->begin.node, sizeof op->begin.node, "%s", ledger->node);
+    if (!op->begin.node[0]) snprintf(op->begin.node, sizeof op->begin.node, "%s", ledger->node);
     op->end.id = attempt->id;
     op->end.end_us = clock_utc_us();
     snprintf(op->end.refused, sizeof op->end.refused, "%s", reason ? reason : "");
@@ -203,8 +190,7 @@ static void ledger_free(struct ledger *ledger)
 {
     ledger_disconnect(ledger);
     spool_close(ledger->spool);
-    if (ledger->wake_fd >= 0)
-        close(ledger->wake_fd);
+    if (ledger->wake_fd >= 0) close(ledger->wake_fd);
     free(ledger->database);
     free(ledger->node);
     free(ledger);
@@ -215,13 +201,15 @@ static int open_spool(struct ledger *ledger, const char *folder, struct buf *err
     char name[80];
     snprintf(name, sizeof name, "ledger-%s", ledger->node);
     for (char *c = name; *c; c++)
-        if (*c == '/')
-            *c = '_';
+        if (*c == '/') *c = '_';
     int e = spool_open(&ledger->spool, folder, name);
     if (e == -EBUSY)
-        buf_printf(error, "the spool %s/%s.spool is in use: another engine of the name \"%s\" runs; give this one another name or end that one", folder, name, ledger->node);
+        buf_printf(error,
+                   "the spool %s/%s.spool is in use: another engine of the name \"%s\" runs; give this one another name or end that one",
+                   folder, name, ledger->node);
     else if (e)
-        buf_printf(error, "cannot open the spool %s/%s.spool: %s; make the folder writable for this user or set another data_dir", folder, name, strerror(-e));
+        buf_printf(error, "cannot open the spool %s/%s.spool: %s; make the folder writable for this user or set another data_dir", folder,
+                   name, strerror(-e));
     return e;
 }
 
@@ -247,8 +235,7 @@ static int open_database(struct ledger *ledger, bool start_away, struct buf *err
 int ledger_open(struct ledger **out, const struct ledger_params *params, struct buf *error)
 {
     struct ledger *ledger;
-    if (posix_memalign((void **)&ledger, 64, sizeof *ledger))
-        return -ENOMEM;
+    if (posix_memalign((void **)&ledger, 64, sizeof *ledger)) return -ENOMEM;
     memset(ledger, 0, sizeof *ledger);
     ledger->loop = params->loop;
     ledger->database = strdup(params->database);
@@ -259,10 +246,8 @@ int ledger_open(struct ledger **out, const struct ledger_params *params, struct 
     atomic_store(&ledger->sleeps_until_ns, INT64_MIN);
     ledger->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int e = ledger->wake_fd < 0 ? -errno : open_spool(ledger, params->spool_dir, error);
-    if (e == 0)
-        e = open_database(ledger, params->start_away, error);
-    if (e == 0 && pthread_create(&ledger->thread, NULL, ledger_main, ledger))
-        e = -EAGAIN;
+    if (e == 0) e = open_database(ledger, params->start_away, error);
+    if (e == 0 && pthread_create(&ledger->thread, NULL, ledger_main, ledger)) e = -EAGAIN;
     if (e) {
         ledger_free(ledger);
         return e;
@@ -274,11 +259,9 @@ int ledger_open(struct ledger **out, const struct ledger_params *params, struct 
 void ledger_close(struct ledger *ledger)
 {
     const uint64_t one = 1;
-    if (!ledger)
-        return;
+    if (!ledger) return;
     atomic_store(&ledger->stopping, true);
-    if (write(ledger->wake_fd, &one, sizeof one) < 0)
-        CHECK(errno == EAGAIN);
+    if (write(ledger->wake_fd, &one, sizeof one) < 0) CHECK(errno == EAGAIN);
     pthread_join(ledger->thread, NULL);
     ledger_free(ledger);
 }

@@ -20,14 +20,14 @@
 #include "core/kv.h"
 #include "store/db.h"
 
-#define LEDGER_BEGIN_LINGER_MS 15    /* a begin waits this long for company; the contract says at most 20 */
-#define LEDGER_RESULT_LINGER_MS 100  /* results have more time */
-#define LEDGER_GROUP_MAX 1000        /* operations in one transaction */
-#define LEDGER_RETRY_MS 1000         /* between attempts to reach a database that is away */
-#define LEDGER_STATEMENT_MS 2000     /* a database that does not answer for that long is away */
-#define LEDGER_PROBE_MS 20           /* how long a returning SQLite file may be locked before it still counts as away */
-#define LEDGER_BACKLOG_MAX 100000    /* results kept in memory when neither database nor spool take them */
-#define LEDGER_BEGINS_MAX 20000      /* begins waiting; more are refused at once */
+#define LEDGER_BEGIN_LINGER_MS  15     /* a begin waits this long for company; the contract says at most 20 */
+#define LEDGER_RESULT_LINGER_MS 100    /* results have more time */
+#define LEDGER_GROUP_MAX        1000   /* operations in one transaction */
+#define LEDGER_RETRY_MS         1000   /* between attempts to reach a database that is away */
+#define LEDGER_STATEMENT_MS     2000   /* a database that does not answer for that long is away */
+#define LEDGER_PROBE_MS         20     /* how long a returning SQLite file may be locked before it still counts as away */
+#define LEDGER_BACKLOG_MAX      100000 /* results kept in memory when neither database nor spool take them */
+#define LEDGER_BEGINS_MAX       20000  /* begins waiting; more are refused at once */
 
 enum op_kind { OP_BEGIN = 1, OP_END = 2, OP_REFUSED = 3, OP_LEAD = 4, OP_AUDIT = 5, OP_JOB = 100 /* never spooled */ };
 
@@ -78,12 +78,12 @@ struct ledger {
     struct db *db;
     struct ledger_sql sql;
     struct spool *spool;
-    struct op_list pending;  /* taken from the queue, not yet written */
+    struct op_list pending; /* taken from the queue, not yet written */
     size_t pending_begins;
-    bool catching_up;        /* connected, but the spool is not yet replayed: everything still goes through it */
-    uint64_t replay_at;      /* its next record */
+    bool catching_up;   /* connected, but the spool is not yet replayed: everything still goes through it */
+    uint64_t replay_at; /* its next record */
     uint64_t replayed;
-    int64_t retry_ns;        /* when to try the database or the spool again */
+    int64_t retry_ns; /* when to try the database or the spool again */
     bool away_told;
 
     /* Read by anybody. */
@@ -96,9 +96,9 @@ struct ledger {
 
 /* ledger.c */
 void ledger_push(struct ledger *ledger, struct ledger_op *op);
-int64_t ledger_op_due_ns(const struct ledger_op *op); /* when its group must be written */
-bool ledger_pushing(const struct ledger *ledger); /* the thread's: a pusher is between its two steps */
-struct ledger_op *ledger_pop(struct ledger *ledger); /* NULL: empty */
+int64_t ledger_op_due_ns(const struct ledger_op *op);              /* when its group must be written */
+bool ledger_pushing(const struct ledger *ledger);                  /* the thread's: a pusher is between its two steps */
+struct ledger_op *ledger_pop(struct ledger *ledger);               /* NULL: empty */
 void ledger_complete(struct ledger *ledger, struct op_list *done); /* posts completions; frees the rest */
 void op_list_add(struct op_list *list, struct ledger_op *op);
 struct ledger_op *op_list_take(struct op_list *list);

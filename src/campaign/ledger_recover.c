@@ -18,7 +18,8 @@ static int recover_leads(struct db *db, const char *node, const char *except, in
                "UPDATE lead SET state = CASE WHEN lead.tries >= c.max_attempts THEN 'done' ELSE 'pending' END, disposition = 'interrupted',"
                " next_us = ? + c.interrupted_after_us, claimed_by = NULL, updated_us = ?"
                " FROM campaign c WHERE c.id = lead.campaign AND lead.state = 'dialling' AND lead.attempt IN"
-               " (SELECT id FROM attempt WHERE node = ? AND state = 'claimed') AND lead.attempt NOT IN (%s)", except);
+               " (SELECT id FROM attempt WHERE node = ? AND state = 'claimed') AND lead.attempt NOT IN (%s)",
+               except);
     int e = db_prepare(db, &s, buf_text(&sql));
     if (e == 0) {
         db_bind_int(s, 1, now);
@@ -36,8 +37,10 @@ static int recover_attempts(struct db *db, const char *node, const char *except,
     struct buf sql = BUF_INIT;
     struct db_statement *s = NULL;
     buf_printf(&sql,
-               "UPDATE attempt SET state = 'interrupted', disposition = 'interrupted', end_us = CASE WHEN ? < claimed_us THEN claimed_us ELSE ? END"
-               " WHERE node = ? AND state = 'claimed' AND id NOT IN (%s)", except);
+               "UPDATE attempt SET state = 'interrupted', disposition = 'interrupted', end_us = CASE WHEN ? < claimed_us THEN claimed_us "
+               "ELSE ? END"
+               " WHERE node = ? AND state = 'claimed' AND id NOT IN (%s)",
+               except);
     int e = db_prepare(db, &s, buf_text(&sql));
     if (e == 0) {
         db_bind_int(s, 1, now);
@@ -55,7 +58,8 @@ static int recover_attempts(struct db *db, const char *node, const char *except,
 static int recover_claims(struct db *db, const char *node, int64_t now)
 {
     struct db_statement *s = NULL;
-    int e = db_prepare(db, &s, "UPDATE lead SET state = 'pending', claimed_by = NULL, updated_us = ? WHERE state = 'claimed' AND claimed_by = ?");
+    int e = db_prepare(db, &s,
+                       "UPDATE lead SET state = 'pending', claimed_by = NULL, updated_us = ? WHERE state = 'claimed' AND claimed_by = ?");
     if (e == 0) {
         db_bind_int(s, 1, now);
         db_bind_text(s, 2, node);
@@ -82,8 +86,7 @@ static int adopted_insert(struct db *db, const struct uuid *adopted, size_t coun
 static int adopted_write(struct db *db, const struct uuid *adopted, size_t count)
 {
     int e = db_exec(db, "CREATE TEMPORARY TABLE IF NOT EXISTS adopted_now (id TEXT NOT NULL)");
-    if (e == 0)
-        e = db_exec(db, "DELETE FROM adopted_now");
+    if (e == 0) e = db_exec(db, "DELETE FROM adopted_now");
     for (size_t i = 0; i < count && e == 0; i += ADOPTED_ROWS)
         e = adopted_insert(db, adopted + i, count - i < ADOPTED_ROWS ? count - i : ADOPTED_ROWS);
     return e;
@@ -95,18 +98,12 @@ int ledger_recover_run(struct db *db, const char *node, const struct uuid *adopt
     int64_t now = clock_utc_us();
     *attempts = 0;
     int e = count ? adopted_write(db, adopted, count) : 0;
-    if (e == 0)
-        e = db_begin(db);
-    if (e == 0)
-        e = recover_leads(db, node, except, now);
-    if (e == 0)
-        e = recover_attempts(db, node, except, now, attempts);
-    if (e == 0)
-        e = recover_claims(db, node, now);
-    if (e == 0)
-        e = db_commit(db);
-    if (e)
-        db_rollback(db);
+    if (e == 0) e = db_begin(db);
+    if (e == 0) e = recover_leads(db, node, except, now);
+    if (e == 0) e = recover_attempts(db, node, except, now, attempts);
+    if (e == 0) e = recover_claims(db, node, now);
+    if (e == 0) e = db_commit(db);
+    if (e) db_rollback(db);
     return e;
 }
 
@@ -126,16 +123,12 @@ static int recovery_run(struct ledger_job *job, struct db *db)
 {
     struct recovery *r = CONTAINER_OF(job, struct recovery, job);
     r->error = ledger_recover_run(db, r->node, r->adopted, r->count, &r->attempts);
-    if (r->error)
-        log_err(NULL, "ledger: cannot mark what the last engine left open: %s", db_error(db));
+    if (r->error) log_err(NULL, "ledger: cannot mark what the last engine left open: %s", db_error(db));
     return r->error;
 }
 
 /* On the loop that stood still in ledger_recover_except: later, and only to free. */
-static void recovery_done(struct ledger_job *job, int error)
-{
-    free(CONTAINER_OF(job, struct recovery, job));
-}
+static void recovery_done(struct ledger_job *job, int error) { free(CONTAINER_OF(job, struct recovery, job)); }
 
 /* The loop's thread waits here, so `done` (posted to that loop) cannot be what wakes it: `run` does. A job that is never run (database
  * away) is told apart by the database's state before. */
@@ -149,23 +142,20 @@ static int recovery_run_and_wake(struct ledger_job *job, struct db *db)
 
 int64_t ledger_recover_except(struct ledger *ledger, const struct uuid *adopted, size_t count)
 {
-    if (!atomic_load(&ledger->database_up))
-        return -ENOTCONN;
+    if (!atomic_load(&ledger->database_up)) return -ENOTCONN;
     struct recovery *r = calloc(1, sizeof *r);
     CHECK(r);
-    *r = (struct recovery){ .job = { recovery_run_and_wake, recovery_done, NULL }, .node = ledger->node, .adopted = adopted, .count = count, .error = -ENOTCONN };
+    *r = (struct recovery) {
+        .job = { recovery_run_and_wake, recovery_done, NULL }, .node = ledger->node, .adopted = adopted, .count = count, .error = -ENOTCONN
+    };
     sem_init(&r->ready, 0, 0);
     ledger_submit(ledger, &r->job);
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += 20;
     while (sem_timedwait(&r->ready, &until) < 0)
-        if (errno != EINTR)
-            return -ENOTCONN;
+        if (errno != EINTR) return -ENOTCONN;
     return r->error ? r->error : r->attempts;
 }
 
-int64_t ledger_recover(struct ledger *ledger)
-{
-    return ledger_recover_except(ledger, NULL, 0);
-}
+int64_t ledger_recover(struct ledger *ledger) { return ledger_recover_except(ledger, NULL, 0); }

@@ -6,7 +6,8 @@
  *   away          a group is one fsync of the spool; the database is tried again each second
  *   catching up   connected again; groups still go to the spool (order!) while each turn replays the next records of it; at its end: up
  *
- * When neither takes a group, begins are given back with an error, results stay in memory, and `accepting` is false until one of them does. */
+ * When neither takes a group, begins are given back with an error, results stay in memory, and `accepting` is false until one of them does.
+ */
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -33,10 +34,11 @@ void ledger_problem(struct ledger *ledger, const char *text)
 
 int ledger_connect(struct ledger *ledger, struct buf *error)
 {
-    const struct db_options options = { .durable = true, .connect_ms = LEDGER_STATEMENT_MS, .statement_ms = LEDGER_STATEMENT_MS, .busy_ms = LEDGER_STATEMENT_MS };
+    const struct db_options options = {
+        .durable = true, .connect_ms = LEDGER_STATEMENT_MS, .statement_ms = LEDGER_STATEMENT_MS, .busy_ms = LEDGER_STATEMENT_MS
+    };
     int e = db_open(&ledger->db, ledger->database, &options, error);
-    if (e)
-        return e;
+    if (e) return e;
     e = schema_migrate(ledger->db, error);
     if (e == 0 && (e = ledger_sql_prepare(&ledger->sql, ledger->db)) != 0)
         buf_printf(error, "the database's tables are not Carillon's: %s; give another database", db_error(ledger->db));
@@ -55,8 +57,7 @@ void ledger_disconnect(struct ledger *ledger)
 {
     atomic_store(&ledger->database_up, false);
     ledger->catching_up = false;
-    if (!ledger->db)
-        return;
+    if (!ledger->db) return;
     db_rollback(ledger->db);
     ledger_sql_finalize(&ledger->sql);
     db_close(ledger->db);
@@ -90,20 +91,16 @@ static void database_is_back(struct ledger *ledger)
 static int probe_database(struct ledger *ledger, struct buf *error)
 {
     int e = ledger_connect(ledger, error);
-    if (e)
-        return e;
+    if (e) return e;
     db_busy_set(ledger->db, LEDGER_PROBE_MS);
     e = db_begin(ledger->db);
     if (e == 0 && db_kind(ledger->db) == DB_SQLITE) /* a page that is really written: a full disk opens well enough, too */
         e = db_exec(ledger->db, "PRAGMA user_version = 1");
-    if (e == 0)
-        e = db_commit(ledger->db);
-    if (e)
-        buf_printf(error, "database away: %s", db_error(ledger->db));
+    if (e == 0) e = db_commit(ledger->db);
+    if (e) buf_printf(error, "database away: %s", db_error(ledger->db));
     db_rollback(ledger->db);
     db_busy_set(ledger->db, LEDGER_STATEMENT_MS);
-    if (e)
-        ledger_disconnect(ledger);
+    if (e) ledger_disconnect(ledger);
     return e;
 }
 
@@ -111,8 +108,7 @@ static void try_connect(struct ledger *ledger)
 {
     struct buf error = BUF_INIT;
     int64_t now = clock_mono_ns();
-    if (now < ledger->retry_ns)
-        return;
+    if (now < ledger->retry_ns) return;
     if (probe_database(ledger, &error)) {
         ledger_problem(ledger, buf_text(&error));
         ledger->retry_ns = clock_mono_ns() + LEDGER_RETRY_MS * NS_PER_MS;
@@ -133,12 +129,9 @@ static void written(struct ledger *ledger, uint64_t count)
 static int write_transaction(struct ledger *ledger, const struct ledger_op *first, size_t count)
 {
     int e = db_begin(ledger->db);
-    for (const struct ledger_op *op = first; op && count && e == 0; op = op->next, count--)
-        e = ledger_write(ledger, op);
-    if (e == 0)
-        e = db_commit(ledger->db);
-    if (e)
-        db_rollback(ledger->db);
+    for (const struct ledger_op *op = first; op && count && e == 0; op = op->next, count--) e = ledger_write(ledger, op);
+    if (e == 0) e = db_commit(ledger->db);
+    if (e) db_rollback(ledger->db);
     return e;
 }
 
@@ -153,10 +146,8 @@ static int write_singly(struct ledger *ledger, struct ledger_op *first)
     char id[UUID_TEXT_SIZE];
     for (struct ledger_op *op = first; op; op = op->next) {
         int e = write_transaction(ledger, op, 1);
-        if (e && db_away(e))
-            return e;
-        if (e)
-            log_err(uuid_text(op_id(op), id), "ledger: the database refuses this row: %s", db_error(ledger->db));
+        if (e && db_away(e)) return e;
+        if (e) log_err(uuid_text(op_id(op), id), "ledger: the database refuses this row: %s", db_error(ledger->db));
         op->error = e;
     }
     return 0;
@@ -165,8 +156,7 @@ static int write_singly(struct ledger *ledger, struct ledger_op *first)
 static int write_group(struct ledger *ledger, struct op_list *group)
 {
     int e = write_transaction(ledger, group->first, SIZE_MAX);
-    if (e && !db_away(e))
-        e = write_singly(ledger, group->first);
+    if (e && !db_away(e)) e = write_singly(ledger, group->first);
     if (e)
         go_away(ledger);
     else
@@ -183,15 +173,12 @@ static int spool_group(struct ledger *ledger, const struct op_list *group)
     for (const struct ledger_op *op = group->first; op && e == 0; op = op->next) {
         kv_clear(&record);
         e = ledger_record_encode(op, &record);
-        if (e == 0)
-            e = spool_put(ledger->spool, (uint32_t)op->kind, kv_view(&record).data, (uint32_t)kv_view(&record).length);
+        if (e == 0) e = spool_put(ledger->spool, (uint32_t)op->kind, kv_view(&record).data, (uint32_t)kv_view(&record).length);
     }
     kv_free(&record);
     int s = spool_sync(ledger->spool);
-    if (e == 0)
-        e = s;
-    if (e == 0)
-        atomic_fetch_add_explicit(&ledger->rows_spooled, group->count, memory_order_relaxed);
+    if (e == 0) e = s;
+    if (e == 0) atomic_fetch_add_explicit(&ledger->rows_spooled, group->count, memory_order_relaxed);
     return e;
 }
 
@@ -201,7 +188,8 @@ static void keep_group(struct ledger *ledger, struct op_list *group, int error)
     struct op_list failed = { 0 }, kept = { 0 };
     struct ledger_op *op;
     if (atomic_exchange(&ledger->accepting, false))
-        log_crit(NULL, "ledger: neither the database nor the spool can be written (%s): no new calls until one of them can", strerror(-error));
+        log_crit(NULL, "ledger: neither the database nor the spool can be written (%s): no new calls until one of them can",
+                 strerror(-error));
     ledger_problem(ledger, "neither the database nor the spool can be written: no new calls");
     while ((op = op_list_take(group))) {
         if (op->kind == OP_BEGIN) {
@@ -212,8 +200,7 @@ static void keep_group(struct ledger *ledger, struct op_list *group, int error)
             op_list_add(&kept, op);
         }
     }
-    while ((op = op_list_take(&ledger->pending)))
-        op_list_add(&kept, op);
+    while ((op = op_list_take(&ledger->pending))) op_list_add(&kept, op);
     ledger->pending = kept;
     ledger->retry_ns = clock_mono_ns() + LEDGER_RETRY_MS * NS_PER_MS;
     ledger_complete(ledger, &failed);
@@ -230,19 +217,16 @@ static int replay_some(struct ledger *ledger, size_t most, uint64_t *at, size_t 
     int e = db_begin(ledger->db), more = 1;
     for (*count = 0; e == 0 && *count < most; ++*count) {
         more = spool_next(ledger->spool, at, &kind, &body, &length);
-        if (more <= 0)
-            break;
+        if (more <= 0) break;
         if (kind == 0) /* a probe */
             continue;
-        if (ledger_record_decode(&op, kind, (struct kv_view){ body, length }) < 0)
+        if (ledger_record_decode(&op, kind, (struct kv_view) { body, length }) < 0)
             log_err(NULL, "ledger: the spool has a record that this version cannot read (kind %u): left out", kind);
         else
             e = ledger_write(ledger, &op);
     }
-    if (e == 0)
-        e = db_commit(ledger->db);
-    if (e)
-        db_rollback(ledger->db);
+    if (e == 0) e = db_commit(ledger->db);
+    if (e) db_rollback(ledger->db);
     return e ? e : more < 0 ? more : 0;
 }
 
@@ -263,13 +247,11 @@ int ledger_replay(struct ledger *ledger)
             count = 1;
         }
     }
-    if (e)
-        return e;
+    if (e) return e;
     ledger->replay_at = at;
     ledger->replayed += count;
     written(ledger, count);
-    if (count > 0)
-        return 1;
+    if (count > 0) return 1;
     e = spool_clear(ledger->spool);
     ledger->catching_up = false;
     database_is_back(ledger);
@@ -281,20 +263,17 @@ int ledger_replay(struct ledger *ledger)
 static void take_queue(struct ledger *ledger)
 {
     struct ledger_op *op;
-    while (ledger->pending.count < LEDGER_BACKLOG_MAX && (op = ledger_pop(ledger)))
-        op_list_add(&ledger->pending, op);
+    while (ledger->pending.count < LEDGER_BACKLOG_MAX && (op = ledger_pop(ledger))) op_list_add(&ledger->pending, op);
 }
 
 /* When the pending group must be written, INT64_MAX if there is none. */
 static int64_t group_due_ns(const struct ledger *ledger)
 {
     int64_t due = INT64_MAX;
-    if (ledger->pending.count >= LEDGER_GROUP_MAX)
-        return 0;
+    if (ledger->pending.count >= LEDGER_GROUP_MAX) return 0;
     for (const struct ledger_op *op = ledger->pending.first; op; op = op->next) {
         int64_t at = ledger_op_due_ns(op);
-        if (at < due)
-            due = at;
+        if (at < due) due = at;
     }
     return due;
 }
@@ -306,8 +285,7 @@ static void run_job(struct ledger *ledger, struct ledger_op *op)
     if (ledger->db && !ledger->catching_up) {
         op->error = op->job->run(op->job, ledger->db);
         db_rollback(ledger->db); /* harmless unless the job left one open */
-        if (db_lost(ledger->db))
-            go_away(ledger);
+        if (db_lost(ledger->db)) go_away(ledger);
     }
     op_list_add(&done, op);
     ledger_complete(ledger, &done);
@@ -316,8 +294,7 @@ static void run_job(struct ledger *ledger, struct ledger_op *op)
 static void group_done(struct ledger *ledger, struct op_list *group)
 {
     for (const struct ledger_op *op = group->first; op; op = op->next)
-        if (op->kind == OP_BEGIN)
-            atomic_fetch_sub_explicit(&ledger->begins_waiting, 1, memory_order_relaxed);
+        if (op->kind == OP_BEGIN) atomic_fetch_sub_explicit(&ledger->begins_waiting, 1, memory_order_relaxed);
     ledger_complete(ledger, group);
 }
 
@@ -333,14 +310,12 @@ static bool write_pending(struct ledger *ledger)
         while (ledger->pending.first && ledger->pending.first->kind != OP_JOB && group.count < LEDGER_GROUP_MAX)
             op_list_add(&group, op_list_take(&ledger->pending));
         int e = ledger->db && !ledger->catching_up ? write_group(ledger, &group) : -ENOTCONN;
-        if (e)
-            e = spool_group(ledger, &group);
+        if (e) e = spool_group(ledger, &group);
         if (e) {
             keep_group(ledger, &group, e);
             return false;
         }
-        if (!atomic_exchange(&ledger->accepting, true))
-            log_notice(NULL, "ledger: rows can be written again; calls go on");
+        if (!atomic_exchange(&ledger->accepting, true)) log_notice(NULL, "ledger: rows can be written again; calls go on");
         group_done(ledger, &group);
     }
     return true;
@@ -365,8 +340,7 @@ static void sleep_until(struct ledger *ledger, int64_t until_ns, bool blocked)
     atomic_thread_fence(memory_order_seq_cst);
     take_queue(ledger); /* what came before the bell was armed */
     int64_t due = blocked ? INT64_MAX : group_due_ns(ledger);
-    if (due < until_ns)
-        until_ns = due;
+    if (due < until_ns) until_ns = due;
     if (ledger_pushing(ledger) && ledger->pending.count < LEDGER_BACKLOG_MAX) /* somebody may hide what another pushed */
         until_ns = clock_mono_ns() + NS_PER_MS;
     /* From here on only what is due earlier rings. What came in between has rung, or is due later and is taken then: a push that read
@@ -386,27 +360,22 @@ static void one_turn(struct ledger *ledger)
 {
     bool stopping = atomic_load(&ledger->stopping);
     take_queue(ledger);
-    if (!ledger->db)
-        try_connect(ledger);
+    if (!ledger->db) try_connect(ledger);
     bool blocked = !atomic_load(&ledger->accepting) && !ledger->db && clock_mono_ns() < ledger->retry_ns;
     if (!blocked && !ledger->pending.first && !atomic_load(&ledger->accepting) && !ledger->db)
         probe_spool(ledger);
     else if (stopping || (!blocked && group_due_ns(ledger) <= clock_mono_ns()))
         blocked = !write_pending(ledger);
-    if (ledger->catching_up && ledger_replay(ledger) < 0)
-        go_away(ledger);
-    if (!ledger->catching_up && !stopping)
-        sleep_until(ledger, ledger->db ? INT64_MAX : ledger->retry_ns, blocked);
+    if (ledger->catching_up && ledger_replay(ledger) < 0) go_away(ledger);
+    if (!ledger->catching_up && !stopping) sleep_until(ledger, ledger->db ? INT64_MAX : ledger->retry_ns, blocked);
 }
 
 void *ledger_main(void *context)
 {
     struct ledger *ledger = context;
     prctl(PR_SET_NAME, "ledger");
-    while (!atomic_load(&ledger->stopping))
-        one_turn(ledger);
+    while (!atomic_load(&ledger->stopping)) one_turn(ledger);
     one_turn(ledger);
-    if (ledger->pending.first)
-        log_crit(NULL, "ledger: %zu results could be written nowhere and are lost", ledger->pending.count);
+    if (ledger->pending.first) log_crit(NULL, "ledger: %zu results could be written nowhere and are lost", ledger->pending.count);
     return NULL;
 }

@@ -1,5 +1,6 @@
-/* ledger_write.c: one operation as SQL. Each statement is idempotent, since a replayed spool or a commit whose answer was lost runs it again:
- * a row is inserted once, closed once, and a lead moves only while it is at this very attempt. Row and lead are written in one transaction. */
+/* ledger_write.c: one operation as SQL. Each statement is idempotent, since a replayed spool or a commit whose answer was lost runs it
+ * again: a row is inserted once, closed once, and a lead moves only while it is at this very attempt. Row and lead are written in one
+ * transaction. */
 #include <errno.h>
 #include <string.h>
 
@@ -10,35 +11,39 @@
  * engines. The parameter comes twice; both dialects infer its type from claimed_us. */
 #define LATER "CASE WHEN ? < claimed_us THEN claimed_us ELSE ? END"
 
-#define BEGIN_SQL \
-    "INSERT INTO attempt (id, channel, campaign, lead, node, trunk, number, caller_id, failover_of, claimed_us, state)" \
+#define BEGIN_SQL                                                                                                                          \
+    "INSERT INTO attempt (id, channel, campaign, lead, node, trunk, number, caller_id, failover_of, claimed_us, state)"                    \
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'claimed') ON CONFLICT (id) DO NOTHING"
 /* A failover is the same try of the lead on another trunk. */
-#define BEGIN_LEAD_SQL \
-    "UPDATE lead SET state = 'dialling', attempt = ?, tries = tries + ?, updated_us = ? WHERE id = ? AND (attempt IS NULL OR attempt <> ?)" \
+#define BEGIN_LEAD_SQL                                                                                                                     \
+    "UPDATE lead SET state = 'dialling', attempt = ?, tries = tries + ?, updated_us = ? WHERE id = ? AND (attempt IS NULL OR attempt <> "  \
+    "?)"                                                                                                                                   \
     " AND state IN ('claimed', 'dialling', 'pending')"
-#define END_SQL \
-    "UPDATE attempt SET state = ?, trunk = COALESCE(?, trunk), invite_us = " LATER ", ring_us = " LATER ", answer_us = " LATER \
-    ", end_us = " LATER ", sip_status = ?, cause = ?, disposition = ?, refused = ?, billsec_ms = ?, pdd_ms = ?, packets_sent = ?," \
-    " packets_received = ?, packets_lost = ?, packets_late = ?, jitter_us = ?, mos = ?, cost = ?, digits = ?, error = ?" \
+#define END_SQL                                                                                                                            \
+    "UPDATE attempt SET state = ?, trunk = COALESCE(?, trunk), invite_us = " LATER ", ring_us = " LATER ", answer_us = " LATER             \
+    ", end_us = " LATER ", sip_status = ?, cause = ?, disposition = ?, refused = ?, billsec_ms = ?, pdd_ms = ?, packets_sent = ?,"         \
+    " packets_received = ?, packets_lost = ?, packets_late = ?, jitter_us = ?, mos = ?, cost = ?, digits = ?, error = ?"                   \
     " WHERE id = ? AND state IN ('claimed', 'interrupted')"
-#define REFUSED_SQL \
-    "INSERT INTO attempt (id, channel, campaign, lead, node, trunk, number, caller_id, failover_of, claimed_us, end_us, state, cause, disposition, refused)" \
+#define REFUSED_SQL                                                                                                                        \
+    "INSERT INTO attempt (id, channel, campaign, lead, node, trunk, number, caller_id, failover_of, claimed_us, end_us, state, cause, "    \
+    "disposition, refused)"                                                                                                                \
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'refused', ?, 'refused', ?) ON CONFLICT (id) DO NOTHING"
 #define REFUSED_LEAD_SQL "UPDATE lead SET attempt = ? WHERE id = ? AND (attempt IS NULL OR attempt <> ?)" /* no INVITE: no try */
-#define LEAD_FINAL_SQL \
-    "UPDATE lead SET state = 'done', disposition = ?, history = ?, claimed_by = NULL, updated_us = ? WHERE id = ? AND attempt = ?" \
+#define LEAD_FINAL_SQL                                                                                                                     \
+    "UPDATE lead SET state = 'done', disposition = ?, history = ?, claimed_by = NULL, updated_us = ? WHERE id = ? AND attempt = ?"         \
     " AND state = 'dialling'"
-#define LEAD_RETRY_SQL \
-    "UPDATE lead SET state = 'pending', disposition = ?, history = ?, next_us = ?, claimed_by = NULL, updated_us = ? WHERE id = ? AND attempt = ?" \
+#define LEAD_RETRY_SQL                                                                                                                     \
+    "UPDATE lead SET state = 'pending', disposition = ?, history = ?, next_us = ?, claimed_by = NULL, updated_us = ? WHERE id = ? AND "    \
+    "attempt = ?"                                                                                                                          \
     " AND state = 'dialling'"
 /* Without an attempt of its own that got anywhere (refused, or the ledger could not take it). */
-#define LEAD_NOW_SQL \
-    "UPDATE lead SET state = ?, disposition = ?, history = ?, next_us = ?, claimed_by = NULL, updated_us = ? WHERE id = ?" \
+#define LEAD_NOW_SQL                                                                                                                       \
+    "UPDATE lead SET state = ?, disposition = ?, history = ?, next_us = ?, claimed_by = NULL, updated_us = ? WHERE id = ?"                 \
     " AND state IN ('claimed', 'dialling') AND (updated_us IS NULL OR updated_us <= ?)"
 
-#define AUDIT_SQL \
-    "INSERT INTO audit (id, node, time_us, who, role, origin, what, argument, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+#define AUDIT_SQL                                                                                                                          \
+    "INSERT INTO audit (id, node, time_us, who, role, origin, what, argument, result) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT "     \
+    "(id) DO NOTHING"
 
 int ledger_sql_prepare(struct ledger_sql *sql, struct db *db)
 {
@@ -46,20 +51,13 @@ int ledger_sql_prepare(struct ledger_sql *sql, struct db *db)
         struct db_statement **out;
         const char *text;
     } all[] = {
-        { &sql->begin, BEGIN_SQL },
-        { &sql->begin_lead, BEGIN_LEAD_SQL },
-        { &sql->end, END_SQL },
-        { &sql->refused, REFUSED_SQL },
-        { &sql->refused_lead, REFUSED_LEAD_SQL },
-        { &sql->lead_final, LEAD_FINAL_SQL },
-        { &sql->lead_retry, LEAD_RETRY_SQL },
-        { &sql->lead_now, LEAD_NOW_SQL },
-        { &sql->audit, AUDIT_SQL },
+        { &sql->begin, BEGIN_SQL },           { &sql->begin_lead, BEGIN_LEAD_SQL },     { &sql->end, END_SQL },
+        { &sql->refused, REFUSED_SQL },       { &sql->refused_lead, REFUSED_LEAD_SQL }, { &sql->lead_final, LEAD_FINAL_SQL },
+        { &sql->lead_retry, LEAD_RETRY_SQL }, { &sql->lead_now, LEAD_NOW_SQL },         { &sql->audit, AUDIT_SQL },
     };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
         int e = db_prepare(db, all[i].out, all[i].text);
-        if (e)
-            return e;
+        if (e) return e;
     }
     return 0;
 }
@@ -75,26 +73,19 @@ void ledger_sql_finalize(struct ledger_sql *sql)
     db_finalize(sql->lead_retry);
     db_finalize(sql->lead_now);
     db_finalize(sql->audit);
-    *sql = (struct ledger_sql){ 0 };
+    *sql = (struct ledger_sql) { 0 };
 }
 
-static void bind_text(struct db_statement *s, int *at, const char *text)
-{
-    db_bind_text(s, (*at)++, *text ? text : NULL);
-}
+static void bind_text(struct db_statement *s, int *at, const char *text) { db_bind_text(s, (*at)++, *text ? text : NULL); }
 
 /* 0 = never happened = NULL. */
 static void bind_time(struct db_statement *s, int *at, int64_t value)
 {
-    if (value)
-        db_bind_int(s, *at, value);
+    if (value) db_bind_int(s, *at, value);
     ++*at;
 }
 
-static void bind_int(struct db_statement *s, int *at, int64_t value)
-{
-    db_bind_int(s, (*at)++, value);
-}
+static void bind_int(struct db_statement *s, int *at, int64_t value) { db_bind_int(s, (*at)++, value); }
 
 static void bind_begin(struct db_statement *s, int *at, const struct attempt_begin *b)
 {
@@ -135,13 +126,10 @@ static void settle_times(struct attempt_end *end)
 {
     int64_t *const times[] = { &end->invite_us, &end->ring_us, &end->answer_us, &end->end_us };
     int64_t latest = 0;
-    if (!end->end_us)
-        end->end_us = clock_utc_us();
+    if (!end->end_us) end->end_us = clock_utc_us();
     for (size_t i = 0; i < 4; i++) {
-        if (*times[i] && *times[i] < latest)
-            *times[i] = latest;
-        if (*times[i])
-            latest = *times[i];
+        if (*times[i] && *times[i] < latest) *times[i] = latest;
+        if (*times[i]) latest = *times[i];
     }
 }
 
@@ -160,18 +148,14 @@ static void bind_end(struct db_statement *s, const struct attempt_end *end, cons
     bind_text(s, &at, end->disposition);
     bind_text(s, &at, end->refused);
     bind_int(s, &at, end->billsec_ms);
-    if (end->pdd_ms || end->ring_us || end->answer_us)
-        db_bind_int(s, at, end->pdd_ms);
+    if (end->pdd_ms || end->ring_us || end->answer_us) db_bind_int(s, at, end->pdd_ms);
     at++;
     const uint64_t packets[] = { end->packets_sent, end->packets_received, end->packets_lost, end->packets_late, end->jitter_us };
     for (size_t i = 0; i < 5; i++, at++)
-        if (media)
-            db_bind_int(s, at, (int64_t)packets[i]);
-    if (end->mos_x100)
-        db_bind_real(s, at, end->mos_x100 / 100.0);
+        if (media) db_bind_int(s, at, (int64_t)packets[i]);
+    if (end->mos_x100) db_bind_real(s, at, end->mos_x100 / 100.0);
     at++;
-    if (end->cost_micro)
-        db_bind_real(s, at, (double)end->cost_micro / 1e6);
+    if (end->cost_micro) db_bind_real(s, at, (double)end->cost_micro / 1e6);
     at++;
     bind_text(s, &at, end->digits);
     bind_text(s, &at, end->error);
@@ -182,13 +166,11 @@ static int write_lead(struct ledger_sql *sql, const struct attempt_end *end, con
 {
     int at = 1;
     bool retry = !end->lead_final && end->retry_at_us;
-    if (!end->lead || (!end->lead_final && !retry))
-        return 0;
+    if (!end->lead || (!end->lead_final && !retry)) return 0;
     struct db_statement *s = retry ? sql->lead_retry : sql->lead_final;
     bind_text(s, &at, end->lead_disposition);
     bind_text(s, &at, end->lead_history);
-    if (retry)
-        bind_int(s, &at, end->retry_at_us);
+    if (retry) bind_int(s, &at, end->retry_at_us);
     bind_int(s, &at, clock_utc_us());
     bind_int(s, &at, end->lead);
     db_bind_text(s, at, id);
@@ -215,8 +197,7 @@ static int write_refused(struct ledger_sql *sql, const struct ledger_op *op)
     bind_text(sql->refused, &at, op->end.cause);
     bind_text(sql->refused, &at, op->end.refused);
     int e = db_run(sql->refused);
-    if (e || !op->begin.lead || db_changes(sql->refused) == 0)
-        return e;
+    if (e || !op->begin.lead || db_changes(sql->refused) == 0) return e;
     uuid_text(&op->begin.id, id);
     db_bind_text(sql->refused_lead, 1, id);
     db_bind_int(sql->refused_lead, 2, op->begin.lead);
@@ -256,12 +237,18 @@ static int write_audit(struct ledger_sql *sql, const struct audit_row *row, cons
 int ledger_write(struct ledger *ledger, const struct ledger_op *op)
 {
     switch (op->kind) {
-    case OP_BEGIN: return write_begin(&ledger->sql, &op->begin);
-    case OP_END: return write_end(&ledger->sql, &op->end);
-    case OP_REFUSED: return write_refused(&ledger->sql, op);
-    case OP_LEAD: return write_lead_now(&ledger->sql, &op->end);
-    case OP_AUDIT: return write_audit(&ledger->sql, &op->audit, ledger->node);
-    case OP_JOB: break;
+    case OP_BEGIN:
+        return write_begin(&ledger->sql, &op->begin);
+    case OP_END:
+        return write_end(&ledger->sql, &op->end);
+    case OP_REFUSED:
+        return write_refused(&ledger->sql, op);
+    case OP_LEAD:
+        return write_lead_now(&ledger->sql, &op->end);
+    case OP_AUDIT:
+        return write_audit(&ledger->sql, &op->audit, ledger->node);
+    case OP_JOB:
+        break;
     }
     return -EINVAL;
 }

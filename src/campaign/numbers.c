@@ -15,8 +15,7 @@ static int strip(const char *text, char raw[RAW_MAX], bool *plus, const char **r
 {
     size_t n = 0;
     *plus = false;
-    if (strncasecmp(text, "tel:", 4) == 0)
-        text += 4;
+    if (strncasecmp(text, "tel:", 4) == 0) text += 4;
     for (; *text; text++) {
         unsigned char c = (unsigned char)*text;
         if (isdigit(c)) {
@@ -35,15 +34,11 @@ static int strip(const char *text, char raw[RAW_MAX], bool *plus, const char **r
         }
     }
     raw[n] = 0;
-    if (n == 0)
-        *reason = "no number";
+    if (n == 0) *reason = "no number";
     return n ? 0 : -EINVAL;
 }
 
-static bool begins(const char *text, const char *prefix)
-{
-    return strncmp(text, prefix, strlen(prefix)) == 0;
-}
+static bool begins(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
 
 /* A number of `country` without international prefix. */
 static void join_national(const char *raw, const char *country, char *out, size_t size)
@@ -54,8 +49,7 @@ static void join_national(const char *raw, const char *country, char *out, size_
         return;
     }
     bool whole = begins(raw, country) && length >= 11; /* 447911123456: written whole, only without '+' */
-    if (raw[0] == '0' && strcmp(country, "39") != 0)
-        raw++;
+    if (raw[0] == '0' && strcmp(country, "39") != 0) raw++;
     snprintf(out, size, "%s%s", whole ? "" : country, raw);
 }
 
@@ -63,16 +57,11 @@ static void join_national(const char *raw, const char *country, char *out, size_
 static const char *check(const char *number)
 {
     size_t length = strlen(number);
-    if (number[0] == '0')
-        return "no country code begins with 0";
-    if (length > 15)
-        return "more than 15 digits";
-    if (length < 8)
-        return "too short";
-    if (number[0] != '1')
-        return NULL;
-    if (length != 11)
-        return "a North American number has 10 digits after the 1";
+    if (number[0] == '0') return "no country code begins with 0";
+    if (length > 15) return "more than 15 digits";
+    if (length < 8) return "too short";
+    if (number[0] != '1') return NULL;
+    if (length != 11) return "a North American number has 10 digits after the 1";
     return number[1] < '2' || number[4] < '2' ? "no such North American number (area code and exchange begin with 2 to 9)" : NULL;
 }
 
@@ -81,8 +70,7 @@ int number_to_e164(const char *text, const char *country, char out[NUMBER_SIZE],
     char raw[RAW_MAX], number[RAW_MAX + 8];
     bool plus;
     *reason = NULL;
-    if (strip(text, raw, &plus, reason))
-        return -EINVAL;
+    if (strip(text, raw, &plus, reason)) return -EINVAL;
     bool nanp = country && strcmp(country, "1") == 0;
     if (plus)
         snprintf(number, sizeof number, "%s", raw);
@@ -94,10 +82,8 @@ int number_to_e164(const char *text, const char *country, char out[NUMBER_SIZE],
         join_national(raw, country, number, sizeof number);
     else
         *reason = "no country code (write +… or set numbers.default_country)";
-    if (!*reason)
-        *reason = check(number);
-    if (*reason)
-        return -EINVAL;
+    if (!*reason) *reason = check(number);
+    if (*reason) return -EINVAL;
     memcpy(out, number, strlen(number) + 1);
     return 0;
 }

@@ -21,16 +21,16 @@ struct report_words {
 
 struct report {
     char name[64], state[16], problem[300];
-    int64_t started_us, ended_us;             /* of the campaign; 0 = not (yet) */
+    int64_t started_us, ended_us;               /* of the campaign; 0 = not (yet) */
     int64_t leads, fresh, retrying, open, done; /* fresh: never tried; retrying: waits for its next try; open: claimed or dialling */
-    int64_t next_due_us;                      /* of the waiting ones, 0 = none */
+    int64_t next_due_us;                        /* of the waiting ones, 0 = none */
     int64_t attempts, invites, answered, interrupted, refused, unfinished;
-    int64_t billsec_ms, ring_ms;              /* sums: of answered calls; INVITE to end of the unanswered */
-    int64_t pdd_p50, pdd_p95, bill_p50, bill_p95; /* ms, -1 = none */
+    int64_t billsec_ms, ring_ms;                    /* sums: of answered calls; INVITE to end of the unanswered */
+    int64_t pdd_p50, pdd_p95, bill_p50, bill_p95;   /* ms, -1 = none */
     int64_t sent, received, lost, late, with_media; /* packets; calls that had any */
-    double jitter_ms, mos;                    /* means; 0 = none */
-    int64_t first_us, last_us;                /* first claim, last end */
-    struct report_words dispositions;         /* of leads that are done */
+    double jitter_ms, mos;                          /* means; 0 = none */
+    int64_t first_us, last_us;                      /* first claim, last end */
+    struct report_words dispositions;               /* of leads that are done */
     struct report_words attempt_dispositions, causes, statuses, refusals, tries, trunks, digits;
 };
 

@@ -13,8 +13,7 @@ static void json_words(struct buf *out, const char *name, const struct report_wo
 {
     json_name(out, name);
     buf_putc(out, '{');
-    for (size_t i = 0; i < w->count; i++)
-        json_int(out, w->word[i].word, w->word[i].count);
+    for (size_t i = 0; i < w->count; i++) json_int(out, w->word[i].word, w->word[i].count);
     buf_putc(out, '}');
 }
 
@@ -108,35 +107,27 @@ void report_json(const struct report *r, struct buf *out)
 
 #define BAR_WIDTH 24
 
-static void heading(struct buf *out, const char *text)
-{
-    buf_printf(out, "\n%s\n", text);
-}
+static void heading(struct buf *out, const char *text) { buf_printf(out, "\n%s\n", text); }
 
 static void bar(struct buf *out, double percent)
 {
     int n = (int)lround(percent * BAR_WIDTH / 100);
-    for (int i = 0; i < n; i++)
-        buf_puts(out, "█");
+    for (int i = 0; i < n; i++) buf_puts(out, "█");
     buf_putc(out, '\n');
 }
 
 static void text_words(struct buf *out, const char *title, const struct report_words *w, size_t most)
 {
     int64_t sum = 0, rest = 0;
-    for (size_t i = 0; i < w->count; i++)
-        sum += w->word[i].count;
-    if (sum == 0)
-        return;
+    for (size_t i = 0; i < w->count; i++) sum += w->word[i].count;
+    if (sum == 0) return;
     heading(out, title);
     for (size_t i = 0; i < w->count && i < most; i++) {
         buf_printf(out, "  %-28s %8lld  %5.1f %%  ", w->word[i].word, (long long)w->word[i].count, report_share(w->word[i].count, sum));
         bar(out, report_share(w->word[i].count, sum));
     }
-    for (size_t i = most; i < w->count; i++)
-        rest += w->word[i].count;
-    if (rest)
-        buf_printf(out, "  %-28s %8lld  %5.1f %%\n", "other", (long long)rest, report_share(rest, sum));
+    for (size_t i = most; i < w->count; i++) rest += w->word[i].count;
+    if (rest) buf_printf(out, "  %-28s %8lld  %5.1f %%\n", "other", (long long)rest, report_share(rest, sum));
 }
 
 /* 3725 s → "1:02:05" */
@@ -155,15 +146,13 @@ static void text_head(struct buf *out, const struct report *r)
 {
     char first[40] = "", last[40] = "";
     buf_printf(out, "Campaign %s: %s\n", r->name, r->state);
-    if (r->problem[0])
-        buf_printf(out, "  problem: %s\n", r->problem);
+    if (r->problem[0]) buf_printf(out, "  problem: %s\n", r->problem);
     if (r->first_us && r->last_us) {
         clock_utc_text(r->first_us, first, sizeof first);
         clock_utc_text(r->last_us, last, sizeof last);
         buf_printf(out, "  first call %.19sZ, last end %.19sZ, ", first, last);
         put_span(out, (r->last_us - r->first_us) / 1000);
-        if (r->last_us > r->first_us)
-            buf_printf(out, ", %.1f calls/s", (double)r->invites * 1e6 / (double)(r->last_us - r->first_us));
+        if (r->last_us > r->first_us) buf_printf(out, ", %.1f calls/s", (double)r->invites * 1e6 / (double)(r->last_us - r->first_us));
         buf_putc(out, '\n');
     }
 }
@@ -171,8 +160,9 @@ static void text_head(struct buf *out, const struct report *r)
 static void text_leads(struct buf *out, const struct report *r)
 {
     heading(out, "Leads");
-    buf_printf(out, "  total %lld, done %lld (%.1f %%), never tried %lld, waiting for another try %lld, in progress %lld\n", (long long)r->leads, (long long)r->done,
-               report_share(r->done, r->leads), (long long)r->fresh, (long long)r->retrying, (long long)r->open);
+    buf_printf(out, "  total %lld, done %lld (%.1f %%), never tried %lld, waiting for another try %lld, in progress %lld\n",
+               (long long)r->leads, (long long)r->done, report_share(r->done, r->leads), (long long)r->fresh, (long long)r->retrying,
+               (long long)r->open);
     if (r->next_due_us > clock_utc_us()) {
         char at[40];
         buf_printf(out, "  next try at %.19sZ\n", clock_utc_text(r->next_due_us, at, sizeof at));
@@ -183,12 +173,9 @@ static void text_calls(struct buf *out, const struct report *r)
 {
     heading(out, "Calls");
     buf_printf(out, "  attempts %lld, INVITEs %lld, answered %lld", (long long)r->attempts, (long long)r->invites, (long long)r->answered);
-    if (r->interrupted)
-        buf_printf(out, ", interrupted %lld", (long long)r->interrupted);
-    if (r->refused)
-        buf_printf(out, ", refused %lld", (long long)r->refused);
-    if (r->unfinished)
-        buf_printf(out, ", unfinished %lld", (long long)r->unfinished);
+    if (r->interrupted) buf_printf(out, ", interrupted %lld", (long long)r->interrupted);
+    if (r->refused) buf_printf(out, ", refused %lld", (long long)r->refused);
+    if (r->unfinished) buf_printf(out, ", unfinished %lld", (long long)r->unfinished);
     buf_printf(out, "\n  ASR %.1f %%", report_share(r->answered, r->invites));
     if (r->answered) {
         buf_puts(out, ", ACD ");
@@ -198,30 +185,28 @@ static void text_calls(struct buf *out, const struct report *r)
         buf_printf(out, " (median %.1f s, p95 %.1f s)", (double)r->bill_p50 / 1000, (double)r->bill_p95 / 1000);
     }
     buf_putc(out, '\n');
-    if (r->pdd_p50 >= 0)
-        buf_printf(out, "  PDD median %lld ms, p95 %lld ms\n", (long long)r->pdd_p50, (long long)r->pdd_p95);
+    if (r->pdd_p50 >= 0) buf_printf(out, "  PDD median %lld ms, p95 %lld ms\n", (long long)r->pdd_p50, (long long)r->pdd_p95);
 }
 
 static void text_media(struct buf *out, const struct report *r)
 {
-    if (r->sent + r->received == 0)
-        return;
+    if (r->sent + r->received == 0) return;
     heading(out, "Audio");
-    buf_printf(out, "  packets sent %lld (late by more than 5 ms: %lld, %.3f %%), received %lld, lost %lld (%.3f %%)\n", (long long)r->sent, (long long)r->late,
-               report_share(r->late, r->sent), (long long)r->received, (long long)r->lost, report_share(r->lost, r->received + r->lost));
+    buf_printf(out, "  packets sent %lld (late by more than 5 ms: %lld, %.3f %%), received %lld, lost %lld (%.3f %%)\n", (long long)r->sent,
+               (long long)r->late, report_share(r->late, r->sent), (long long)r->received, (long long)r->lost,
+               report_share(r->lost, r->received + r->lost));
     buf_printf(out, "  jitter %.1f ms", r->jitter_ms);
-    if (r->mos > 0)
-        buf_printf(out, ", MOS %.2f (E-model estimate)", r->mos);
+    if (r->mos > 0) buf_printf(out, ", MOS %.2f (E-model estimate)", r->mos);
     buf_putc(out, '\n');
 }
 
 static void text_trunks(struct buf *out, const struct report_words *w)
 {
-    if (w->count < 2)
-        return;
+    if (w->count < 2) return;
     heading(out, "Trunks                            calls    ASR");
     for (size_t i = 0; i < w->count; i++)
-        buf_printf(out, "  %-28s %8lld  %5.1f %%\n", w->word[i].word, (long long)w->word[i].count, report_share(w->word[i].answered, w->word[i].count));
+        buf_printf(out, "  %-28s %8lld  %5.1f %%\n", w->word[i].word, (long long)w->word[i].count,
+                   report_share(w->word[i].answered, w->word[i].count));
 }
 
 void report_text(const struct report *r, struct buf *out)

@@ -9,9 +9,9 @@
 #define RETRY_RULES_MAX 48
 
 struct retry_rule {
-    char cause[40];    /* hangup cause name, or INTERRUPTED, SCRIPT_ERROR */
+    char cause[40]; /* hangup cause name, or INTERRUPTED, SCRIPT_ERROR */
     int64_t after_us;
-    uint32_t tries;    /* tries that ended so, at most; 0 = never again */
+    uint32_t tries; /* tries that ended so, at most; 0 = never again */
 };
 struct retry_rules {
     struct retry_rule rule[RETRY_RULES_MAX];
@@ -39,7 +39,7 @@ struct attempt_facts {
 struct lead_fate {
     char disposition[32];
     bool final;
-    int64_t retry_at_us;  /* if not final */
+    int64_t retry_at_us; /* if not final */
     char history[96];
 };
 void lead_decide(const struct retry_rules *rules, const struct attempt_facts *facts, struct lead_fate *fate);

@@ -1,7 +1,7 @@
 /* spool.h: an append-only file of checksummed records, for what cannot go to the database now.
  *
- * Record: u32 magic, u32 kind, u32 length, u32 CRC-32 of kind, length and body; then the body. Little-endian. A tail that a crash tore off is
- * found by its checksum and cut off at open: what spool_sync returned 0 for is before it. */
+ * Record: u32 magic, u32 kind, u32 length, u32 CRC-32 of kind, length and body; then the body. Little-endian. A tail that a crash tore off
+ * is found by its checksum and cut off at open: what spool_sync returned 0 for is before it. */
 #ifndef CAMPAIGN_SPOOL_H
 #define CAMPAIGN_SPOOL_H
 

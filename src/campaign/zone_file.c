@@ -1,4 +1,5 @@
-/* zone_file.c: one file of /usr/share/zoneinfo (TZif, RFC 9636). libc's own reader hangs on the process-wide TZ, which no engine with threads can switch. */
+/* zone_file.c: one file of /usr/share/zoneinfo (TZif, RFC 9636). libc's own reader hangs on the process-wide TZ, which no engine with
+ * threads can switch. */
 #include <ctype.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,8 +21,7 @@ static int64_t big_endian(struct reader *r, int bytes)
         r->at = r->end;
         return 0;
     }
-    for (int i = 0; i < bytes; i++)
-        value = value << 8 | *r->at++;
+    for (int i = 0; i < bytes; i++) value = value << 8 | *r->at++;
     return bytes == 4 ? (int32_t)value : (int64_t)value;
 }
 
@@ -31,8 +31,7 @@ struct counts {
 
 static bool read_header(struct reader *r, struct counts *c)
 {
-    if (r->end - r->at < 44 || memcmp(r->at, "TZif", 4) != 0)
-        return false;
+    if (r->end - r->at < 44 || memcmp(r->at, "TZif", 4) != 0) return false;
     r->at += 20;
     c->isut = (uint32_t)big_endian(r, 4), c->isstd = (uint32_t)big_endian(r, 4), c->leap = (uint32_t)big_endian(r, 4);
     c->time = (uint32_t)big_endian(r, 4), c->type = (uint32_t)big_endian(r, 4), c->chars = (uint32_t)big_endian(r, 4);
@@ -41,8 +40,7 @@ static bool read_header(struct reader *r, struct counts *c)
 
 static bool skip(struct reader *r, size_t bytes)
 {
-    if ((size_t)(r->end - r->at) < bytes)
-        return false;
+    if ((size_t)(r->end - r->at) < bytes) return false;
     r->at += bytes;
     return true;
 }
@@ -55,8 +53,7 @@ static size_t body_bytes(const struct counts *c, size_t time_bytes)
 static bool read_body(struct zone *z, struct reader *r, const struct counts *c)
 {
     const uint8_t *body = r->at;
-    if (!skip(r, body_bytes(c, 8)))
-        return false;
+    if (!skip(r, body_bytes(c, 8))) return false;
     struct reader times = { body, r->end }, types = { body + c->time * 9, r->end };
     int32_t offset_of_type[256];
     for (uint32_t i = 0; i < c->type; i++) {
@@ -67,8 +64,7 @@ static bool read_body(struct zone *z, struct reader *r, const struct counts *c)
     z->first = offset_of_type[0];
     z->times = calloc(c->time + 1, sizeof *z->times);
     z->offsets = calloc(c->time + 1, sizeof *z->offsets);
-    if (!z->times || !z->offsets)
-        return false;
+    if (!z->times || !z->offsets) return false;
     for (uint32_t i = 0; i < c->time; i++) {
         uint8_t type = body[c->time * 8 + i];
         z->times[i] = big_endian(&times, 8);
@@ -85,8 +81,7 @@ static const char *skip_name(const char *p)
         const char *close = strchr(p, '>');
         return close ? close + 1 : p;
     }
-    while (isalpha((unsigned char)*p))
-        p++;
+    while (isalpha((unsigned char)*p)) p++;
     return p;
 }
 
@@ -100,8 +95,7 @@ static const char *take_time(const char *p, int32_t *out)
         char *end;
         parts[i] = (int32_t)strtol(p, &end, 10);
         p = end;
-        if (*p != ':')
-            break;
+        if (*p != ':') break;
         p++;
     }
     *out = sign * (parts[0] * 3600 + parts[1] * 60 + parts[2]);
@@ -112,8 +106,7 @@ static const char *take_change(const char *p, struct zone_change *out)
 {
     int used = 0;
     out->second = 7200;
-    if (sscanf(p, ",M%d.%d.%d%n", &out->month, &out->week, &out->weekday, &used) != 3)
-        return NULL;
+    if (sscanf(p, ",M%d.%d.%d%n", &out->month, &out->week, &out->weekday, &used) != 3) return NULL;
     p += used;
     return *p == '/' ? take_time(p + 1, &out->second) : p;
 }
@@ -125,8 +118,7 @@ static void read_rule(struct zone *z, const char *text)
     z->standard = -west;
     const char *name = p;
     p = skip_name(p);
-    if (p == name)
-        return; /* no summer time */
+    if (p == name) return; /* no summer time */
     z->summer = z->standard + 3600;
     if (*p && *p != ',') {
         p = take_time(p, &west);
@@ -150,8 +142,7 @@ static int64_t change_in_year(const struct zone_change *c, int64_t year, int32_t
     int64_t first = days_to_month(year, c->month);
     int64_t next = c->month == 12 ? days_to_month(year + 1, 1) : days_to_month(year, c->month + 1);
     int64_t day = first + ((c->weekday - (first + 4) % 7) % 7 + 7) % 7 + (c->week - 1) * 7;
-    while (day >= next)
-        day -= 7;
+    while (day >= next) day -= 7;
     return day * 86400 + c->second - offset;
 }
 
@@ -173,8 +164,7 @@ int32_t zone_offset(const struct zone *z, int64_t utc_s)
         else
             high = middle;
     }
-    if (low == z->count && z->has_rule)
-        return rule_offset(z, utc_s);
+    if (low == z->count && z->has_rule) return rule_offset(z, utc_s);
     return low ? z->offsets[low - 1] : z->count ? z->first : z->has_rule ? rule_offset(z, utc_s) : z->standard ? z->standard : z->first;
 }
 
@@ -186,34 +176,29 @@ static bool parse(struct zone *z, const uint8_t *data, size_t length)
     struct counts c;
     if (!read_header(&r, &c) || data[4] < '2' || !skip(&r, body_bytes(&c, 4)) || !read_header(&r, &c) || !read_body(z, &r, &c))
         return false;
-    if (r.end - r.at > 2 && *r.at == '\n')
-        read_rule(z, (const char *)r.at + 1); /* data is zero-terminated */
+    if (r.end - r.at > 2 && *r.at == '\n') read_rule(z, (const char *)r.at + 1); /* data is zero-terminated */
     return true;
 }
 
 static bool name_good(const char *name, size_t length)
 {
-    if (length == 0 || length >= sizeof((struct zone *)0)->name || name[0] == '/')
-        return false;
+    if (length == 0 || length >= sizeof((struct zone *)0)->name || name[0] == '/') return false;
     for (size_t i = 0; i < length; i++)
-        if (!isalnum((unsigned char)name[i]) && !strchr("_/-", name[i]))
-            return false;
+        if (!isalnum((unsigned char)name[i]) && !strchr("_/-", name[i])) return false;
     return true;
 }
 
 struct zone *zone_read(const char *name, size_t length)
 {
     char path[128];
-    if (!name_good(name, length))
-        return NULL;
+    if (!name_good(name, length)) return NULL;
     snprintf(path, sizeof path, "/usr/share/zoneinfo/%.*s", (int)length, name);
     FILE *f = fopen(path, "re");
     struct zone *z = f ? calloc(1, sizeof *z) : NULL;
     uint8_t *data = z ? calloc(1, FILE_MAX + 1) : NULL;
     size_t n = data ? fread(data, 1, FILE_MAX, f) : 0;
     bool good = n > 0 && parse(z, data, n);
-    if (f)
-        fclose(f);
+    if (f) fclose(f);
     free(data);
     if (good) {
         memcpy(z->name, name, length);

@@ -14,10 +14,10 @@ struct zone {
     struct zone *next;
     char name[64];
     size_t count;
-    int64_t *times;     /* transitions, ascending */
-    int32_t *offsets;   /* from then on */
-    int32_t first;      /* before the first */
-    int has_rule;       /* 0: the last offset stays */
+    int64_t *times;   /* transitions, ascending */
+    int32_t *offsets; /* from then on */
+    int32_t first;    /* before the first */
+    int has_rule;     /* 0: the last offset stays */
     int32_t standard, summer;
     struct zone_change to_summer, to_standard;
 };

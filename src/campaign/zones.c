@@ -19,11 +19,9 @@ static _Atomic(struct zone *) zones;
 static const struct zone *zone_get(const char *name, size_t length)
 {
     for (struct zone *z = atomic_load_explicit(&zones, memory_order_acquire); z; z = z->next)
-        if (strncmp(z->name, name, length) == 0 && z->name[length] == 0)
-            return z;
+        if (strncmp(z->name, name, length) == 0 && z->name[length] == 0) return z;
     struct zone *z = zone_read(name, length);
-    if (!z)
-        return NULL;
+    if (!z) return NULL;
     z->next = atomic_load(&zones);
     while (!atomic_compare_exchange_weak(&zones, &z->next, z)) /* two threads may add the same one: harmless */
         ;
@@ -33,19 +31,16 @@ static const struct zone *zone_get(const char *name, size_t length)
 /* Walks "A+B": the next name's length, 0 at the end. */
 static size_t next_name(const char **at)
 {
-    if (**at == '+')
-        ++*at;
+    if (**at == '+') ++*at;
     return strcspn(*at, "+");
 }
 
 bool zone_known(const char *zone)
 {
     size_t length;
-    if (!*zone)
-        return false;
+    if (!*zone) return false;
     for (const char *at = zone; (length = next_name(&at)) > 0; at += length)
-        if (!zone_get(at, length))
-            return false;
+        if (!zone_get(at, length)) return false;
     return true;
 }
 
@@ -55,15 +50,9 @@ static int32_t offset_of(const char *name, size_t length, int64_t utc_s)
     return z ? zone_offset(z, utc_s) : 0;
 }
 
-int32_t zone_offset_s(const char *zone, int64_t utc_s)
-{
-    return offset_of(zone, strcspn(zone, "+"), utc_s);
-}
+int32_t zone_offset_s(const char *zone, int64_t utc_s) { return offset_of(zone, strcspn(zone, "+"), utc_s); }
 
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
+static int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
 /* How many seconds until the window opens in a zone, as its clock stands now; 0 = open. */
 static int64_t wait_s(const struct window *w, const char *name, size_t length, int64_t utc_s)
@@ -72,13 +61,10 @@ static int64_t wait_s(const struct window *w, const char *name, size_t length, i
     int64_t day = floor_div(local, DAY_S), second = local - day * DAY_S;
     int64_t from = w->from * 60, to = w->to * 60;
     bool over_midnight = w->from > w->to, in = true;
-    if (w->from != w->to)
-        in = over_midnight ? second >= from || second < to : second >= from && second < to;
-    if (in && over_midnight && second < to)
-        day--; /* the small hours belong to the day on which the window opened */
+    if (w->from != w->to) in = over_midnight ? second >= from || second < to : second >= from && second < to;
+    if (in && over_midnight && second < to) day--; /* the small hours belong to the day on which the window opened */
     bool on_day = !w->weekdays || (w->weekdays >> ((day + 3) % 7 + 7) % 7 & 1); /* 1970-01-01 was a Thursday */
-    if (in && on_day)
-        return 0;
+    if (in && on_day) return 0;
     int64_t wait = w->from == w->to ? DAY_S - second : from - second;
     return wait > 0 ? wait : wait + DAY_S;
 }
@@ -87,17 +73,15 @@ int time_of_day_parse(const char *text, uint16_t *minutes)
 {
     unsigned h, m;
     int used = 0;
-    if (sscanf(text, "%2u:%2u%n", &h, &m, &used) != 2 || text[used] || m > 59 || h * 60 + m > 1440)
-        return -EINVAL;
+    if (sscanf(text, "%2u:%2u%n", &h, &m, &used) != 2 || text[used] || m > 59 || h * 60 + m > 1440) return -EINVAL;
     *minutes = (uint16_t)(h * 60 + m);
     return 0;
 }
 
 bool window_of_config(const struct config_node *node, struct window *window)
 {
-    *window = (struct window){ 0 };
-    if (!node)
-        return false;
+    *window = (struct window) { 0 };
+    if (!node) return false;
     time_of_day_parse(config_str(node, "from", "08:00"), &window->from);
     time_of_day_parse(config_str(node, "to", "21:00"), &window->to);
     return true;
@@ -107,8 +91,7 @@ bool window_open(const struct window *window, const char *zone, int64_t utc_us)
 {
     size_t length;
     for (const char *at = zone; (length = next_name(&at)) > 0; at += length)
-        if (wait_s(window, at, length, utc_us / 1000000) > 0)
-            return false;
+        if (wait_s(window, at, length, utc_us / 1000000) > 0) return false;
     return true;
 }
 
@@ -121,11 +104,9 @@ int64_t window_next(const struct window *window, const char *zone, int64_t utc_u
         size_t length;
         for (const char *at = zone; (length = next_name(&at)) > 0; at += length) {
             int64_t wait = wait_s(window, at, length, t);
-            if (wait > longest)
-                longest = wait;
+            if (wait > longest) longest = wait;
         }
-        if (longest == 0)
-            return t == now ? utc_us : t * 1000000;
+        if (longest == 0) return t == now ? utc_us : t * 1000000;
         t += longest;
     }
     return INT64_MAX;

@@ -9,13 +9,13 @@
 #include <stdint.h>
 
 struct window {
-    uint16_t from, to;  /* minutes of the day, [from, to); from > to = over midnight; equal = always open */
-    uint8_t weekdays;   /* bit 0 = Monday … bit 6 = Sunday; 0 = all */
+    uint16_t from, to; /* minutes of the day, [from, to); from > to = over midnight; equal = always open */
+    uint8_t weekdays;  /* bit 0 = Monday … bit 6 = Sunday; 0 = all */
 };
 
 bool zone_known(const char *zone);
-/* By the longest known prefix of an E.164 number: NANP area codes, countries. NULL if there is none. The number says where it was given out, not where its
- * owner is: a zone column in the list is better. */
+/* By the longest known prefix of an E.164 number: NANP area codes, countries. NULL if there is none. The number says where it was given
+ * out, not where its owner is: a zone column in the list is better. */
 const char *zone_by_number(const char *number);
 /* Seconds east of UTC at that time; an unknown zone counts as UTC. Loads a zone's file at its first use: not on a signalling thread
  * unless zone_known was asked before (in any thread). */

@@ -17,7 +17,8 @@ int control_connect(struct control_client *client, const char *path, struct buf 
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     client->fd = -1;
     if (strlen(path) >= sizeof address.sun_path) {
-        buf_printf(error, "the socket's path is longer than %zu characters (%s); choose a shorter `run_dir`", sizeof address.sun_path - 1, path);
+        buf_printf(error, "the socket's path is longer than %zu characters (%s); choose a shorter `run_dir`", sizeof address.sun_path - 1,
+                   path);
         return -ENAMETOOLONG;
     }
     strcpy(address.sun_path, path);
@@ -27,8 +28,7 @@ int control_connect(struct control_client *client, const char *path, struct buf 
         return 0;
     }
     int rc = -errno;
-    if (fd >= 0)
-        close(fd);
+    if (fd >= 0) close(fd);
     if (rc == -ENOENT || rc == -ECONNREFUSED)
         buf_printf(error, "no engine answers at %s; is it running (`carillon start`), and with this configuration?", path);
     else if (rc == -EACCES)
@@ -43,10 +43,8 @@ static int send_all(int fd, const void *data, size_t length)
     const char *at = data;
     while (length > 0) {
         ssize_t n = send(fd, at, length, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -errno;
         at += n;
         length -= (size_t)n;
     }
@@ -58,12 +56,9 @@ static int receive_all(int fd, void *data, size_t length)
     char *at = data;
     while (length > 0) {
         ssize_t n = recv(fd, at, length, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            return -EPIPE;
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -errno;
+        if (n == 0) return -EPIPE;
         at += n;
         length -= (size_t)n;
     }
@@ -76,15 +71,12 @@ int control_ask(struct control_client *client, const struct kv *request, struct 
     uint8_t head[FRAME_HEAD_BYTES];
     frame_head(head, (uint32_t)view.length);
     int rc = view.length > FRAME_REQUEST_BYTES_MAX ? -EMSGSIZE : send_all(client->fd, head, sizeof head);
-    if (rc == 0)
-        rc = send_all(client->fd, view.data, view.length);
-    if (rc == 0)
-        rc = receive_all(client->fd, head, sizeof head);
+    if (rc == 0) rc = send_all(client->fd, view.data, view.length);
+    if (rc == 0) rc = receive_all(client->fd, head, sizeof head);
     int64_t length = rc == 0 ? frame_length(head, FRAME_BYTES_MAX) : rc;
     kv_clear(reply);
     rc = length < 0 ? (int)length : buf_reserve(&reply->bytes, (size_t)length + 1);
-    if (rc == 0)
-        rc = receive_all(client->fd, reply->bytes.data, (size_t)length);
+    if (rc == 0) rc = receive_all(client->fd, reply->bytes.data, (size_t)length);
     if (rc == 0) {
         reply->bytes.length = (size_t)length;
         rc = kv_valid(kv_view(reply)) ? 0 : -EPROTO;
@@ -100,7 +92,6 @@ int control_ask(struct control_client *client, const struct kv *request, struct 
 
 void control_close(struct control_client *client)
 {
-    if (client->fd >= 0)
-        close(client->fd);
+    if (client->fd >= 0) close(client->fd);
     client->fd = -1;
 }

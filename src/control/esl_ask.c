@@ -101,8 +101,10 @@ static void run_in(struct esl_asked *asked, uint32_t worker)
 static void run_anywhere(struct esl_asked *asked)
 {
     int worker = worker_in_turn(asked->esl->segment, &asked->esl->next_worker);
-    if (worker >= 0) run_in(asked, (uint32_t)worker);
-    else fail_later(asked, -EPIPE);
+    if (worker >= 0)
+        run_in(asked, (uint32_t)worker);
+    else
+        fail_later(asked, -EPIPE);
 }
 
 static void look_answered(void *context, int status, struct kv_view pairs);
@@ -113,7 +115,8 @@ static void look_on(struct esl_asked *asked)
     uint32_t workers = segment_workers(asked->esl->segment);
     while (asked->looked < workers) {
         uint32_t worker = asked->looked++;
-        if (worker_serves(asked->esl->segment, worker) && request(asked, worker, "uuid_exists", asked->call, LOOK_TIMEOUT_NS, look_answered) == 0)
+        if (worker_serves(asked->esl->segment, worker) &&
+            request(asked, worker, "uuid_exists", asked->call, LOOK_TIMEOUT_NS, look_answered) == 0)
             return;
     }
     run_anywhere(asked);

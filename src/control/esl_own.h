@@ -178,7 +178,7 @@ struct esl {
 
     struct esl_set wish, kept; /* `kept`: of clients that went lately */
     int64_t kept_until_ns;
-    struct esl_set others;     /* HTTP's readers */
+    struct esl_set others; /* HTTP's readers */
     bool reading;
     int64_t held_since_ns; /* an event of the future waits since then; 0 = none */
     struct esl_source sources[BUS_PROCESSES_MAX];

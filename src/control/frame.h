@@ -20,8 +20,8 @@
 
 #include "core/kv.h"
 
-#define FRAME_HEAD_BYTES 8u
-#define FRAME_BYTES_MAX (17u << 20) /* a lane's message of 16 MB and its frame */
+#define FRAME_HEAD_BYTES        8u
+#define FRAME_BYTES_MAX         (17u << 20) /* a lane's message of 16 MB and its frame */
 #define FRAME_REQUEST_BYTES_MAX (4u << 20)
 
 void frame_head(uint8_t out[FRAME_HEAD_BYTES], uint32_t length);

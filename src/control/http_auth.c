@@ -11,11 +11,11 @@
 #include "control/http_own.h"
 #include "core/log.h"
 
-#define FAILURES_MAX 256u
-#define FAILURES_FORGET_NS (600 * NS_PER_S)
-#define DELAY_FIRST_NS NS_PER_S
+#define FAILURES_MAX        256u
+#define FAILURES_FORGET_NS  (600 * NS_PER_S)
+#define DELAY_FIRST_NS      NS_PER_S
 #define DELAY_DOUBLINGS_MAX 4u /* 1, 2, 4, 8, 16 s */
-#define WAITING_MAX 4u         /* refusals that one address may be waiting for */
+#define WAITING_MAX         4u /* refusals that one address may be waiting for */
 
 struct http_failures {
     struct failure {
@@ -30,8 +30,7 @@ bool http_same_secret(const char *a, const char *b)
 {
     size_t length = strlen(a), other = strlen(b);
     unsigned different = length != other;
-    for (size_t i = 0; i < length; i++)
-        different |= (unsigned)(unsigned char)a[i] ^ (unsigned)(unsigned char)(i < other ? b[i] : 0);
+    for (size_t i = 0; i < length; i++) different |= (unsigned)(unsigned char)a[i] ^ (unsigned)(unsigned char)(i < other ? b[i] : 0);
     return different == 0;
 }
 
@@ -45,12 +44,13 @@ int http_users_read(struct http *http)
         return -EINVAL;
     }
     http->users = calloc(count, sizeof *http->users);
-    if (http->users == NULL)
-        return -ENOMEM;
+    if (http->users == NULL) return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
         const struct config_node *node = config_child(users, i);
         struct http_user *user = &http->users[http->user_count++];
-        *user = (struct http_user){ .name = config_name(node), .password = config_str(node, "password", NULL), .token = config_str(node, "token", NULL) };
+        *user = (struct http_user) { .name = config_name(node),
+                                     .password = config_str(node, "password", NULL),
+                                     .token = config_str(node, "token", NULL) };
         user->role = strcmp(config_str(node, "role", "viewer"), "operator") == 0 ? HTTP_OPERATOR : HTTP_VIEWER;
         if (user->password == NULL && user->token == NULL) {
             log_crit(NULL, "`http.users.%s` has neither a password nor a token", user->name);
@@ -58,7 +58,8 @@ int http_users_read(struct http *http)
         }
     }
     if (!loopback)
-        log_warning(NULL, "http: %s is not loopback: passwords and tokens cross the network in the clear unless a TLS proxy stands between", http->address);
+        log_warning(NULL, "http: %s is not loopback: passwords and tokens cross the network in the clear unless a TLS proxy stands between",
+                    http->address);
     return 0;
 }
 
@@ -71,14 +72,12 @@ static struct failure *failure_of(struct http_failures *failures, const char *ad
     for (unsigned i = 0; i < FAILURES_MAX; i++) {
         struct failure *row = &failures->list[i];
         if (strcmp(row->address, address) == 0) {
-            if (now - row->last_ns > FAILURES_FORGET_NS)
-                row->count = 0;
+            if (now - row->last_ns > FAILURES_FORGET_NS) row->count = 0;
             return row;
         }
-        if (row->last_ns < oldest->last_ns)
-            oldest = row;
+        if (row->last_ns < oldest->last_ns) oldest = row;
     }
-    *oldest = (struct failure){ 0 };
+    *oldest = (struct failure) { 0 };
     strcpy(oldest->address, address);
     return oldest;
 }
@@ -97,8 +96,7 @@ static void fail(struct http_request *request)
 {
     struct http *http = request->http;
     unsigned count = 1;
-    if (http->failures == NULL)
-        http->failures = calloc(1, sizeof *http->failures);
+    if (http->failures == NULL) http->failures = calloc(1, sizeof *http->failures);
     if (http->failures != NULL) {
         struct failure *row = failure_of(http->failures, request->address);
         count = ++row->count;
@@ -114,9 +112,9 @@ static bool guessing(struct http_request *request)
 {
     unsigned waiting = 0;
     for (const struct http_request *other = request->http->requests; other != NULL; other = other->next)
-        waiting += other->suspended && other->later_run == refuse && other->later.heap_index != 0 && strcmp(other->address, request->address) == 0;
-    if (waiting < WAITING_MAX)
-        return false;
+        waiting += other->suspended && other->later_run == refuse && other->later.heap_index != 0 &&
+                   strcmp(other->address, request->address) == 0;
+    if (waiting < WAITING_MAX) return false;
     http_reply_error(request, 429, "too many wrong passwords; wait a while");
     return true;
 }
@@ -126,8 +124,7 @@ static bool guessing(struct http_request *request)
 static const struct http_user *user_named(const struct http *http, const char *name)
 {
     for (size_t i = 0; i < http->user_count; i++)
-        if (strcmp(http->users[i].name, name) == 0)
-            return &http->users[i];
+        if (strcmp(http->users[i].name, name) == 0) return &http->users[i];
     return NULL;
 }
 
@@ -140,11 +137,9 @@ static const struct http_user *password_user(const struct http *http, const char
 
 const struct http_user *http_auth_password(struct http_request *request, const char *name, const char *password)
 {
-    if (guessing(request))
-        return NULL;
+    if (guessing(request)) return NULL;
     const struct http_user *user = password_user(request->http, name, password);
-    if (user == NULL)
-        fail(request);
+    if (user == NULL) fail(request);
     return user;
 }
 
@@ -152,8 +147,7 @@ static const struct http_user *token_user(const struct http *http, const char *t
 {
     const struct http_user *found = NULL;
     for (size_t i = 0; i < http->user_count; i++)
-        if (http->users[i].token != NULL && http_same_secret(token, http->users[i].token))
-            found = &http->users[i];
+        if (http->users[i].token != NULL && http_same_secret(token, http->users[i].token)) found = &http->users[i];
     return found;
 }
 
@@ -187,16 +181,14 @@ bool http_auth(struct http_request *request)
         request->by_cookie = request->user != NULL;
         return true;
     }
-    if (guessing(request))
-        return false;
+    if (guessing(request)) return false;
     if (strncasecmp(header, "Bearer ", 7) == 0)
         request->user = token_user(request->http, header + 7 + strspn(header + 7, " "));
     else if (strncasecmp(header, "Basic ", 6) == 0)
         request->user = basic_user(request);
     else if (strncasecmp(header, "Digest ", 7) == 0)
         request->user = digest_user(request, &stale);
-    if (request->user != NULL)
-        return true;
+    if (request->user != NULL) return true;
     if (stale)
         http_auth_ask(request, true);
     else

@@ -24,8 +24,7 @@ void http_json_string(struct buf *out, const char *text, size_t length)
 
 static void member_name(struct buf *out, const char *name)
 {
-    if (out->length > 0 && out->data[out->length - 1] != '{')
-        buf_putc(out, ',');
+    if (out->length > 0 && out->data[out->length - 1] != '{') buf_putc(out, ',');
     http_json_string(out, name, strlen(name));
     buf_putc(out, ':');
 }
@@ -65,15 +64,13 @@ struct reader {
 
 static void blanks(struct reader *r)
 {
-    while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r'))
-        r->at++;
+    while (r->at < r->end && (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r')) r->at++;
 }
 
 static bool take(struct reader *r, char c)
 {
     blanks(r);
-    if (r->at >= r->end || *r->at != c)
-        return false;
+    if (r->at >= r->end || *r->at != c) return false;
     r->at++;
     return true;
 }
@@ -81,13 +78,11 @@ static bool take(struct reader *r, char c)
 static int hex4(struct reader *r)
 {
     int value = 0;
-    if (r->end - r->at < 4)
-        return -1;
+    if (r->end - r->at < 4) return -1;
     for (int i = 0; i < 4; i++) {
         char c = *r->at++;
         int digit = c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
-        if (digit < 0)
-            return -1;
+        if (digit < 0) return -1;
         value = value << 4 | digit;
     }
     return value;
@@ -130,11 +125,9 @@ static int read_unicode(struct reader *r, struct buf *out)
 static int read_escape(struct reader *r, struct buf *out)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-    if (r->at >= r->end)
-        return -EINVAL;
+    if (r->at >= r->end) return -EINVAL;
     char c = *r->at++;
-    if (c == 'u')
-        return read_unicode(r, out);
+    if (c == 'u') return read_unicode(r, out);
     const char *found = c != 0 ? strchr(from, c) : NULL;
     return found != NULL ? buf_putc(out, to[found - from]) : -EINVAL;
 }
@@ -143,8 +136,7 @@ static int read_string(struct reader *r, struct buf *out)
 {
     int rc = 0;
     buf_clear(out);
-    if (!take(r, '"'))
-        return -EINVAL;
+    if (!take(r, '"')) return -EINVAL;
     while (rc == 0 && r->at < r->end && *r->at != '"') {
         char c = *r->at++;
         if (c == '\\')
@@ -160,8 +152,7 @@ static int read_word(struct reader *r, struct buf *out)
 {
     buf_clear(out);
     const char *from = r->at;
-    while (r->at < r->end && strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE", *r->at) != NULL && *r->at != 0)
-        r->at++;
+    while (r->at < r->end && strchr("+-.0123456789abcdefghijklmnopqrstuvwxyzE", *r->at) != NULL && *r->at != 0) r->at++;
     int rc = buf_put(out, from, (size_t)(r->at - from));
     const char *text = buf_text(out);
     char *end;
@@ -179,17 +170,13 @@ int http_json_read(struct kv *out, const char *text, size_t length)
     bool more = rc == 0 && !take(&r, '}');
     while (rc == 0 && more) {
         rc = read_string(&r, &name);
-        if (rc == 0)
-            rc = name.length > 0 && take(&r, ':') ? 0 : -EINVAL;
+        if (rc == 0) rc = name.length > 0 && take(&r, ':') ? 0 : -EINVAL;
         blanks(&r);
         bool quoted = rc == 0 && r.at < r.end && *r.at == '"';
-        if (rc == 0)
-            rc = quoted ? read_string(&r, &value) : read_word(&r, &value);
-        if (rc == 0 && (quoted || strcmp(buf_text(&value), "null") != 0))
-            rc = kv_add(out, buf_text(&name), buf_text(&value));
+        if (rc == 0) rc = quoted ? read_string(&r, &value) : read_word(&r, &value);
+        if (rc == 0 && (quoted || strcmp(buf_text(&value), "null") != 0)) rc = kv_add(out, buf_text(&name), buf_text(&value));
         more = rc == 0 && take(&r, ',');
-        if (rc == 0 && !more)
-            rc = take(&r, '}') ? 0 : -EINVAL;
+        if (rc == 0 && !more) rc = take(&r, '}') ? 0 : -EINVAL;
     }
     blanks(&r);
     buf_free(&name);

@@ -19,10 +19,10 @@
 #include "control/esl_types.h"
 #include "control/http_own.h"
 
-#define BLOCK_BYTES (32u << 10)
-#define TURN_BYTES (64u << 10)
+#define BLOCK_BYTES   (32u << 10)
+#define TURN_BYTES    (64u << 10)
 #define KEEP_ALIVE_NS (15 * NS_PER_S)
-#define KEEP_NS (300 * NS_PER_S) /* so long a reader may be away and find its events published all the same */
+#define KEEP_NS       (300 * NS_PER_S) /* so long a reader may be away and find its events published all the same */
 
 struct source {
     struct eventlog_cursor cursor;
@@ -51,14 +51,12 @@ struct http_live {
 static void wish(struct http *http)
 {
     struct esl_set set = { { 0, 0 } };
-    if (clock_mono_ns() < http->kept_until_ns)
-        memcpy(set.bits, http->kept, sizeof set.bits);
+    if (clock_mono_ns() < http->kept_until_ns) memcpy(set.bits, http->kept, sizeof set.bits);
     for (const struct http_live *live = http->lives; live != NULL; live = live->next) {
         set.bits[0] |= live->types.bits[0];
         set.bits[1] |= live->types.bits[1];
     }
-    if (memcmp(set.bits, http->wish, sizeof http->wish) == 0)
-        return;
+    if (memcmp(set.bits, http->wish, sizeof http->wish) == 0) return;
     memcpy(http->wish, set.bits, sizeof http->wish);
     esl_wish(http->control->esl, http->wish);
 }
@@ -66,8 +64,7 @@ static void wish(struct http *http)
 static void keep(struct http *http, const struct esl_set *types)
 {
     int64_t now = clock_mono_ns();
-    if (now >= http->kept_until_ns)
-        http->kept[0] = http->kept[1] = 0;
+    if (now >= http->kept_until_ns) http->kept[0] = http->kept[1] = 0;
     http->kept[0] |= types->bits[0];
     http->kept[1] |= types->bits[1];
     http->kept_until_ns = now + KEEP_NS;
@@ -108,15 +105,13 @@ static struct source *oldest(struct http_live *live)
 static void put_id(struct http_live *live)
 {
     buf_printf(&live->out, "id: %" PRIx64, segment_boot_id(live->http->control->segment));
-    for (uint32_t i = 0; i < live->processes; i++)
-        buf_printf(&live->out, ".%" PRIu64, live->sources[i].last);
+    for (uint32_t i = 0; i < live->processes; i++) buf_printf(&live->out, ".%" PRIu64, live->sources[i].last);
     buf_putc(&live->out, '\n');
 }
 
 static void put_gap(struct http_live *live)
 {
-    if (live->missed == 0)
-        return;
+    if (live->missed == 0) return;
     put_id(live);
     if (live->missed == UINT64_MAX)
         buf_puts(&live->out, "event: gap\ndata: {\"missed\":null}\n\n");
@@ -150,21 +145,17 @@ static void gather(struct http_live *live)
         put_gap(live);
         source->last = source->head.sequence;
         source->have = false;
-        if (esl_set_has(&live->types, source->head.type))
-            put_event(live, source);
+        if (esl_set_has(&live->types, source->head.type)) put_event(live, source);
     }
     put_gap(live);
-    if (live->out.length == 0 && now - live->wrote_ns > KEEP_ALIVE_NS)
-        buf_puts(&live->out, ":\n\n");
-    if (live->out.length > 0)
-        live->wrote_ns = now;
+    if (live->out.length == 0 && now - live->wrote_ns > KEEP_ALIVE_NS) buf_puts(&live->out, ":\n\n");
+    if (live->out.length > 0) live->wrote_ns = now;
 }
 
 static ssize_t read_more(void *cls, uint64_t position, char *out, size_t max)
 {
     struct http_live *live = cls;
-    if (live->http->closing || live->request == NULL)
-        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (live->http->closing || live->request == NULL) return MHD_CONTENT_READER_END_OF_STREAM;
     if (live->sent == live->out.length) {
         buf_clear(&live->out);
         live->sent = 0;
@@ -219,8 +210,7 @@ void http_live_request_over(struct http_request *request)
             *at = live->next;
             live->request = NULL;
             keep(http, &live->types);
-            if (!http->closing)
-                wish(http);
+            if (!http->closing) wish(http);
             return;
         }
 }
@@ -229,8 +219,7 @@ static void live_free(void *cls)
 {
     struct http_live *live = cls;
     live->http->live_count--;
-    for (uint32_t i = 0; i < live->processes; i++)
-        kv_free(&live->sources[i].pairs);
+    for (uint32_t i = 0; i < live->processes; i++) kv_free(&live->sources[i].pairs);
     buf_free(&live->out);
     free(live);
 }
@@ -241,8 +230,7 @@ static int types_read(const char *list, struct esl_set *types)
     char name[64];
     for (const char *at = list; *at != 0;) {
         size_t length = strcspn(at, ", ");
-        if (length >= sizeof name)
-            return -EINVAL;
+        if (length >= sizeof name) return -EINVAL;
         memcpy(name, at, length);
         name[length] = 0;
         int type = length > 0 ? esl_type_find(name) : ESL_TYPE_UNKNOWN;
@@ -265,7 +253,7 @@ static void seek(struct http_live *live, uint32_t process, uint64_t last)
     if (eventlog_seek(log, &source->cursor, last + 1) < 0) {
         if (last < eventlog_newest(log)) {
             /* Begins where the log does: the first read is lapped and says how many are missing. */
-            source->cursor = (struct eventlog_cursor){ .position = 0, .sequence = last + 1 };
+            source->cursor = (struct eventlog_cursor) { .position = 0, .sequence = last + 1 };
         } else {
             eventlog_seek_end(log, &source->cursor);
             last = source->cursor.sequence - 1;
@@ -289,8 +277,7 @@ static void begin_at(struct http_live *live, const char *id)
         }
     }
     /* Another start of the engine: what was missed has no number. */
-    if (id != NULL && !resume)
-        live->missed = UINT64_MAX;
+    if (id != NULL && !resume) live->missed = UINT64_MAX;
 }
 
 void http_live_begin(struct http_request *request)
@@ -300,11 +287,9 @@ void http_live_begin(struct http_request *request)
     uint32_t processes = segment_processes(http->control->segment);
     struct http_live *live = NULL;
     struct MHD_Response *response = NULL;
-    if (http_parameters(request, &form) < 0)
-        return;
+    if (http_parameters(request, &form) < 0) return;
     const char *id = http_request_header(request, "Last-Event-ID"), *types = kv_get(kv_view(&form), "types");
-    if (http->live_count < HTTP_LIVES_MAX)
-        live = calloc(1, sizeof *live + processes * sizeof live->sources[0]);
+    if (http->live_count < HTTP_LIVES_MAX) live = calloc(1, sizeof *live + processes * sizeof live->sources[0]);
     if (live == NULL) {
         http_reply_error(request, 503, "too many readers of events");
         kv_free(&form);
@@ -331,8 +316,7 @@ void http_live_begin(struct http_request *request)
         http_reply_response(request, 200, response);
     } else {
         live_free(live);
-        if (request->response == NULL)
-            http_reply_error(request, 503, "no memory");
+        if (request->response == NULL) http_reply_error(request, 503, "no memory");
     }
     kv_free(&form);
 }

@@ -29,17 +29,17 @@
 #include "core/config.h"
 #include "core/kv.h"
 
-#define HTTP_CONNECTIONS_MAX 500u
-#define HTTP_CONNECTION_MEMORY (64u << 10)
-#define HTTP_IDLE_S 60u                      /* a connection that makes no progress ends */
-#define HTTP_LIVE_IDLE_S 600u                /* one of /events */
-#define HTTP_BODY_BYTES_MAX (4u << 20)
+#define HTTP_CONNECTIONS_MAX        500u
+#define HTTP_CONNECTION_MEMORY      (64u << 10)
+#define HTTP_IDLE_S                 60u  /* a connection that makes no progress ends */
+#define HTTP_LIVE_IDLE_S            600u /* one of /events */
+#define HTTP_BODY_BYTES_MAX         (4u << 20)
 #define HTTP_BODY_UNKNOWN_BYTES_MAX (16u << 10) /* of somebody who did not say who he is */
-#define HTTP_SESSIONS_MAX 256u
-#define HTTP_SESSION_IDLE_NS (12 * 3600 * NS_PER_S)
-#define HTTP_API_TIMEOUT_NS (3600 * NS_PER_S)
-#define HTTP_ENGINE_TIMEOUT_NS (30 * NS_PER_S)
-#define HTTP_LIVES_MAX 100u                  /* readers of /events */
+#define HTTP_SESSIONS_MAX           256u
+#define HTTP_SESSION_IDLE_NS        (12 * 3600 * NS_PER_S)
+#define HTTP_API_TIMEOUT_NS         (3600 * NS_PER_S)
+#define HTTP_ENGINE_TIMEOUT_NS      (30 * NS_PER_S)
+#define HTTP_LIVES_MAX              100u /* readers of /events */
 
 enum http_role { HTTP_NOBODY, HTTP_VIEWER, HTTP_OPERATOR };
 
@@ -88,10 +88,10 @@ struct http_request {
     struct http *http;
     struct http_request *next, *previous;
     struct MHD_Connection *connection;
-    char *target;        /* path and query as they came */
-    const char *query;   /* in target, behind '?'; "" = none */
+    char *target;      /* path and query as they came */
+    const char *query; /* in target, behind '?'; "" = none */
     const char *method;
-    char path[1024];     /* decoded */
+    char path[1024]; /* decoded */
     char address[INET6_ADDRSTRLEN];
     struct buf body;
     bool begun, too_long, dispatched, suspended, over;
@@ -104,8 +104,8 @@ struct http_request {
     struct loop_timer later;
     void (*later_run)(struct http_request *request);
     struct http_report *report;
-    char subject[80];        /* a handler's own: a name, a content type */
-    char *action;            /* to be audited with its result */
+    char subject[80]; /* a handler's own: a name, a content type */
+    char *action;     /* to be audited with its result */
 
     /* Its answer. */
     struct MHD_Response *response;

@@ -14,9 +14,9 @@
 #include "control/http_own.h"
 #include "core/log.h"
 
-#define REPORTS_MAX 4u
+#define REPORTS_MAX      4u
 #define REPORT_BYTES_MAX (4u << 20)
-#define REPORT_NS (60 * NS_PER_S)
+#define REPORT_NS        (60 * NS_PER_S)
 
 struct http_report {
     struct http_request *request;
@@ -46,8 +46,7 @@ static void report_end(struct http_report *report)
 
 void http_report_free(struct http_request *request)
 {
-    if (request->report != NULL)
-        report_end(request->report);
+    if (request->report != NULL) report_end(request->report);
 }
 
 static void too_late(struct http_request *request)
@@ -75,10 +74,8 @@ static void output_ready(struct loop_watch *watch, uint32_t events)
     struct http_report *report = watch->context;
     char data[16384];
     ssize_t n = read(watch->fd, data, sizeof data);
-    if (n > 0 && report->out.length + (size_t)n <= REPORT_BYTES_MAX && buf_put(&report->out, data, (size_t)n) == 0)
-        return;
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
+    if (n > 0 && report->out.length + (size_t)n <= REPORT_BYTES_MAX && buf_put(&report->out, data, (size_t)n) == 0) return;
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     output_over(report);
 }
 
@@ -88,9 +85,9 @@ static int start(struct http_report *report, const char *config, const char *nam
     posix_spawnattr_t attributes;
     sigset_t none;
     int ends[2];
-    char *const argv[] = { (char *)"carillon", (char *)"campaign", (char *)"-c", (char *)(uintptr_t)config, (char *)"report", (char *)(uintptr_t)name, (char *)"--json", NULL };
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return -errno;
+    char *const argv[] = { (char *)"carillon", (char *)"campaign",      (char *)"-c",     (char *)(uintptr_t)config,
+                           (char *)"report",   (char *)(uintptr_t)name, (char *)"--json", NULL };
+    if (pipe2(ends, O_CLOEXEC) < 0) return -errno;
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
@@ -104,9 +101,8 @@ static int start(struct http_report *report, const char *config, const char *nam
     posix_spawnattr_destroy(&attributes);
     close(ends[1]);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    report->watch = (struct loop_watch){ .fd = ends[0], .ready = output_ready, .context = report };
-    if (rc < 0)
-        close(ends[0]);
+    report->watch = (struct loop_watch) { .fd = ends[0], .ready = output_ready, .context = report };
+    if (rc < 0) close(ends[0]);
     return rc;
 }
 
@@ -114,8 +110,7 @@ void http_campaign_report(struct http_request *request, const char *name)
 {
     struct http *http = request->http;
     unsigned running = 0;
-    for (const struct http_report *report = http->reports; report != NULL; report = report->next)
-        running++;
+    for (const struct http_report *report = http->reports; report != NULL; report = report->next) running++;
     struct http_report *report = running < REPORTS_MAX ? calloc(1, sizeof *report) : NULL;
     int rc = report == NULL ? -EAGAIN : start(report, http->control->args->config_path, name);
     if (rc < 0) {

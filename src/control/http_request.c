@@ -34,16 +34,14 @@ void *http_request_begin(void *cls, const char *uri, struct MHD_Connection *conn
 {
     struct http *http = cls;
     struct http_request *request = calloc(1, sizeof *request);
-    if (request == NULL)
-        return NULL;
-    *request = (struct http_request){ .http = http, .connection = connection, .target = strdup(uri), .next = http->requests };
+    if (request == NULL) return NULL;
+    *request = (struct http_request) { .http = http, .connection = connection, .target = strdup(uri), .next = http->requests };
     if (request->target == NULL) {
         free(request);
         return NULL;
     }
-    request->later = (struct loop_timer){ .fire = later_fired, .context = request };
-    if (http->requests != NULL)
-        http->requests->previous = request;
+    request->later = (struct loop_timer) { .fire = later_fired, .context = request };
+    if (http->requests != NULL) http->requests->previous = request;
     http->requests = request;
     address_text(connection, request->address);
     char *question = strchr(request->target, '?');
@@ -55,17 +53,14 @@ void http_request_over(void *cls, struct MHD_Connection *connection, void **con_
 {
     struct http_request *request = *con_cls;
     *con_cls = NULL;
-    if (request == NULL)
-        return;
+    if (request == NULL) return;
     struct http *http = request->http;
     http_ask_cancel(request);
     http_live_request_over(request);
     http_report_free(request);
     loop_timer_clear(http->loop, &request->later);
-    if (request->response != NULL)
-        MHD_destroy_response(request->response);
-    if (request->next != NULL)
-        request->next->previous = request->previous;
+    if (request->response != NULL) MHD_destroy_response(request->response);
+    if (request->next != NULL) request->next->previous = request->previous;
     if (request->previous != NULL)
         request->previous->next = request->next;
     else
@@ -93,8 +88,7 @@ void http_requests_look(struct http *http)
     char byte;
     for (struct http_request *request = http->requests; request != NULL; request = request->next) {
         const union MHD_ConnectionInfo *info;
-        if (!request->suspended || request->response != NULL)
-            continue;
+        if (!request->suspended || request->response != NULL) continue;
         info = MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         ssize_t n = info != NULL ? recv(info->connect_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) : -1;
         if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
@@ -117,8 +111,7 @@ void http_reply_response(struct http_request *request, unsigned status, struct M
     MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(response, "X-Frame-Options", "DENY");
     MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
-    if (MHD_get_response_header(response, "Cache-Control") == NULL)
-        MHD_add_response_header(response, "Cache-Control", "no-store");
+    if (MHD_get_response_header(response, "Cache-Control") == NULL) MHD_add_response_header(response, "Cache-Control", "no-store");
     request->response = response;
     request->status = status;
     if (request->suspended && !request->http->closing) {
@@ -131,12 +124,9 @@ void http_reply_response(struct http_request *request, unsigned status, struct M
 void http_reply(struct http_request *request, unsigned status, const char *type, const char *data, size_t length)
 {
     struct MHD_Response *response = MHD_create_response_from_buffer(length, (void *)(uintptr_t)data, MHD_RESPMEM_MUST_COPY);
-    if (response == NULL)
-        response = MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
-    if (response == NULL)
-        return; /* no memory at all: the client's own timeout ends it */
-    if (type != NULL)
-        MHD_add_response_header(response, "Content-Type", type);
+    if (response == NULL) response = MHD_create_response_from_buffer(0, (void *)(uintptr_t) "", MHD_RESPMEM_PERSISTENT);
+    if (response == NULL) return; /* no memory at all: the client's own timeout ends it */
+    if (type != NULL) MHD_add_response_header(response, "Content-Type", type);
     http_reply_response(request, status, response);
 }
 
@@ -149,8 +139,7 @@ void http_reply_error(struct http_request *request, unsigned status, const char 
 {
     struct buf out = BUF_INIT;
     size_t length = strlen(text);
-    while (length > 0 && text[length - 1] == '\n')
-        length--;
+    while (length > 0 && text[length - 1] == '\n') length--;
     if (strncmp(text, "-ERR ", 5) == 0) {
         text += 5;
         length -= 5;
@@ -164,8 +153,7 @@ void http_reply_error(struct http_request *request, unsigned status, const char 
 
 void http_header(struct http_request *request, const char *name, const char *value)
 {
-    if (request->response != NULL)
-        MHD_add_response_header(request->response, name, value);
+    if (request->response != NULL) MHD_add_response_header(request->response, name, value);
 }
 
 /* The library writes algorithm=md5; RFC 7616's name is MD5, and some clients know no other. */
@@ -174,8 +162,7 @@ static void mend_challenge(struct MHD_Response *response)
     static const char from[] = "algorithm=md5", to[] = "algorithm=MD5";
     const char *value = MHD_get_response_header(response, "WWW-Authenticate"), *at = value != NULL ? strstr(value, from) : NULL;
     struct buf old = BUF_INIT, mended = BUF_INIT;
-    if (at == NULL)
-        return;
+    if (at == NULL) return;
     buf_puts(&old, value);
     buf_put(&mended, value, (size_t)(at - value));
     buf_printf(&mended, "%s%s", to, at + sizeof from - 1);
@@ -192,8 +179,8 @@ static enum MHD_Result send_answer(struct http_request *request)
     if (request->challenge && request->user == NULL) {
         /* Digest stands first: some clients look at the first one alone. */
         struct buf basic = BUF_INIT;
-        result = MHD_queue_auth_fail_response2(request->connection, request->http->realm, "carillon", request->response, request->stale ? MHD_YES : MHD_NO,
-                                               MHD_DIGEST_ALG_MD5);
+        result = MHD_queue_auth_fail_response2(request->connection, request->http->realm, "carillon", request->response,
+                                               request->stale ? MHD_YES : MHD_NO, MHD_DIGEST_ALG_MD5);
         mend_challenge(request->response);
         buf_printf(&basic, "Basic realm=\"%s\", charset=\"UTF-8\"", request->http->realm);
         MHD_add_response_header(request->response, "WWW-Authenticate", buf_text(&basic));
@@ -216,8 +203,7 @@ static bool says_who(const struct http_request *request)
 static void body_more(struct http_request *request, const char *data, size_t length)
 {
     size_t max = says_who(request) ? HTTP_BODY_BYTES_MAX : HTTP_BODY_UNKNOWN_BYTES_MAX;
-    if (request->body.length + length > max || buf_put(&request->body, data, length) < 0)
-        request->too_long = true;
+    if (request->body.length + length > max || buf_put(&request->body, data, length) < 0) request->too_long = true;
 }
 
 static void dispatch(struct http_request *request)
@@ -227,7 +213,8 @@ static void dispatch(struct http_request *request)
     request->dispatched = true;
     if (request->too_long) {
         http_reply_error(request, 413, "the request's body is too long");
-    } else if (http_url_decode(&path, request->target, length) < 0 || path.length >= sizeof request->path || strlen(buf_text(&path)) != path.length) {
+    } else if (http_url_decode(&path, request->target, length) < 0 || path.length >= sizeof request->path ||
+               strlen(buf_text(&path)) != path.length) {
         http_reply_error(request, 414, "the address is too long, or holds a zero");
     } else {
         memcpy(request->path, buf_text(&path), path.length + 1);
@@ -240,8 +227,7 @@ enum MHD_Result http_request_handle(void *cls, struct MHD_Connection *connection
                                     const char *upload, size_t *upload_size, void **con_cls)
 {
     struct http_request *request = *con_cls;
-    if (request == NULL || request->over)
-        return MHD_NO;
+    if (request == NULL || request->over) return MHD_NO;
     request->method = method;
     if (!request->begun) {
         request->begun = true;
@@ -252,12 +238,9 @@ enum MHD_Result http_request_handle(void *cls, struct MHD_Connection *connection
         *upload_size = 0;
         return MHD_YES;
     }
-    if (request->http->closing)
-        return MHD_NO;
-    if (!request->dispatched)
-        dispatch(request);
-    if (request->response != NULL)
-        return send_answer(request);
+    if (request->http->closing) return MHD_NO;
+    if (!request->dispatched) dispatch(request);
+    if (request->response != NULL) return send_answer(request);
     request->suspended = true;
     MHD_suspend_connection(connection);
     return MHD_YES;

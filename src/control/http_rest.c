@@ -22,8 +22,7 @@ static void reply_json(struct http_request *request, struct buf *out)
 static const char *engine_text(struct http_request *request, int status, struct kv_view pairs)
 {
     const char *text = kv_get(pairs, "text");
-    if (status == 0 && text != NULL)
-        return text;
+    if (status == 0 && text != NULL) return text;
     bool said = text != NULL && *text != 0;
     http_reply_error(request, http_ask_status(status), said ? text : http_ask_error(status));
     return NULL;
@@ -43,7 +42,10 @@ static void process_json(const struct segment *segment, uint32_t process, int64_
     else
         snprintf(name, sizeof name, "worker %u", process - BUS_WORKER_0);
     int64_t silent = view.beat_ns > 0 && now > view.beat_ns ? now - view.beat_ns : 0;
-    const char *state = view.state == PROC_NONE ? "not started" : !view.alive ? "dead" : silent > 10 * NS_PER_S ? "stuck" : states[view.state];
+    const char *state = view.state == PROC_NONE  ? "not started"
+                        : !view.alive            ? "dead"
+                        : silent > 10 * NS_PER_S ? "stuck"
+                                                 : states[view.state];
     buf_putc(out, '{');
     http_json_member(out, "name", name);
     http_json_int(out, "pid", view.pid);
@@ -74,8 +76,7 @@ void http_status(struct http_request *request)
     http_json_int(&out, "concurrent_cap", config_int(root, "limits.concurrent", 0));
     buf_puts(&out, ",\"processes\":[");
     for (uint32_t p = 0; p < segment_processes(control->segment); p++) {
-        if (p > 0)
-            buf_putc(&out, ',');
+        if (p > 0) buf_putc(&out, ',');
         process_json(control->segment, p, now, &out);
     }
     buf_puts(&out, "]}\n");
@@ -95,8 +96,7 @@ static void row_json(struct buf *out, const struct column *columns, size_t count
     buf_putc(out, '{');
     for (size_t i = 0; i < count && rest != NULL; i++) {
         const char *cell = strsep(&rest, "\t");
-        if (columns[i].name[0] == 0)
-            continue;
+        if (columns[i].name[0] == 0) continue;
         if (columns[i].number)
             http_json_number(out, columns[i].name, cell + strcspn(cell, "-0123456789"));
         else
@@ -112,13 +112,10 @@ static unsigned rows_json(struct buf *out, const struct column *columns, size_t 
     unsigned seen = 0, written = 0;
     buf_putc(out, '[');
     while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
-        if (strchr(line, '\t') == NULL || (*search != 0 && strcasestr(line, search) == NULL))
-            continue;
+        if (strchr(line, '\t') == NULL || (*search != 0 && strcasestr(line, search) == NULL)) continue;
         seen++;
-        if (written >= limit)
-            continue;
-        if (written++ > 0)
-            buf_puts(out, ",\n");
+        if (written >= limit) continue;
+        if (written++ > 0) buf_puts(out, ",\n");
         row_json(out, columns, count, line);
     }
     buf_putc(out, ']');
@@ -129,8 +126,8 @@ static unsigned rows_json(struct buf *out, const struct column *columns, size_t 
 /* --- calls ----------------------------------------------------------------------------------------------------------- */
 
 static const struct column call_columns[] = {
-    { "uuid", false },   { "direction", false },        { "state", false },  { "trunk", false }, { "number", false },
-    { "caller", false }, { "worker", true },            { "seconds", true }, { "sip_call_id", false },
+    { "uuid", false },   { "direction", false }, { "state", false },  { "trunk", false },       { "number", false },
+    { "caller", false }, { "worker", true },     { "seconds", true }, { "sip_call_id", false },
 };
 #define CALL_COLUMNS (sizeof call_columns / sizeof call_columns[0])
 
@@ -139,8 +136,7 @@ static void calls_answered(struct http_request *request, int status, struct kv_v
     const char *text = engine_text(request, status, pairs);
     struct buf rows = BUF_INIT, out = BUF_INIT;
     struct kv form = KV_INIT;
-    if (text == NULL)
-        return;
+    if (text == NULL) return;
     if (http_form_read(&form, "", request->query, strlen(request->query)) == 0) {
         struct kv_view view = kv_view(&form);
         int64_t limit = atoll(kv_get_or(view, "limit", "1000"));
@@ -162,15 +158,17 @@ static void call_answered(struct http_request *request, int status, struct kv_vi
     const char *text = engine_text(request, status, pairs);
     struct buf out = BUF_INIT;
     char *line = text != NULL ? strndup(text, strcspn(text, "\n")) : NULL;
-    if (line == NULL)
-        return;
+    if (line == NULL) return;
     row_json(&out, call_columns, CALL_COLUMNS, line);
     buf_putc(&out, '\n');
     reply_json(request, &out);
     free(line);
 }
 
-void http_call(struct http_request *request, const char *uuid) { http_ask_engine(request, call_answered, HTTP_ENGINE_TIMEOUT_NS, "call", uuid, NULL); }
+void http_call(struct http_request *request, const char *uuid)
+{
+    http_ask_engine(request, call_answered, HTTP_ENGINE_TIMEOUT_NS, "call", uuid, NULL);
+}
 
 /* --- what changes something ---------------------------------------------------------------------------------------------- */
 
@@ -197,8 +195,7 @@ static void acted(struct http_request *request, int status, struct kv_view pairs
         return;
     }
     size_t length = strlen(text);
-    while (length > 0 && text[length - 1] == '\n')
-        length--;
+    while (length > 0 && text[length - 1] == '\n') length--;
     if (length >= 4 && strncmp(text, "+OK ", 4) == 0) {
         text += 4;
         length -= 4;
@@ -260,7 +257,10 @@ static void one_progress_answered(struct http_request *request, int status, stru
         progress_answered(request, status, pairs);
 }
 
-void http_campaigns(struct http_request *request) { http_ask_engine(request, progress_answered, HTTP_ENGINE_TIMEOUT_NS, "campaign", "progress", NULL); }
+void http_campaigns(struct http_request *request)
+{
+    http_ask_engine(request, progress_answered, HTTP_ENGINE_TIMEOUT_NS, "campaign", "progress", NULL);
+}
 
 void http_campaign(struct http_request *request, const char *name)
 {
@@ -277,16 +277,14 @@ void http_campaign_files(struct http_request *request)
     size_t count = 0;
     for (struct dirent *entry; dir != NULL && count < CAMPAIGN_FILES_MAX && (entry = readdir(dir)) != NULL;) {
         size_t length = strlen(entry->d_name);
-        if (length <= 4 || strcmp(entry->d_name + length - 4, ".lua") != 0)
-            continue;
+        if (length <= 4 || strcmp(entry->d_name + length - 4, ".lua") != 0) continue;
         names[count] = strndup(entry->d_name, length - 4);
         if (names[count] != NULL && http_name_valid(names[count]))
             count++;
         else
             free(names[count]);
     }
-    if (dir != NULL)
-        closedir(dir);
+    if (dir != NULL) closedir(dir);
     qsort(names, count, sizeof names[0], by_name);
     struct buf out = BUF_INIT;
     buf_putc(&out, '[');
@@ -319,9 +317,10 @@ void http_campaign_act(struct http_request *request, const char *name, const cha
 /* --- trunks ------------------------------------------------------------------------------------------------------------------ */
 
 static const struct column trunk_columns[] = {
-    { "name", false },  { "state", false },  { "active", true },   { "concurrent", true }, { "cps", true },
-    { "waiting", true }, { "invites", true }, { "answered", true }, { "failed", true },
-    { "registration", false }, { "ping_ms", true }, { "quality", false }, { "window_calls", true }, { "asr", true }, { "failure", true }, { "pdd_ms", true },
+    { "name", false },        { "state", false },        { "active", true },  { "concurrent", true },
+    { "cps", true },          { "waiting", true },       { "invites", true }, { "answered", true },
+    { "failed", true },       { "registration", false }, { "ping_ms", true }, { "quality", false },
+    { "window_calls", true }, { "asr", true },           { "failure", true }, { "pdd_ms", true },
 };
 
 /* ,"causes":[{"cause":"USER_BUSY","recent":3,"total":41},…]: why calls ended on the trunk of this row of the list. */
@@ -332,13 +331,10 @@ static void trunk_causes_json(struct buf *out, const char *causes, const char *r
     unsigned written = 0;
     buf_puts(out, ",\"causes\":[");
     for (const char *line = causes, *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
-        if (strncmp(line, row, name) != 0)
-            continue;
+        if (strncmp(line, row, name) != 0) continue;
         char *copy = strndup(line + name, (size_t)(end - line) - name);
-        if (written++ > 0)
-            buf_putc(out, ',');
-        if (copy != NULL)
-            row_json(out, columns, 3, copy);
+        if (written++ > 0) buf_putc(out, ',');
+        if (copy != NULL) row_json(out, columns, 3, copy);
         free(copy);
     }
     buf_putc(out, ']');
@@ -348,14 +344,12 @@ static void trunks_answered(struct http_request *request, int status, struct kv_
 {
     const char *text = engine_text(request, status, pairs), *causes = kv_get_or(pairs, "causes", "");
     struct buf out = BUF_INIT;
-    if (text == NULL)
-        return;
+    if (text == NULL) return;
     buf_putc(&out, '[');
     const char *head = strchr(text, '\n'), *end;
     for (const char *line = head != NULL ? head + 1 : ""; (end = strchr(line, '\n')) != NULL; line = end + 1) {
         char *row = strndup(line, (size_t)(end - line));
-        if (row == NULL)
-            break;
+        if (row == NULL) break;
         buf_puts(&out, out.length > 1 ? ",\n" : "");
         row_json(&out, trunk_columns, sizeof trunk_columns / sizeof trunk_columns[0], row);
         out.length -= out.length > 1 ? 1 : 0; /* the object goes on */
@@ -380,10 +374,8 @@ void http_trunk_set(struct http_request *request, const char *name)
         struct kv_view view = kv_view(&form);
         const char *cps = kv_get(view, "cps"), *concurrent = kv_get(view, "concurrent"), *enabled = kv_get(view, "enabled");
         bool caps = cps != NULL || concurrent != NULL;
-        if (cps != NULL)
-            snprintf(words[count], sizeof words[0], "cps=%s", cps), list[count] = words[count], count++;
-        if (concurrent != NULL)
-            snprintf(words[count], sizeof words[0], "concurrent=%s", concurrent), list[count] = words[count], count++;
+        if (cps != NULL) snprintf(words[count], sizeof words[0], "cps=%s", cps), list[count] = words[count], count++;
+        if (concurrent != NULL) snprintf(words[count], sizeof words[0], "concurrent=%s", concurrent), list[count] = words[count], count++;
         if (caps == (enabled != NULL)) {
             http_reply_error(request, 400, "give `cps` and/or `concurrent`, or `enabled` alone");
         } else if (caps) {

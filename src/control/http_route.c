@@ -46,13 +46,11 @@ static bool path_is(const char *pattern, const char *path, char *name, size_t si
 {
     for (; *pattern != 0; pattern++) {
         if (*pattern != '*') {
-            if (*path++ != *pattern)
-                return false;
+            if (*path++ != *pattern) return false;
             continue;
         }
         size_t length = strcspn(path, "/");
-        if (length == 0 || length >= size)
-            return false;
+        if (length == 0 || length >= size) return false;
         memcpy(name, path, length);
         name[length] = 0;
         path += length;
@@ -60,24 +58,24 @@ static bool path_is(const char *pattern, const char *path, char *name, size_t si
     return *path == 0;
 }
 
-static bool is_get(const struct http_request *request) { return strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0; }
+static bool is_get(const struct http_request *request)
+{
+    return strcmp(request->method, "GET") == 0 || strcmp(request->method, "HEAD") == 0;
+}
 
 /* What a browser sends for another site's page, or by a cookie without our page's own header, is not its user's will. */
 static bool forged(const struct http_request *request)
 {
     const char *site = http_request_header(request, "Sec-Fetch-Site");
-    if (site != NULL && (strcmp(site, "cross-site") == 0 || strcmp(site, "same-site") == 0))
-        return true;
+    if (site != NULL && (strcmp(site, "cross-site") == 0 || strcmp(site, "same-site") == 0)) return true;
     return request->by_cookie && !is_get(request) && http_request_header(request, "X-Carillon") == NULL;
 }
 
 /* May he? Otherwise it is answered. */
 static bool allowed(struct http_request *request, enum http_role role)
 {
-    if (role == HTTP_NOBODY)
-        return true;
-    if (!http_auth(request))
-        return false;
+    if (role == HTTP_NOBODY) return true;
+    if (!http_auth(request)) return false;
     if (request->user == NULL)
         http_auth_ask(request, false);
     else if (forged(request))
@@ -91,8 +89,7 @@ static bool allowed(struct http_request *request, enum http_role role)
 
 static void run(struct http_request *request, const struct route *route, const char *name)
 {
-    if (!allowed(request, route->role))
-        return;
+    if (!allowed(request, route->role)) return;
     if (route->run != NULL)
         route->run(request);
     else if (!http_name_valid(name))
@@ -105,7 +102,8 @@ static void run(struct http_request *request, const struct route *route, const c
 
 static bool is_web_api(const char *path)
 {
-    return strncmp(path, "/webapi/", 8) == 0 || strncmp(path, "/txtapi/", 8) == 0 || strncmp(path, "/xmlapi/", 8) == 0 || strncmp(path, "/api/", 5) == 0;
+    return strncmp(path, "/webapi/", 8) == 0 || strncmp(path, "/txtapi/", 8) == 0 || strncmp(path, "/xmlapi/", 8) == 0 ||
+           strncmp(path, "/api/", 5) == 0;
 }
 
 void http_route(struct http_request *request)
@@ -120,15 +118,14 @@ void http_route(struct http_request *request)
         return;
     }
     if (strcmp(request->path, "/metrics") == 0 && is_get(request)) {
-        if (allowed(request, request->http->metrics_open ? HTTP_NOBODY : HTTP_VIEWER))
-            http_metrics(request);
+        if (allowed(request, request->http->metrics_open ? HTTP_NOBODY : HTTP_VIEWER)) http_metrics(request);
         return;
     }
     for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
-        if (!path_is(routes[i].path, request->path, name, sizeof name))
-            continue;
+        if (!path_is(routes[i].path, request->path, name, sizeof name)) continue;
         known = true;
-        if (strcmp(routes[i].method, request->method) == 0 || (strcmp(request->method, "HEAD") == 0 && strcmp(routes[i].method, "GET") == 0)) {
+        if (strcmp(routes[i].method, request->method) == 0 ||
+            (strcmp(request->method, "HEAD") == 0 && strcmp(routes[i].method, "GET") == 0)) {
             run(request, &routes[i], name);
             return;
         }

@@ -8,7 +8,7 @@
 #include "control/http_own.h"
 #include "core/log.h"
 
-#define COOKIE "carillon"
+#define COOKIE       "carillon"
 #define ID_TEXT_SIZE 49
 
 struct http_session {
@@ -24,14 +24,12 @@ static struct http_session *session_find(struct http *http, const char *cookies)
     for (const char *at = cookies; at != NULL && *at != 0; at += strcspn(at, ";"), at += *at == ';', at += strspn(at, " "))
         if (strncmp(at, name, sizeof name - 1) == 0 && strcspn(at + sizeof name - 1, ";") == ID_TEXT_SIZE - 1)
             memcpy(id, at + sizeof name - 1, ID_TEXT_SIZE - 1);
-    if (id[0] == 0 || http->sessions == NULL)
-        return NULL;
+    if (id[0] == 0 || http->sessions == NULL) return NULL;
     int64_t now = clock_mono_ns();
     for (unsigned i = 0; i < HTTP_SESSIONS_MAX; i++) {
         struct http_session *session = &http->sessions[i];
         if (session->id[0] != 0 && http_same_secret(id, session->id)) {
-            if (now - session->last_ns > HTTP_SESSION_IDLE_NS)
-                session->id[0] = 0;
+            if (now - session->last_ns > HTTP_SESSION_IDLE_NS) session->id[0] = 0;
             session->last_ns = now;
             return session->id[0] != 0 ? session : NULL;
         }
@@ -49,16 +47,12 @@ const struct http_user *http_session_user(struct http *http, const char *cookies
 static struct http_session *session_new(struct http *http)
 {
     uint8_t random[(ID_TEXT_SIZE - 1) / 2];
-    if (http->sessions == NULL)
-        http->sessions = calloc(HTTP_SESSIONS_MAX, sizeof *http->sessions);
-    if (http->sessions == NULL || getrandom(random, sizeof random, 0) != sizeof random)
-        return NULL;
+    if (http->sessions == NULL) http->sessions = calloc(HTTP_SESSIONS_MAX, sizeof *http->sessions);
+    if (http->sessions == NULL || getrandom(random, sizeof random, 0) != sizeof random) return NULL;
     struct http_session *best = &http->sessions[0];
     for (unsigned i = 0; i < HTTP_SESSIONS_MAX && best->id[0] != 0; i++)
-        if (http->sessions[i].id[0] == 0 || http->sessions[i].last_ns < best->last_ns)
-            best = &http->sessions[i];
-    for (size_t i = 0; i < sizeof random; i++)
-        snprintf(best->id + 2 * i, 3, "%02x", random[i]);
+        if (http->sessions[i].id[0] == 0 || http->sessions[i].last_ns < best->last_ns) best = &http->sessions[i];
+    for (size_t i = 0; i < sizeof random; i++) snprintf(best->id + 2 * i, 3, "%02x", random[i]);
     best->last_ns = clock_mono_ns();
     return best;
 }
@@ -99,8 +93,7 @@ void http_login(struct http_request *request)
 void http_logout(struct http_request *request)
 {
     struct http_session *session = session_find(request->http, http_request_header(request, "Cookie"));
-    if (session != NULL)
-        session->id[0] = 0;
+    if (session != NULL) session->id[0] = 0;
     http_reply(request, 200, "application/json", "{}\n", 3);
     http_header(request, "Set-Cookie", COOKIE "=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
 }

@@ -9,8 +9,7 @@
 
 static int hex(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
+    if (c >= '0' && c <= '9') return c - '0';
     c |= 0x20;
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
@@ -43,10 +42,8 @@ int http_form_read(struct kv *out, const char *prefix, const char *text, size_t 
         buf_clear(&value);
         if (equal != NULL && equal > text) {
             rc = ++count > PARAMETERS_MAX ? -E2BIG : buf_puts(&name, prefix);
-            if (rc == 0)
-                rc = http_url_decode(&name, text, (size_t)(equal - text));
-            if (rc == 0)
-                rc = http_url_decode(&value, equal + 1, (size_t)(stop - equal - 1));
+            if (rc == 0) rc = http_url_decode(&name, text, (size_t)(equal - text));
+            if (rc == 0) rc = http_url_decode(&value, equal + 1, (size_t)(stop - equal - 1));
             /* A zero in it would end it for some readers and not for others. */
             if (rc == 0 && strlen(buf_text(&name)) == name.length && strlen(buf_text(&value)) == value.length)
                 rc = kv_add(out, buf_text(&name), buf_text(&value));
@@ -68,8 +65,7 @@ int http_parameters(struct http_request *request, struct kv *out)
         else
             rc = http_form_read(out, "", request->body.data, request->body.length);
     }
-    if (rc < 0)
-        http_reply_error(request, 400, "the parameters are neither a form nor one flat JSON object");
+    if (rc < 0) http_reply_error(request, 400, "the parameters are neither a form nor one flat JSON object");
     return rc < 0 ? -EINVAL : 0;
 }
 

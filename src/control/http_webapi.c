@@ -19,14 +19,11 @@ static enum MHD_Result add_header(void *cls, enum MHD_ValueKind kind, const char
     struct kv *env = cls;
     struct buf key = BUF_INIT;
     /* Whoever reads `env` may write it to a page: no secrets in it. */
-    if (value == NULL || strcasecmp(name, "Authorization") == 0 || strcasecmp(name, "Cookie") == 0)
-        return MHD_YES;
+    if (value == NULL || strcasecmp(name, "Authorization") == 0 || strcasecmp(name, "Cookie") == 0) return MHD_YES;
     int rc = buf_printf(&key, "e.HTTP-%s", name);
     for (char *c = key.data != NULL ? key.data + 2 : NULL; c != NULL && *c != 0; c++)
-        if (*c >= 'a' && *c <= 'z')
-            *c = (char)(*c - 'a' + 'A');
-    if (rc == 0)
-        rc = kv_add(env, buf_text(&key), value);
+        if (*c >= 'a' && *c <= 'z') *c = (char)(*c - 'a' + 'A');
+    if (rc == 0) rc = kv_add(env, buf_text(&key), value);
     buf_free(&key);
     return rc == 0 ? MHD_YES : MHD_NO;
 }
@@ -43,28 +40,17 @@ static int env_make(struct http_request *request, const char *path_info, struct 
 {
     size_t path_length = strcspn(request->target, "?");
     int rc = kv_add_bytes(env, "e.HTTP-URI", request->target, path_length);
-    if (rc == 0)
-        rc = kv_add(env, "e.HTTP-REQUESTLINE", request->target);
-    if (rc == 0)
-        rc = kv_add(env, "e.HTTP-METHOD", request->method);
-    if (rc == 0)
-        rc = kv_add(env, "e.HTTP-QUERY", request->query);
-    if (rc == 0)
-        rc = kv_add_int(env, "e.HTTP-PORT", request->http->port);
-    if (rc == 0)
-        rc = kv_add(env, "e.HTTP-USER", request->user->name);
-    if (rc == 0)
-        rc = kv_add(env, "e.HTTP-CLIENT-IP", request->address);
-    if (rc == 0 && *path_info != 0)
-        rc = kv_add(env, "e.http-path-info", path_info);
-    if (rc == 0)
-        MHD_get_connection_values(request->connection, MHD_HEADER_KIND, add_header, env);
-    if (rc == 0)
-        rc = http_form_read(env, "e.", request->query, strlen(request->query));
-    if (rc == 0 && request->body.length > 0 && is_form(request))
-        rc = http_form_read(env, "e.", request->body.data, request->body.length);
-    if (rc == 0 && request->body.length > 0)
-        rc = kv_add_bytes(env, "body", request->body.data, request->body.length);
+    if (rc == 0) rc = kv_add(env, "e.HTTP-REQUESTLINE", request->target);
+    if (rc == 0) rc = kv_add(env, "e.HTTP-METHOD", request->method);
+    if (rc == 0) rc = kv_add(env, "e.HTTP-QUERY", request->query);
+    if (rc == 0) rc = kv_add_int(env, "e.HTTP-PORT", request->http->port);
+    if (rc == 0) rc = kv_add(env, "e.HTTP-USER", request->user->name);
+    if (rc == 0) rc = kv_add(env, "e.HTTP-CLIENT-IP", request->address);
+    if (rc == 0 && *path_info != 0) rc = kv_add(env, "e.http-path-info", path_info);
+    if (rc == 0) MHD_get_connection_values(request->connection, MHD_HEADER_KIND, add_header, env);
+    if (rc == 0) rc = http_form_read(env, "e.", request->query, strlen(request->query));
+    if (rc == 0 && request->body.length > 0 && is_form(request)) rc = http_form_read(env, "e.", request->body.data, request->body.length);
+    if (rc == 0 && request->body.length > 0) rc = kv_add_bytes(env, "body", request->body.data, request->body.length);
     return rc;
 }
 
@@ -75,19 +61,14 @@ static size_t own_head(const char *text, size_t length)
 {
     static const char *const first[] = { "Content-Type:", "Status:", "Location:" };
     bool begins = false;
-    for (size_t i = 0; i < sizeof first / sizeof first[0]; i++)
-        begins = begins || strncasecmp(text, first[i], strlen(first[i])) == 0;
-    if (!begins)
-        return 0;
+    for (size_t i = 0; i < sizeof first / sizeof first[0]; i++) begins = begins || strncasecmp(text, first[i], strlen(first[i])) == 0;
+    if (!begins) return 0;
     for (size_t at = 0; at < length && at < OWN_HEAD_BYTES_MAX;) {
         size_t line = strcspn(text + at, "\n");
         bool blank = line == 0 || (line == 1 && text[at] == '\r');
-        if (text[at + line] != '\n')
-            return 0;
-        if (blank)
-            return at + line + 1;
-        if (memchr(text + at, ':', line) == NULL)
-            return 0;
+        if (text[at + line] != '\n') return 0;
+        if (blank) return at + line + 1;
+        if (memchr(text + at, ':', line) == NULL) return 0;
         at += line + 1;
     }
     return 0;
@@ -114,8 +95,7 @@ static void head_apply(struct http_request *request, const char *text, size_t le
             } else if (strcasecmp(buf_text(&name), "Content-Length") != 0 && strcasecmp(buf_text(&name), "Transfer-Encoding") != 0 &&
                        strcasecmp(buf_text(&name), "Connection") != 0) {
                 http_header(request, buf_text(&name), buf_text(&value));
-                if (strcasecmp(buf_text(&name), "Location") == 0 && request->status == 200)
-                    request->status = 302;
+                if (strcasecmp(buf_text(&name), "Location") == 0 && request->status == 200) request->status = 302;
             }
         }
         at += line + 1;
@@ -150,8 +130,7 @@ static void answered(struct http_request *request, int status, struct kv_view pa
 
 static const char *content_type(const char *path)
 {
-    if (strncmp(path, "/webapi/", 8) == 0)
-        return "text/html; charset=utf-8";
+    if (strncmp(path, "/webapi/", 8) == 0) return "text/html; charset=utf-8";
     return strncmp(path, "/xmlapi/", 8) == 0 ? "text/xml; charset=utf-8" : "text/plain; charset=utf-8";
 }
 
@@ -175,8 +154,7 @@ void http_webapi(struct http_request *request)
     /* lua?api.lua&command=status: the script's arguments end where its parameters begin. */
     size_t query = strcasecmp(command, "lua") == 0 ? strcspn(request->query, "&") : strlen(request->query);
     int rc = posted ? http_url_decode(&args, request->body.data, request->body.length) : http_url_decode(&args, request->query, query);
-    if (rc == 0)
-        rc = strlen(buf_text(&args)) == args.length ? env_make(request, path_info, &env) : -EINVAL;
+    if (rc == 0) rc = strlen(buf_text(&args)) == args.length ? env_make(request, path_info, &env) : -EINVAL;
     buf_printf(&action, "api %s %s", command, buf_text(&args));
     request->action = buf_take(&action);
     if (rc == 0)

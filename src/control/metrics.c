@@ -10,7 +10,7 @@
 #include "control/http_own.h"
 
 #define BROKER_TIMEOUT_NS (2 * NS_PER_S)
-#define TYPE "text/plain; version=0.0.4; charset=utf-8"
+#define TYPE              "text/plain; version=0.0.4; charset=utf-8"
 
 /* What goes up and down; all others only rise. */
 static bool is_gauge(enum counter counter)
@@ -75,13 +75,13 @@ static void histograms(const struct segment *segment, struct buf *out)
             struct histogram_counts counts;
             uint64_t sum = 0;
             char label[24];
-            if (!writes(histogram, p))
-                continue;
+            if (!writes(histogram, p)) continue;
             histogram_read(segment, p, histogram, &counts);
             process_label(p, label);
             for (unsigned i = 0; i < HISTOGRAM_BOUNDS; i++) {
                 sum += counts.below[i];
-                buf_printf(out, "carillon_%s_bucket{process=\"%s\",le=\"%g\"} %" PRIu64 "\n", name, label, histogram_bound(histogram, i), sum);
+                buf_printf(out, "carillon_%s_bucket{process=\"%s\",le=\"%g\"} %" PRIu64 "\n", name, label, histogram_bound(histogram, i),
+                           sum);
             }
             sum += counts.below[HISTOGRAM_BOUNDS];
             buf_printf(out, "carillon_%s_bucket{process=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, label, sum);
@@ -119,7 +119,10 @@ static void processes(const struct segment *segment, struct buf *out)
 /* `trunk list`: its columns by place. */
 static void trunks(const char *text, struct buf *out)
 {
-    static const struct { unsigned column; const char *name, *type, *help; } figures[] = {
+    static const struct {
+        unsigned column;
+        const char *name, *type, *help;
+    } figures[] = {
         { 2, "trunk_calls", "gauge", "calls on the trunk" },
         { 3, "trunk_calls_cap", "gauge", "calls that it may have at a time" },
         { 4, "trunk_cps_cap", "gauge", "INVITEs per second that it may get" },
@@ -134,11 +137,10 @@ static void trunks(const char *text, struct buf *out)
         head(out, figures[f].name, figures[f].type, figures[f].help);
         for (unsigned row = 0; rest != NULL && (line = strsep(&rest, "\n")) != NULL; row++) {
             const char *cell = NULL, *name = line;
-            for (unsigned c = 0; c <= figures[f].column && line != NULL; c++)
-                cell = strsep(&line, "\t");
-            if (row == 0 || cell == NULL || *name == 0 || cell == name)
-                continue;
-            buf_printf(out, "carillon_%s{trunk=\"%s\"} %s\n", figures[f].name, name, figures[f].column == 1 ? (strcmp(cell, "up") == 0 ? "1" : "0") : cell);
+            for (unsigned c = 0; c <= figures[f].column && line != NULL; c++) cell = strsep(&line, "\t");
+            if (row == 0 || cell == NULL || *name == 0 || cell == name) continue;
+            buf_printf(out, "carillon_%s{trunk=\"%s\"} %s\n", figures[f].name, name,
+                       figures[f].column == 1 ? (strcmp(cell, "up") == 0 ? "1" : "0") : cell);
         }
         free(copy);
     }
@@ -151,10 +153,8 @@ static void trunk_causes(const char *text, struct buf *out)
     head(out, "trunk_causes_total", "counter", "calls ended on the trunk, by hangup cause");
     while (rest != NULL && (line = strsep(&rest, "\n")) != NULL) {
         const char *cells[4] = { NULL };
-        for (unsigned c = 0; c < 4 && line != NULL; c++)
-            cells[c] = strsep(&line, "\t");
-        if (cells[3] != NULL)
-            buf_printf(out, "carillon_trunk_causes_total{trunk=\"%s\",cause=\"%s\"} %s\n", cells[0], cells[1], cells[3]);
+        for (unsigned c = 0; c < 4 && line != NULL; c++) cells[c] = strsep(&line, "\t");
+        if (cells[3] != NULL) buf_printf(out, "carillon_trunk_causes_total{trunk=\"%s\",cause=\"%s\"} %s\n", cells[0], cells[1], cells[3]);
     }
     free(copy);
 }

@@ -19,9 +19,9 @@
 #include "core/loop.h"
 #include "core/process.h"
 
-#define PEERS_MAX 256u
-#define PEER_STALL_NS (60 * NS_PER_S)        /* a started frame, or an unread reply, that makes no progress for so long ends the connection */
-#define API_TIMEOUT_NS (24 * 3600 * NS_PER_S) /* scripts may run long; the client's disconnect cancels */
+#define PEERS_MAX         256u
+#define PEER_STALL_NS     (60 * NS_PER_S) /* a started frame, or an unread reply, that makes no progress for so long ends the connection */
+#define API_TIMEOUT_NS    (24 * 3600 * NS_PER_S) /* scripts may run long; the client's disconnect cancels */
 #define ENGINE_TIMEOUT_NS (120 * NS_PER_S)
 
 struct control;
@@ -32,19 +32,19 @@ struct peer {
     struct loop_watch watch;
     struct loop_timer stall;
     struct buf in, out;
-    size_t sent;           /* of out */
-    uint32_t events;       /* that the loop watches for */
-    bool waiting;          /* a request is with another process */
-    bool gone;             /* ended; freed in the next turn */
-    uint32_t asked;        /* process */
-    uint32_t request;      /* post's id */
-    uint32_t uid;          /* whose connection it is */
-    char *action;          /* of the request that is with another process, if it changes something */
+    size_t sent;      /* of out */
+    uint32_t events;  /* that the loop watches for */
+    bool waiting;     /* a request is with another process */
+    bool gone;        /* ended; freed in the next turn */
+    uint32_t asked;   /* process */
+    uint32_t request; /* post's id */
+    uint32_t uid;     /* whose connection it is */
+    char *action;     /* of the request that is with another process, if it changes something */
 };
 
 struct audit; /* audit.h */
-struct esl;  /* esl.h */
-struct http; /* http.h */
+struct esl;   /* esl.h */
+struct http;  /* http.h */
 
 struct control {
     const struct process_args *args;
@@ -57,7 +57,7 @@ struct control {
     struct loop_hook sweep;
     struct peer *peers, *gone;
     uint32_t peer_count;
-    uint32_t next_worker;  /* round robin */
+    uint32_t next_worker; /* round robin */
     bool accept_paused;
     char socket_path[108];
     struct audit *audit;

@@ -13,8 +13,7 @@ static void peer_events(struct peer *peer)
 {
     /* While a request runs, only the connection's end is of interest (EPOLLRDHUP); further requests wait in the kernel. */
     uint32_t events = EPOLLRDHUP | (peer->waiting ? 0 : EPOLLIN) | (peer->out.length > peer->sent ? EPOLLOUT : 0);
-    if (events != peer->events && loop_watch_change(peer->control->loop, &peer->watch, events) == 0)
-        peer->events = events;
+    if (events != peer->events && loop_watch_change(peer->control->loop, &peer->watch, events) == 0) peer->events = events;
 }
 
 static void stall_set(struct peer *peer)
@@ -29,8 +28,7 @@ static void stall_set(struct peer *peer)
 static void stall_fire(struct loop_timer *timer)
 {
     struct peer *peer = timer->context;
-    if (peer->waiting && peer->out.length == peer->sent)
-        return; /* its pipelined next request lies there while the first one runs */
+    if (peer->waiting && peer->out.length == peer->sent) return; /* its pipelined next request lies there while the first one runs */
     log_notice(NULL, "an operator's connection made no progress for %lld s and is closed", (long long)(PEER_STALL_NS / NS_PER_S));
     peer_end(peer);
 }
@@ -38,8 +36,7 @@ static void stall_fire(struct loop_timer *timer)
 void peer_end(struct peer *peer)
 {
     struct control *control = peer->control;
-    if (peer->gone)
-        return;
+    if (peer->gone) return;
     peer->gone = true;
     dispatch_cancel(peer);
     loop_timer_clear(control->loop, &peer->stall);
@@ -49,8 +46,7 @@ void peer_end(struct peer *peer)
         peer->previous->next = peer->next;
     else
         control->peers = peer->next;
-    if (peer->next != NULL)
-        peer->next->previous = peer->previous;
+    if (peer->next != NULL) peer->next->previous = peer->previous;
     /* Callers up the stack still hold it; the hook at the turn's end frees it. */
     peer->next = control->gone;
     control->gone = peer;
@@ -73,10 +69,8 @@ static void peer_write(struct peer *peer)
 {
     while (peer->sent < peer->out.length) {
         ssize_t n = send(peer->watch.fd, peer->out.data + peer->sent, peer->out.length - peer->sent, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN)
-            break;
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EAGAIN) break;
         if (n < 0) {
             peer_end(peer);
             return;
@@ -97,25 +91,21 @@ void peer_requests(struct peer *peer)
     while (!peer->gone && !peer->waiting && peer->in.length >= FRAME_HEAD_BYTES) {
         int64_t length = frame_length((const uint8_t *)peer->in.data, FRAME_REQUEST_BYTES_MAX);
         if (length < 0) {
-            peer_reply(peer, EPROTO, (struct kv_view){ 0 }, "that was no request of `carillon`");
-            if (!peer->gone)
-                peer_end(peer);
+            peer_reply(peer, EPROTO, (struct kv_view) { 0 }, "that was no request of `carillon`");
+            if (!peer->gone) peer_end(peer);
             return;
         }
         size_t whole = FRAME_HEAD_BYTES + (size_t)length;
-        if (peer->in.length < whole)
-            return;
+        if (peer->in.length < whole) return;
         struct kv_view request = { peer->in.data + FRAME_HEAD_BYTES, (size_t)length };
         if (kv_valid(request))
             dispatch_request(peer, request);
         else
-            peer_reply(peer, EPROTO, (struct kv_view){ 0 }, "the request is malformed");
-        if (peer->gone)
-            return;
+            peer_reply(peer, EPROTO, (struct kv_view) { 0 }, "the request is malformed");
+        if (peer->gone) return;
         memmove(peer->in.data, peer->in.data + whole, peer->in.length - whole);
         peer->in.length -= whole;
-        if (peer->in.length == 0)
-            buf_free(&peer->in);
+        if (peer->in.length == 0) buf_free(&peer->in);
     }
 }
 
@@ -124,17 +114,14 @@ static void peer_read(struct peer *peer)
     char block[65536];
     while (!peer->waiting) {
         ssize_t n = recv(peer->watch.fd, block, sizeof block, 0);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN)
-            break;
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EAGAIN) break;
         if (n <= 0 || buf_put(&peer->in, block, (size_t)n) < 0) {
             peer_end(peer);
             return;
         }
         peer_requests(peer);
-        if (peer->gone)
-            return;
+        if (peer->gone) return;
     }
     stall_set(peer);
     peer_events(peer);
@@ -147,10 +134,8 @@ static void peer_ready(struct loop_watch *watch, uint32_t events)
         peer_end(peer);
         return;
     }
-    if ((events & EPOLLOUT) != 0)
-        peer_write(peer);
-    if (!peer->gone && (events & (EPOLLIN | EPOLLRDHUP)) != 0)
-        peer_read(peer);
+    if ((events & EPOLLOUT) != 0) peer_write(peer);
+    if (!peer->gone && (events & (EPOLLIN | EPOLLRDHUP)) != 0) peer_read(peer);
 }
 
 void peer_accept(struct control *control, int fd)
@@ -164,8 +149,8 @@ void peer_accept(struct control *control, int fd)
     socklen_t size = sizeof who;
     peer->uid = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size) == 0 ? who.uid : UINT32_MAX;
     peer->control = control;
-    peer->watch = (struct loop_watch){ .fd = fd, .ready = peer_ready, .context = peer };
-    peer->stall = (struct loop_timer){ .fire = stall_fire, .context = peer };
+    peer->watch = (struct loop_watch) { .fd = fd, .ready = peer_ready, .context = peer };
+    peer->stall = (struct loop_timer) { .fire = stall_fire, .context = peer };
     peer->events = EPOLLRDHUP | EPOLLIN;
     if (loop_watch_add(control->loop, &peer->watch, peer->events) < 0) {
         close(fd);
@@ -173,8 +158,7 @@ void peer_accept(struct control *control, int fd)
         return;
     }
     peer->next = control->peers;
-    if (control->peers != NULL)
-        control->peers->previous = peer;
+    if (control->peers != NULL) control->peers->previous = peer;
     control->peers = peer;
     control->peer_count++;
 }
@@ -183,17 +167,13 @@ void peer_reply(struct peer *peer, int status, struct kv_view pairs, const char 
 {
     struct kv reply = KV_INIT;
     int rc = kv_add_int(&reply, "status", status);
-    if (rc == 0 && error != NULL)
-        rc = kv_add(&reply, "error", error);
+    if (rc == 0 && error != NULL) rc = kv_add(&reply, "error", error);
     uint8_t head[FRAME_HEAD_BYTES];
     struct kv_view own = kv_view(&reply);
     frame_head(head, (uint32_t)(own.length + pairs.length));
-    if (rc == 0)
-        rc = buf_put(&peer->out, head, sizeof head);
-    if (rc == 0)
-        rc = buf_put(&peer->out, own.data, own.length);
-    if (rc == 0 && pairs.length > 0)
-        rc = buf_put(&peer->out, pairs.data, pairs.length);
+    if (rc == 0) rc = buf_put(&peer->out, head, sizeof head);
+    if (rc == 0) rc = buf_put(&peer->out, own.data, own.length);
+    if (rc == 0 && pairs.length > 0) rc = buf_put(&peer->out, pairs.data, pairs.length);
     kv_free(&reply);
     if (rc < 0)
         peer_end(peer);

@@ -34,12 +34,10 @@ static void listener_ready(struct loop_watch *watch, uint32_t events)
 static int remove_stale(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
+    if (fd < 0) return -errno;
     int rc = connect(fd, (const struct sockaddr *)address, sizeof *address) == 0 ? -EADDRINUSE : 0;
     close(fd);
-    if (rc == 0 && unlink(address->sun_path) < 0 && errno != ENOENT)
-        rc = -errno;
+    if (rc == 0 && unlink(address->sun_path) < 0 && errno != ENOENT) rc = -errno;
     return rc;
 }
 
@@ -49,38 +47,35 @@ int socket_open(struct control *control)
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int n = snprintf(control->socket_path, sizeof control->socket_path, "%s/control.sock", run_dir);
     if (n < 0 || (size_t)n >= sizeof control->socket_path) {
-        log_crit(NULL, "run_dir is too long for a socket's path (%zu characters at most): %s", sizeof control->socket_path - sizeof "/control.sock", run_dir);
+        log_crit(NULL, "run_dir is too long for a socket's path (%zu characters at most): %s",
+                 sizeof control->socket_path - sizeof "/control.sock", run_dir);
         control->socket_path[0] = 0;
         return -ENAMETOOLONG;
     }
     strcpy(address.sun_path, control->socket_path);
     int rc = remove_stale(&address);
     int fd = rc < 0 ? -1 : socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (rc == 0 && fd < 0)
-        rc = -errno;
+    if (rc == 0 && fd < 0) rc = -errno;
     if (rc == 0) {
         mode_t before = umask(0117); /* 0660 from the first moment on */
-        if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 512) < 0)
-            rc = -errno;
+        if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 512) < 0) rc = -errno;
         umask(before);
     }
     if (rc == 0) {
-        control->listener = (struct loop_watch){ .fd = fd, .ready = listener_ready, .context = control };
+        control->listener = (struct loop_watch) { .fd = fd, .ready = listener_ready, .context = control };
         rc = loop_watch_add(control->loop, &control->listener, EPOLLIN);
     }
-    if (rc == 0)
-        return 0;
-    log_crit(NULL, "cannot listen at %s: %s", control->socket_path, rc == -EADDRINUSE ? "another engine answers there; give this one another `run_dir`" : strerror(-rc));
+    if (rc == 0) return 0;
+    log_crit(NULL, "cannot listen at %s: %s", control->socket_path,
+             rc == -EADDRINUSE ? "another engine answers there; give this one another `run_dir`" : strerror(-rc));
     control->socket_path[0] = 0;
-    if (fd >= 0)
-        close(fd);
+    if (fd >= 0) close(fd);
     return rc;
 }
 
 void socket_close(struct control *control)
 {
-    if (control->socket_path[0] == 0)
-        return;
+    if (control->socket_path[0] == 0) return;
     loop_watch_remove(control->loop, &control->listener);
     close(control->listener.fd);
     unlink(control->socket_path);

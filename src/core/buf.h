@@ -11,7 +11,7 @@ struct buf {
     size_t size;   /* allocated */
 };
 
-#define BUF_INIT ((struct buf){ 0 })
+#define BUF_INIT ((struct buf) { 0 })
 
 /* 0 or -ENOMEM; the buffer is unchanged on failure. */
 int buf_reserve(struct buf *b, size_t more);

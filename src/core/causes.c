@@ -99,30 +99,28 @@ static const struct cause causes[] = {
 };
 
 /* What we receive; anything else is NORMAL_UNSPECIFIED. Not the reverse of the table above (480, 408, 600, 603). */
-static const struct { int status, cause; } received[] = {
-    { 200, 16 }, { 400, 41 }, { 401, 21 }, { 402, 21 }, { 403, 21 }, { 404, 1 },  { 405, 63 }, { 406, 79 }, { 407, 21 },
-    { 408, 102 }, { 410, 22 }, { 413, 127 }, { 414, 127 }, { 415, 79 }, { 416, 127 }, { 420, 127 }, { 421, 127 }, { 423, 127 },
-    { 428, 820 }, { 429, 821 }, { 437, 822 }, { 438, 823 }, { 480, 18 }, { 481, 41 }, { 482, 25 }, { 483, 25 }, { 484, 28 },
-    { 485, 3 }, { 486, 17 }, { 487, 487 }, { 488, 88 }, { 500, 41 }, { 501, 79 }, { 502, 38 }, { 503, 41 }, { 504, 102 },
-    { 505, 127 }, { 513, 127 }, { 600, 17 }, { 603, 21 }, { 604, 3 }, { 606, 88 }, { 607, 819 }, { 608, 21 },
+static const struct {
+    int status, cause;
+} received[] = {
+    { 200, 16 },  { 400, 41 },  { 401, 21 },  { 402, 21 },  { 403, 21 }, { 404, 1 },   { 405, 63 },  { 406, 79 },  { 407, 21 },
+    { 408, 102 }, { 410, 22 },  { 413, 127 }, { 414, 127 }, { 415, 79 }, { 416, 127 }, { 420, 127 }, { 421, 127 }, { 423, 127 },
+    { 428, 820 }, { 429, 821 }, { 437, 822 }, { 438, 823 }, { 480, 18 }, { 481, 41 },  { 482, 25 },  { 483, 25 },  { 484, 28 },
+    { 485, 3 },   { 486, 17 },  { 487, 487 }, { 488, 88 },  { 500, 41 }, { 501, 79 },  { 502, 38 },  { 503, 41 },  { 504, 102 },
+    { 505, 127 }, { 513, 127 }, { 600, 17 },  { 603, 21 },  { 604, 3 },  { 606, 88 },  { 607, 819 }, { 608, 21 },
 };
 
 int cause_number_exact(const char *name)
 {
     for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
-        if (strcasecmp(causes[i].name, name) == 0)
-            return causes[i].number;
+        if (strcasecmp(causes[i].name, name) == 0) return causes[i].number;
     return 0;
 }
 
 int cause_number(const char *name)
 {
-    if (!name || !name[0])
-        return CAUSE_NORMAL_CLEARING;
-    if (isdigit((unsigned char)name[0]))
-        return atoi(name);
-    if (strcasecmp(name, "NONE") == 0)
-        return 0;
+    if (!name || !name[0]) return CAUSE_NORMAL_CLEARING;
+    if (isdigit((unsigned char)name[0])) return atoi(name);
+    if (strcasecmp(name, "NONE") == 0) return 0;
     int number = cause_number_exact(name);
     return number ? number : CAUSE_NORMAL_CLEARING;
 }
@@ -130,23 +128,20 @@ int cause_number(const char *name)
 const char *cause_name(int number)
 {
     for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
-        if (causes[i].number == number)
-            return causes[i].name;
+        if (causes[i].number == number) return causes[i].name;
     return "UNKNOWN";
 }
 
 int cause_to_sip(int number)
 {
     for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
-        if (causes[i].number == number && causes[i].sip)
-            return causes[i].sip;
+        if (causes[i].number == number && causes[i].sip) return causes[i].sip;
     return 480;
 }
 
 int cause_from_sip(int status)
 {
     for (size_t i = 0; i < ARRAY_SIZE(received); i++)
-        if (received[i].status == status)
-            return received[i].cause;
+        if (received[i].status == status) return received[i].cause;
     return 31;
 }

@@ -3,8 +3,8 @@
 #define CORE_CAUSES_H
 
 #define CAUSE_NORMAL_CLEARING 16
-#define CAUSE_SUCCESS 142
-#define CAUSE_MEDIA_TIMEOUT 804
+#define CAUSE_SUCCESS         142
+#define CAUSE_MEDIA_TIMEOUT   804
 
 /* Names in any case; a leading digit is taken as the number; an unknown name is NORMAL_CLEARING (16). */
 int cause_number(const char *name);

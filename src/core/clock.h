@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define NS_PER_MS 1000000LL
-#define NS_PER_S 1000000000LL
+#define NS_PER_S  1000000000LL
 
 /* CLOCK_MONOTONIC in nanoseconds: the same in all processes of the machine; for timers and deadlines. */
 int64_t clock_mono_ns(void);

@@ -12,8 +12,7 @@
 struct config_node *node_new(enum node_type type, const char *name)
 {
     struct config_node *node = calloc(1, sizeof *node);
-    if (node == NULL)
-        return NULL;
+    if (node == NULL) return NULL;
     node->type = type;
     node->name = strdup(name);
     if (node->name == NULL) {
@@ -25,10 +24,8 @@ struct config_node *node_new(enum node_type type, const char *name)
 
 void node_free(struct config_node *node)
 {
-    if (node == NULL)
-        return;
-    for (size_t i = 0; i < node->count; i++)
-        node_free(node->children[i]);
+    if (node == NULL) return;
+    for (size_t i = 0; i < node->count; i++) node_free(node->children[i]);
     free(node->children);
     free(node->name);
     free(node->text);
@@ -40,8 +37,7 @@ int node_add(struct config_node *parent, struct config_node *child)
     if (parent->count == parent->size) {
         size_t size = parent->size ? parent->size * 2 : 8;
         struct config_node **children = realloc(parent->children, size * sizeof *children);
-        if (children == NULL)
-            return -ENOMEM;
+        if (children == NULL) return -ENOMEM;
         parent->children = children;
         parent->size = size;
     }
@@ -52,8 +48,7 @@ int node_add(struct config_node *parent, struct config_node *child)
 int node_text_set(struct config_node *node, const char *text, size_t length)
 {
     char *copy = malloc(length + 1);
-    if (copy == NULL)
-        return -ENOMEM;
+    if (copy == NULL) return -ENOMEM;
     memcpy(copy, text, length);
     copy[length] = 0;
     free(node->text);
@@ -64,11 +59,9 @@ int node_text_set(struct config_node *node, const char *text, size_t length)
 
 struct config_node *node_find(const struct config_node *node, const char *name)
 {
-    if (node == NULL)
-        return NULL;
+    if (node == NULL) return NULL;
     for (size_t i = 0; i < node->count; i++)
-        if (strcmp(node->children[i]->name, name) == 0)
-            return node->children[i];
+        if (strcmp(node->children[i]->name, name) == 0) return node->children[i];
     return NULL;
 }
 
@@ -87,18 +80,15 @@ static int by_name(const void *a, const void *b)
 
 void node_sort(struct config_node *node)
 {
-    if (node->count > 1)
-        qsort(node->children, node->count, sizeof *node->children, node->is_list ? by_number : by_name);
+    if (node->count > 1) qsort(node->children, node->count, sizeof *node->children, node->is_list ? by_number : by_name);
 }
 
 int config_load(struct config **out, const char *path, struct buf *errors)
 {
     struct config *config = calloc(1, sizeof *config);
-    if (config == NULL)
-        return -ENOMEM;
+    if (config == NULL) return -ENOMEM;
     int rc = config_read(config, path, errors);
-    if (rc == 0)
-        rc = config_check(config, errors);
+    if (rc == 0) rc = config_check(config, errors);
     if (rc < 0) {
         config_free(config);
         return rc;
@@ -109,27 +99,21 @@ int config_load(struct config **out, const char *path, struct buf *errors)
 
 void config_free(struct config *config)
 {
-    if (config == NULL)
-        return;
+    if (config == NULL) return;
     node_free(config->root);
-    for (size_t i = 0; i < config->file_count; i++)
-        free(config->files[i]);
+    for (size_t i = 0; i < config->file_count; i++) free(config->files[i]);
     free(config->folder);
     free(config);
 }
 
-const struct config_node *config_root(const struct config *config)
-{
-    return config == NULL ? NULL : config->root;
-}
+const struct config_node *config_root(const struct config *config) { return config == NULL ? NULL : config->root; }
 
 const struct config_node *config_get(const struct config_node *node, const char *path)
 {
     char part[256];
     while (node != NULL && *path != 0) {
         size_t length = strcspn(path, ".");
-        if (length >= sizeof part)
-            return NULL;
+        if (length >= sizeof part) return NULL;
         memcpy(part, path, length);
         part[length] = 0;
         node = node_find(node, part);
@@ -147,20 +131,16 @@ const char *config_str(const struct config_node *node, const char *path, const c
 int64_t config_int(const struct config_node *node, const char *path, int64_t otherwise)
 {
     const struct config_node *found = config_get(node, path);
-    if (found == NULL)
-        return otherwise;
-    if (found->type == NODE_INT || found->type == NODE_BOOL)
-        return found->integer;
+    if (found == NULL) return otherwise;
+    if (found->type == NODE_INT || found->type == NODE_BOOL) return found->integer;
     return found->type == NODE_NUM ? (int64_t)found->number : otherwise;
 }
 
 double config_num(const struct config_node *node, const char *path, double otherwise)
 {
     const struct config_node *found = config_get(node, path);
-    if (found == NULL)
-        return otherwise;
-    if (found->type == NODE_NUM)
-        return found->number;
+    if (found == NULL) return otherwise;
+    if (found->type == NODE_NUM) return found->number;
     return found->type == NODE_INT ? (double)found->integer : otherwise;
 }
 
@@ -170,25 +150,16 @@ bool config_bool(const struct config_node *node, const char *path, bool otherwis
     return found == NULL || found->type != NODE_BOOL ? otherwise : found->integer != 0;
 }
 
-size_t config_count(const struct config_node *node)
-{
-    return node == NULL ? 0 : node->count;
-}
+size_t config_count(const struct config_node *node) { return node == NULL ? 0 : node->count; }
 
 const struct config_node *config_child(const struct config_node *node, size_t index)
 {
     return node == NULL || index >= node->count ? NULL : node->children[index];
 }
 
-const char *config_name(const struct config_node *node)
-{
-    return node == NULL ? "" : node->name;
-}
+const char *config_name(const struct config_node *node) { return node == NULL ? "" : node->name; }
 
-const char *config_text(const struct config_node *node)
-{
-    return node == NULL || node->text == NULL ? "" : node->text;
-}
+const char *config_text(const struct config_node *node) { return node == NULL || node->text == NULL ? "" : node->text; }
 
 /* A Lua string literal of any bytes. */
 static int dump_quoted(struct buf *out, const char *text, size_t length)
@@ -219,10 +190,8 @@ static int dump_node(const struct config_node *node, struct buf *out, int depth)
                 dump_quoted(out, child->name, strlen(child->name));
                 rc = buf_puts(out, "] = ");
             }
-            if (rc == 0)
-                rc = dump_node(child, out, depth + 1);
-            if (rc == 0)
-                rc = buf_puts(out, ",\n");
+            if (rc == 0) rc = dump_node(child, out, depth + 1);
+            if (rc == 0) rc = buf_puts(out, ",\n");
         }
         return rc < 0 ? rc : buf_printf(out, "%*s}", depth * 2, "");
     }
@@ -240,7 +209,6 @@ static int dump_node(const struct config_node *node, struct buf *out, int depth)
 int config_dump(const struct config *config, struct buf *out)
 {
     int rc = buf_puts(out, "return ");
-    if (rc == 0)
-        rc = dump_node(config->root, out, 0);
+    if (rc == 0) rc = dump_node(config->root, out, 0);
     return rc < 0 ? rc : buf_putc(out, '\n');
 }

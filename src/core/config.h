@@ -22,8 +22,9 @@ const struct config_node *config_root(const struct config *config);
 /* The checked tree as a Lua table text with all defaults filled in (what the supervisor hands to its children). */
 int config_dump(const struct config *config, struct buf *out);
 
-/* A new configuration beside the one that runs. `wanted` keeps its changes of keys that are live in the schema; everything else in it becomes what runs, so
- * that a process that is started again fits to the others. `out` names both kinds by full path, comma-separated. 0 or -ENOMEM. */
+/* A new configuration beside the one that runs. `wanted` keeps its changes of keys that are live in the schema; everything else in it
+ * becomes what runs, so that a process that is started again fits to the others. `out` names both kinds by full path, comma-separated. 0 or
+ * -ENOMEM. */
 struct config_changes {
     struct buf live, fixed;
     unsigned live_count, fixed_count;
@@ -42,7 +43,7 @@ bool config_bool(const struct config_node *node, const char *path, bool otherwis
 /* Children in the file's order where they are a list, by name otherwise. count of NULL is 0. */
 size_t config_count(const struct config_node *node);
 const struct config_node *config_child(const struct config_node *node, size_t index);
-const char *config_name(const struct config_node *node);  /* its key in the parent; "1", "2" … in lists */
-const char *config_text(const struct config_node *node);  /* a value as text, "" for a table */
+const char *config_name(const struct config_node *node); /* its key in the parent; "1", "2" … in lists */
+const char *config_text(const struct config_node *node); /* a value as text, "" for a table */
 
 #endif

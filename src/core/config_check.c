@@ -19,16 +19,14 @@ void config_mistake(struct buf *errors, const struct config_node *at, const char
 {
     va_list args;
     va_start(args, format);
-    if (at != NULL && at->file != NULL)
-        buf_printf(errors, at->line > 0 ? "%s:%d: " : "%s: ", at->file, at->line);
-    if (*path != 0)
-        buf_printf(errors, "%s: ", path);
+    if (at != NULL && at->file != NULL) buf_printf(errors, at->line > 0 ? "%s:%d: " : "%s: ", at->file, at->line);
+    if (*path != 0) buf_printf(errors, "%s: ", path);
     buf_vprintf(errors, format, args);
     buf_putc(errors, '\n');
     va_end(args);
 }
 
-#define mistake(checker, at, path, ...) \
+#define mistake(checker, at, path, ...)                                                                                                    \
     ((checker)->mistakes++ < MISTAKES_MAX ? config_mistake((checker)->errors, (at), (path), __VA_ARGS__) : (void)0)
 
 /* Is `row` directly below `pattern`? Then its last part, otherwise NULL. */
@@ -37,8 +35,7 @@ static const char *row_below(const struct schema_row *row, const char *pattern)
     size_t length = strlen(pattern);
     const char *rest = row->path;
     if (length > 0) {
-        if (strncmp(rest, pattern, length) != 0 || rest[length] != '.')
-            return NULL;
+        if (strncmp(rest, pattern, length) != 0 || rest[length] != '.') return NULL;
         rest += length + 1;
     }
     return strchr(rest, '.') == NULL ? rest : NULL;
@@ -47,19 +44,15 @@ static const char *row_below(const struct schema_row *row, const char *pattern)
 static size_t edit_distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b), row[64];
-    if (n >= 64 || m >= 64)
-        return SIZE_MAX;
-    for (size_t j = 0; j <= m; j++)
-        row[j] = j;
+    if (n >= 64 || m >= 64) return SIZE_MAX;
+    for (size_t j = 0; j <= m; j++) row[j] = j;
     for (size_t i = 1; i <= n; i++) {
         size_t corner = row[0];
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
             size_t up = row[j], best = corner + (a[i - 1] != b[j - 1]);
-            if (up + 1 < best)
-                best = up + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
+            if (up + 1 < best) best = up + 1;
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
             corner = up;
             row[j] = best;
         }
@@ -74,8 +67,7 @@ static void unknown_key(struct checker *checker, const struct config_node *node,
     struct buf keys = BUF_INIT;
     for (size_t i = 0; i < schema_row_count; i++) {
         const char *key = row_below(&schema_rows[i], pattern);
-        if (key == NULL)
-            continue;
+        if (key == NULL) continue;
         buf_printf(&keys, "%s%s", keys.length ? ", " : "", key);
         size_t distance = edit_distance(node->name, key);
         if (distance < best_distance && distance * 2 <= name_length + 1) {
@@ -125,8 +117,7 @@ static bool is_choice(const char *choices, const char *text)
     size_t length = strlen(text);
     for (const char *p = choices; p != NULL && *p != 0;) {
         size_t n = strcspn(p, "|");
-        if (n == length && memcmp(p, text, n) == 0)
-            return true;
+        if (n == length && memcmp(p, text, n) == 0) return true;
         p += n + (p[n] == '|');
     }
     return false;
@@ -135,8 +126,7 @@ static bool is_choice(const char *choices, const char *text)
 static void allowed_text(const struct schema_row *row, char *out, size_t size)
 {
     char words[256] = "";
-    if (row->choices != NULL)
-        choice_words(row->choices, words, sizeof words);
+    if (row->choices != NULL) choice_words(row->choices, words, sizeof words);
     if (row->type == SCHEMA_INT || row->type == SCHEMA_NUM)
         snprintf(out, size, "a %snumber from %.10g to %.10g%s%s", row->type == SCHEMA_INT ? "whole " : "", row->min, row->max,
                  row->choices != NULL ? ", or " : "", words);
@@ -179,8 +169,7 @@ static bool value_ok(struct checker *checker, const struct schema_row *row, cons
         else
             ok = true;
     }
-    if (ok)
-        return true;
+    if (ok) return true;
     allowed_text(row, allowed, sizeof allowed);
     mistake(checker, node, path, "found %s; allowed: %s", found_text(node, path, found, sizeof found), why != NULL ? why : allowed);
     return false;
@@ -211,8 +200,7 @@ static struct config_node *default_value(const struct schema_row *row, const cha
 static const struct schema_row *row_named(const char *pattern)
 {
     for (size_t i = 0; i < schema_row_count; i++)
-        if (strcmp(schema_rows[i].path, pattern) == 0)
-            return &schema_rows[i];
+        if (strcmp(schema_rows[i].path, pattern) == 0) return &schema_rows[i];
     return NULL;
 }
 
@@ -225,8 +213,7 @@ static int default_list(struct config_node *list, const char *text)
         size_t n = strcspn(text, ",");
         snprintf(name, sizeof name, "%u", place);
         struct config_node *child = default_value(&text_row, name, text, n);
-        if (child == NULL || node_add(list, child) < 0)
-            return -ENOMEM;
+        if (child == NULL || node_add(list, child) < 0) return -ENOMEM;
         text += n + (text[n] == ',');
     }
     return 0;
@@ -248,17 +235,17 @@ static int check_node(struct checker *checker, const struct schema_row *row, str
 {
     char found[160];
     if (row->type != SCHEMA_TABLE && row->type != SCHEMA_MAP && row->type != SCHEMA_LIST) {
-        if (value_ok(checker, row, node, path) && row->type == SCHEMA_PATH)
-            return make_absolute(checker, node);
+        if (value_ok(checker, row, node, path) && row->type == SCHEMA_PATH) return make_absolute(checker, node);
         return 0;
     }
     if (node->type != NODE_TABLE || (node->count > 0 && node->is_list != (row->type == SCHEMA_LIST))) {
-        const char *allowed = row->type == SCHEMA_LIST ? "a list, as { \"a\", \"b\" }" : row->type == SCHEMA_MAP ? "a table by name, as { name = … }" : "a table, as { key = … }";
+        const char *allowed = row->type == SCHEMA_LIST  ? "a list, as { \"a\", \"b\" }"
+                              : row->type == SCHEMA_MAP ? "a table by name, as { name = … }"
+                                                        : "a table, as { key = … }";
         mistake(checker, node, path, "found %s; allowed: %s", found_text(node, path, found, sizeof found), allowed);
         return 0;
     }
-    if (row->type == SCHEMA_TABLE)
-        return check_table(checker, node, path, row->path);
+    if (row->type == SCHEMA_TABLE) return check_table(checker, node, path, row->path);
     if ((double)node->count < row->min || (double)node->count > row->max)
         mistake(checker, node, path, "found %zu entries; allowed: %.0f to %.0f", node->count, row->min, row->max);
     node->is_list = row->type == SCHEMA_LIST;
@@ -271,11 +258,9 @@ static int check_node(struct checker *checker, const struct schema_row *row, str
         const char *why = NULL;
         if (row->type == SCHEMA_MAP && (child->name[0] == 0 || strpbrk(child->name, ". \t\r\n:") != NULL || strlen(child->name) > 63))
             why = "a name of 1 to 63 characters without '.', ':' and blanks";
-        if (why != NULL)
-            mistake(checker, child, child_path, "found the name \"%.80s\"; allowed: %s", child->name, why);
+        if (why != NULL) mistake(checker, child, child_path, "found the name \"%.80s\"; allowed: %s", child->name, why);
         int rc = check_node(checker, inner, child, child_path);
-        if (rc < 0)
-            return rc;
+        if (rc < 0) return rc;
     }
     return 0;
 }
@@ -289,8 +274,7 @@ static int fill_in(struct checker *checker, const struct schema_row *row, struct
         return 0;
     }
     if (row->type == SCHEMA_TABLE || row->type == SCHEMA_MAP || row->type == SCHEMA_LIST) {
-        if (row->optional_table)
-            return 0;
+        if (row->optional_table) return 0;
         node = node_new(NODE_TABLE, name);
         int rc = node == NULL ? -ENOMEM : 0;
         if (rc == 0) {
@@ -298,22 +282,16 @@ static int fill_in(struct checker *checker, const struct schema_row *row, struct
             node->file = parent->file;
             node->line = parent->line;
         }
-        if (rc == 0 && row->type == SCHEMA_LIST)
-            rc = default_list(node, row->otherwise);
-        if (rc == 0 && row->type == SCHEMA_TABLE)
-            rc = check_table(checker, node, path, row->path);
-        if (rc == 0)
-            rc = node_add(parent, node);
-        if (rc < 0)
-            node_free(node);
+        if (rc == 0 && row->type == SCHEMA_LIST) rc = default_list(node, row->otherwise);
+        if (rc == 0 && row->type == SCHEMA_TABLE) rc = check_table(checker, node, path, row->path);
+        if (rc == 0) rc = node_add(parent, node);
+        if (rc < 0) node_free(node);
         return rc;
     }
-    if (row->otherwise == NULL)
-        return 0;
+    if (row->otherwise == NULL) return 0;
     node = default_value(row, name, row->otherwise, strlen(row->otherwise));
     int rc = node == NULL ? -ENOMEM : node_add(parent, node);
-    if (rc < 0)
-        node_free(node);
+    if (rc < 0) node_free(node);
     return rc == 0 && row->type == SCHEMA_PATH ? make_absolute(checker, node) : rc;
 }
 
@@ -322,21 +300,18 @@ static int check_table(struct checker *checker, struct config_node *node, const 
     char child_path[768];
     for (size_t i = 0; i < schema_row_count; i++) {
         const char *key = row_below(&schema_rows[i], pattern);
-        if (key == NULL)
-            continue;
+        if (key == NULL) continue;
         struct config_node *child = node_find(node, key);
         snprintf(child_path, sizeof child_path, "%s%s%s", path, *path ? "." : "", key);
-        int rc = child != NULL ? check_node(checker, &schema_rows[i], child, child_path) : fill_in(checker, &schema_rows[i], node, key, child_path);
-        if (child != NULL)
-            child->seen = true;
-        if (rc < 0)
-            return rc;
+        int rc = child != NULL ? check_node(checker, &schema_rows[i], child, child_path)
+                               : fill_in(checker, &schema_rows[i], node, key, child_path);
+        if (child != NULL) child->seen = true;
+        if (rc < 0) return rc;
     }
     for (size_t i = 0; i < node->count; i++) {
         struct config_node *child = node->children[i];
         snprintf(child_path, sizeof child_path, "%s%s%s", path, *path ? "." : "", child->name);
-        if (!child->seen && child->file != NULL && !child->is_default)
-            unknown_key(checker, child, child_path, pattern);
+        if (!child->seen && child->file != NULL && !child->is_default) unknown_key(checker, child, child_path, pattern);
     }
     node_sort(node);
     return 0;
@@ -346,13 +321,10 @@ int config_check(struct config *config, struct buf *errors)
 {
     struct checker checker = { .config = config, .errors = errors };
     int rc = check_table(&checker, config->root, "", "");
-    if (rc < 0)
-        return rc;
+    if (rc < 0) return rc;
     size_t before = errors->length;
     /* What spans several keys is worth saying only of values that are well-formed. */
-    if (checker.mistakes == 0)
-        config_cross_check(config, errors);
-    if (checker.mistakes > MISTAKES_MAX)
-        buf_printf(errors, "… and %u more mistakes\n", checker.mistakes - MISTAKES_MAX);
+    if (checker.mistakes == 0) config_cross_check(config, errors);
+    if (checker.mistakes > MISTAKES_MAX) buf_printf(errors, "… and %u more mistakes\n", checker.mistakes - MISTAKES_MAX);
     return checker.mistakes > 0 || errors->length > before ? -EINVAL : 0;
 }

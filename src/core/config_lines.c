@@ -34,18 +34,13 @@ static bool lex_long(struct lexer *lexer)
 {
     const char *p = lexer->at + 1;
     size_t level = 0;
-    while (p < lexer->end && *p == '=')
-        level++, p++;
-    if (p >= lexer->end || *p != '[')
-        return false;
+    while (p < lexer->end && *p == '=') level++, p++;
+    if (p >= lexer->end || *p != '[') return false;
     for (p++; p < lexer->end; p++) {
-        if (*p == '\n')
-            lexer->line++;
-        if (*p != ']' || (size_t)(lexer->end - p) < level + 2)
-            continue;
+        if (*p == '\n') lexer->line++;
+        if (*p != ']' || (size_t)(lexer->end - p) < level + 2) continue;
         size_t n = 0;
-        while (n < level && p[1 + n] == '=')
-            n++;
+        while (n < level && p[1 + n] == '=') n++;
         if (n == level && p[1 + n] == ']') {
             lexer->at = p + level + 2;
             return true;
@@ -62,16 +57,13 @@ static void lex_quoted(struct lexer *lexer)
     while (lexer->at < lexer->end && *lexer->at != quote && *lexer->at != '\n') {
         if (*lexer->at == '\\' && lexer->at + 1 < lexer->end) {
             lexer->at++;
-            if (*lexer->at == '\n')
-                lexer->line++;
+            if (*lexer->at == '\n') lexer->line++;
         }
-        if (length + 1 < sizeof lexer->text)
-            lexer->text[length++] = *lexer->at;
+        if (length + 1 < sizeof lexer->text) lexer->text[length++] = *lexer->at;
         lexer->at++;
     }
     lexer->text[length] = 0;
-    if (lexer->at < lexer->end)
-        lexer->at++;
+    if (lexer->at < lexer->end) lexer->at++;
 }
 
 static enum token lex(struct lexer *lexer)
@@ -85,10 +77,8 @@ static enum token lex(struct lexer *lexer)
             lexer->at++;
         } else if (c == '-' && lexer->at + 1 < lexer->end && lexer->at[1] == '-') {
             lexer->at += 2;
-            if (lexer->at < lexer->end && *lexer->at == '[' && lex_long(lexer))
-                continue;
-            while (lexer->at < lexer->end && *lexer->at != '\n')
-                lexer->at++;
+            if (lexer->at < lexer->end && *lexer->at == '[' && lex_long(lexer)) continue;
+            while (lexer->at < lexer->end && *lexer->at != '\n') lexer->at++;
         } else if (c == '"' || c == '\'') {
             lex_quoted(lexer);
             return TOKEN_STRING;
@@ -98,8 +88,7 @@ static enum token lex(struct lexer *lexer)
         } else if (isalpha((unsigned char)c) || c == '_') {
             size_t length = 0;
             while (lexer->at < lexer->end && (isalnum((unsigned char)*lexer->at) || *lexer->at == '_')) {
-                if (length + 1 < sizeof lexer->text)
-                    lexer->text[length++] = *lexer->at;
+                if (length + 1 < sizeof lexer->text) lexer->text[length++] = *lexer->at;
                 lexer->at++;
             }
             lexer->text[length] = 0;
@@ -123,15 +112,13 @@ static int map_put(struct line_map *map, const char *path, int line)
     if (map->count == map->size) {
         size_t size = map->size ? map->size * 2 : 64;
         struct line_entry *entries = realloc(map->entries, size * sizeof *entries);
-        if (entries == NULL)
-            return -ENOMEM;
+        if (entries == NULL) return -ENOMEM;
         map->entries = entries;
         map->size = size;
     }
     char *copy = strdup(path);
-    if (copy == NULL)
-        return -ENOMEM;
-    map->entries[map->count++] = (struct line_entry){ copy, line };
+    if (copy == NULL) return -ENOMEM;
+    map->entries[map->count++] = (struct line_entry) { copy, line };
     return 0;
 }
 
@@ -139,14 +126,13 @@ static int map_put(struct line_map *map, const char *path, int line)
 static int read_table(struct line_map *map, struct lexer *lexer, const char *path, int depth)
 {
     char child[512];
-    unsigned place = 1;       /* of the next value without key */
-    bool at_start = true;     /* of a field */
+    unsigned place = 1;   /* of the next value without key */
+    bool at_start = true; /* of a field */
     child[0] = 0;
     for (;;) {
         struct lexer before = *lexer;
         enum token token = lex(lexer);
-        if (token == TOKEN_END)
-            return 0;
+        if (token == TOKEN_END) return 0;
         if (at_start) {
             char key[128] = "";
             struct lexer ahead = *lexer;
@@ -156,12 +142,10 @@ static int read_table(struct line_map *map, struct lexer *lexer, const char *pat
                 ahead = *lexer;
                 if (lex(&ahead) == TOKEN_STRING) {
                     memcpy(key, ahead.text, sizeof key);
-                    if (lex(&ahead) != TOKEN_OTHER || ahead.symbol != ']' || lex(&ahead) != TOKEN_OTHER || ahead.symbol != '=')
-                        key[0] = 0;
+                    if (lex(&ahead) != TOKEN_OTHER || ahead.symbol != ']' || lex(&ahead) != TOKEN_OTHER || ahead.symbol != '=') key[0] = 0;
                 }
             }
-            if (token == TOKEN_OTHER && lexer->symbol == '}')
-                return 0;
+            if (token == TOKEN_OTHER && lexer->symbol == '}') return 0;
             int line = lexer->line;
             if (key[0] != 0) {
                 *lexer = ahead;
@@ -172,25 +156,20 @@ static int read_table(struct line_map *map, struct lexer *lexer, const char *pat
             }
             snprintf(child, sizeof child, "%s%s%s", path, *path ? "." : "", key);
             int rc = map_put(map, child, line);
-            if (rc < 0)
-                return rc;
+            if (rc < 0) return rc;
             at_start = false;
             continue;
         }
-        if (token != TOKEN_OTHER)
-            continue;
+        if (token != TOKEN_OTHER) continue;
         if (lexer->symbol == '{') {
             int rc = depth < 64 ? read_table(map, lexer, child, depth + 1) : 0;
-            if (rc < 0)
-                return rc;
+            if (rc < 0) return rc;
         } else if (lexer->symbol == '(') {
             /* Arguments: over them, with their brackets. */
             for (int open = 1; open > 0;) {
                 enum token inner = lex(lexer);
-                if (inner == TOKEN_END)
-                    return 0;
-                if (inner == TOKEN_OTHER)
-                    open += (lexer->symbol == '(') - (lexer->symbol == ')');
+                if (inner == TOKEN_END) return 0;
+                if (inner == TOKEN_OTHER) open += (lexer->symbol == '(') - (lexer->symbol == ')');
             }
         } else if (lexer->symbol == '}') {
             return 0;
@@ -208,48 +187,40 @@ static int by_path(const void *a, const void *b)
 int line_map_new(struct line_map **out, const char *source, size_t length)
 {
     struct line_map *map = calloc(1, sizeof *map);
-    if (map == NULL)
-        return -ENOMEM;
+    if (map == NULL) return -ENOMEM;
     struct lexer lexer = { .at = source, .end = source + length, .line = 1 };
     enum token token;
     int rc = 0, open = 0;
     while (rc == 0 && (token = lex(&lexer)) != TOKEN_END) {
-        if (token == TOKEN_OTHER)
-            open += (lexer.symbol == '{' || lexer.symbol == '(') - (lexer.symbol == '}' || lexer.symbol == ')');
-        if (token != TOKEN_NAME || open != 0 || strcmp(lexer.text, "return") != 0)
-            continue;
+        if (token == TOKEN_OTHER) open += (lexer.symbol == '{' || lexer.symbol == '(') - (lexer.symbol == '}' || lexer.symbol == ')');
+        if (token != TOKEN_NAME || open != 0 || strcmp(lexer.text, "return") != 0) continue;
         struct lexer ahead = lexer;
         if (lex(&ahead) == TOKEN_OTHER && ahead.symbol == '{') {
             lexer = ahead;
             rc = map_put(map, "", lexer.line);
-            if (rc == 0)
-                rc = read_table(map, &lexer, "", 0);
+            if (rc == 0) rc = read_table(map, &lexer, "", 0);
         }
     }
     if (rc < 0) {
         line_map_free(map);
         return rc;
     }
-    if (map->count > 1)
-        qsort(map->entries, map->count, sizeof *map->entries, by_path);
+    if (map->count > 1) qsort(map->entries, map->count, sizeof *map->entries, by_path);
     *out = map;
     return 0;
 }
 
 void line_map_free(struct line_map *map)
 {
-    if (map == NULL)
-        return;
-    for (size_t i = 0; i < map->count; i++)
-        free(map->entries[i].path);
+    if (map == NULL) return;
+    for (size_t i = 0; i < map->count; i++) free(map->entries[i].path);
     free(map->entries);
     free(map);
 }
 
 int line_map_find(const struct line_map *map, const char *path)
 {
-    if (map == NULL || map->count == 0)
-        return 0;
+    if (map == NULL || map->count == 0) return 0;
     struct line_entry key = { (char *)(uintptr_t)path, 0 };
     const struct line_entry *found = bsearch(&key, map->entries, map->count, sizeof *map->entries, by_path);
     return found == NULL ? 0 : found->line;

@@ -12,24 +12,24 @@
 
 #include "core/config.h"
 
-#define CONFIG_DEPTH_MAX 12     /* tables within tables */
-#define CONFIG_NODES_MAX 200000 /* 10,000 trunks of 20 keys */
-#define CONFIG_FILE_BYTES_MAX (4u << 20)
-#define CONFIG_FILES_MAX 64        /* include()s together */
-#define CONFIG_INCLUDE_DEPTH_MAX 8 /* include() within include() */
-#define CONFIG_MEMORY_BYTES_MAX (64u << 20)
-#define CONFIG_INSTRUCTIONS_MAX 20000000
+#define CONFIG_DEPTH_MAX         12     /* tables within tables */
+#define CONFIG_NODES_MAX         200000 /* 10,000 trunks of 20 keys */
+#define CONFIG_FILE_BYTES_MAX    (4u << 20)
+#define CONFIG_FILES_MAX         64 /* include()s together */
+#define CONFIG_INCLUDE_DEPTH_MAX 8  /* include() within include() */
+#define CONFIG_MEMORY_BYTES_MAX  (64u << 20)
+#define CONFIG_INSTRUCTIONS_MAX  20000000
 
 enum node_type { NODE_TABLE, NODE_TEXT, NODE_INT, NODE_NUM, NODE_BOOL, NODE_OTHER /* a function …: an error later */ };
 
 struct config_node {
     enum node_type type;
-    char *name;          /* key in the parent; "1", "2" … in lists */
-    char *text;          /* value as text; the Lua type's name for NODE_OTHER; NULL for tables */
-    size_t text_length;  /* a value may hold a zero byte, which the check refuses */
-    bool is_list;        /* keys are 1..n */
-    bool seen;           /* the check has looked at it (what is left is unknown) */
-    bool is_default;     /* not in the file */
+    char *name;         /* key in the parent; "1", "2" … in lists */
+    char *text;         /* value as text; the Lua type's name for NODE_OTHER; NULL for tables */
+    size_t text_length; /* a value may hold a zero byte, which the check refuses */
+    bool is_list;       /* keys are 1..n */
+    bool seen;          /* the check has looked at it (what is left is unknown) */
+    bool is_default;    /* not in the file */
     union {
         int64_t integer; /* NODE_INT, NODE_BOOL */
         double number;   /* NODE_NUM */
@@ -42,7 +42,7 @@ struct config_node {
 
 struct config {
     struct config_node *root;
-    char *folder;        /* of the main file, absolute: what relative paths start from */
+    char *folder; /* of the main file, absolute: what relative paths start from */
     char *files[CONFIG_FILES_MAX];
     size_t file_count;
 };
@@ -71,15 +71,15 @@ enum schema_type { SCHEMA_TABLE, SCHEMA_MAP, SCHEMA_LIST, SCHEMA_TEXT, SCHEMA_PA
 /* A value's form; returns NULL if it is well-formed, otherwise what is allowed. */
 typedef const char *schema_form(const char *text);
 struct schema_row {
-    const char *path;      /* "trunks.*.codecs.*": '*' stands for any name of a map, or any place of a list */
+    const char *path; /* "trunks.*.codecs.*": '*' stands for any name of a map, or any place of a list */
     enum schema_type type;
     const char *otherwise; /* default; NULL = none (absent unless written); lists: comma-separated */
     double min, max;       /* numbers; characters of texts (max 0 = 1..255); entries of lists */
     const char *choices;   /* "a|b": texts: one of these; numbers: or one of these */
     schema_form *form;
     bool required;
-    bool optional_table;   /* a table that is absent unless written */
-    bool live;             /* `carillon reload` changes it while the engine runs */
+    bool optional_table; /* a table that is absent unless written */
+    bool live;           /* `carillon reload` changes it while the engine runs */
     const char *help;
 };
 extern const struct schema_row schema_rows[];

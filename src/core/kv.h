@@ -15,9 +15,9 @@ struct kv {
     struct buf bytes;
 };
 
-#define KV_INIT ((struct kv){ BUF_INIT })
+#define KV_INIT ((struct kv) { BUF_INIT })
 
-int kv_add(struct kv *kv, const char *name, const char *value);               /* NULL value = nothing is added */
+int kv_add(struct kv *kv, const char *name, const char *value); /* NULL value = nothing is added */
 int kv_add_bytes(struct kv *kv, const char *name, const void *value, size_t length);
 int kv_addf(struct kv *kv, const char *name, const char *format, ...) __attribute__((format(printf, 3, 4)));
 int kv_add_int(struct kv *kv, const char *name, int64_t value);

@@ -76,10 +76,7 @@ int log_levels_set(const char *text)
     return 0;
 }
 
-void log_mask_numbers_set(bool mask)
-{
-    atomic_store(&log_state.mask_numbers, mask);
-}
+void log_mask_numbers_set(bool mask) { atomic_store(&log_state.mask_numbers, mask); }
 
 bool log_wanted(const char *room, enum log_level level)
 {

@@ -40,13 +40,12 @@ void log_fatal(const char *text);
 void log_line(const char *room, enum log_level level, const char *uuid, const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
 
-#define log_at(level, uuid, ...) \
-    (log_wanted(ROOM, (level)) ? log_line(ROOM, (level), (uuid), __FILE__, __LINE__, __VA_ARGS__) : (void)0)
-#define log_crit(uuid, ...) log_at(LOG_CRIT, uuid, __VA_ARGS__)
-#define log_err(uuid, ...) log_at(LOG_ERR, uuid, __VA_ARGS__)
-#define log_warning(uuid, ...) log_at(LOG_WARNING, uuid, __VA_ARGS__)
-#define log_notice(uuid, ...) log_at(LOG_NOTICE, uuid, __VA_ARGS__)
-#define log_info(uuid, ...) log_at(LOG_INFO, uuid, __VA_ARGS__)
-#define log_debug(uuid, ...) log_at(LOG_DEBUG, uuid, __VA_ARGS__)
+#define log_at(level, uuid, ...) (log_wanted(ROOM, (level)) ? log_line(ROOM, (level), (uuid), __FILE__, __LINE__, __VA_ARGS__) : (void)0)
+#define log_crit(uuid, ...)      log_at(LOG_CRIT, uuid, __VA_ARGS__)
+#define log_err(uuid, ...)       log_at(LOG_ERR, uuid, __VA_ARGS__)
+#define log_warning(uuid, ...)   log_at(LOG_WARNING, uuid, __VA_ARGS__)
+#define log_notice(uuid, ...)    log_at(LOG_NOTICE, uuid, __VA_ARGS__)
+#define log_info(uuid, ...)      log_at(LOG_INFO, uuid, __VA_ARGS__)
+#define log_debug(uuid, ...)     log_at(LOG_DEBUG, uuid, __VA_ARGS__)
 
 #endif

@@ -12,15 +12,15 @@ struct loop;
 
 int loop_new(struct loop **out); /* 0 or -errno */
 void loop_free(struct loop *loop);
-void loop_run(struct loop *loop);  /* until loop_stop */
+void loop_run(struct loop *loop); /* until loop_stop */
 void loop_stop(struct loop *loop);
 /* Runs what is due, waiting for at most wait_ns (0 = do not wait, -1 = for ever). For nesting in another loop. */
 void loop_step(struct loop *loop, int64_t wait_ns);
 /* Timers that are due, and the hooks; looks at no descriptor. For nesting too: another loop's wait told that time has come. */
 void loop_fire(struct loop *loop);
-int loop_fd(const struct loop *loop);              /* an epoll descriptor, readable when a watch is ready or something was posted */
-int64_t loop_next_ns(const struct loop *loop);     /* monotonic time of the next timer, INT64_MAX if none */
-int64_t loop_now_ns(const struct loop *loop);      /* the one clock read per turn */
+int loop_fd(const struct loop *loop);          /* an epoll descriptor, readable when a watch is ready or something was posted */
+int64_t loop_next_ns(const struct loop *loop); /* monotonic time of the next timer, INT64_MAX if none */
+int64_t loop_now_ns(const struct loop *loop);  /* the one clock read per turn */
 
 struct loop_watch {
     int fd;

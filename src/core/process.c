@@ -29,15 +29,13 @@ static void reload(struct process_signals *signals)
     char path[64];
     struct config *config;
     struct buf errors = BUF_INIT;
-    if (signals->config_fd < 0)
-        return;
+    if (signals->config_fd < 0) return;
     snprintf(path, sizeof path, "/proc/self/fd/%d", signals->config_fd);
     if (config_load(&config, path, &errors) < 0) {
         log_err(NULL, "the new configuration cannot be read; nothing changes here: %s", buf_text(&errors));
     } else {
         process_log_set(config);
-        if (signals->reload != NULL)
-            signals->reload(signals->context, config);
+        if (signals->reload != NULL) signals->reload(signals->context, config);
     }
     buf_free(&errors);
 }
@@ -66,17 +64,16 @@ int process_signals_watch(struct process_signals *signals, struct loop *loop, vo
     /* role.c blocked them already; again for tests and for roles run by hand. */
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (fd < 0)
-        return -errno;
-    *signals = (struct process_signals){ .terminate = terminate, .context = context, .config_fd = -1 };
-    signals->watch = (struct loop_watch){ .fd = fd, .ready = signals_ready, .context = signals };
+    if (fd < 0) return -errno;
+    *signals = (struct process_signals) { .terminate = terminate, .context = context, .config_fd = -1 };
+    signals->watch = (struct loop_watch) { .fd = fd, .ready = signals_ready, .context = signals };
     int rc = loop_watch_add(loop, &signals->watch, EPOLLIN);
-    if (rc < 0)
-        close(fd);
+    if (rc < 0) close(fd);
     return rc;
 }
 
-void process_reload_watch(struct process_signals *signals, const struct process_args *args, void (*reload_call)(void *context, const struct config *config))
+void process_reload_watch(struct process_signals *signals, const struct process_args *args,
+                          void (*reload_call)(void *context, const struct config *config))
 {
     signals->config_fd = args->config_fd;
     signals->reload = reload_call;

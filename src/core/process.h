@@ -36,9 +36,9 @@ struct process_args {
  * has logged why: before the engine is ready it ends the whole start instead of being tried again. */
 #define PROCESS_EXIT_CONFIG 78
 
-/* A child's signals on its loop. HUP reopens the log. USR1: the supervisor put a new configuration into config_fd; the log takes its levels,
- * and `reload`, if set, takes the rest of what is live (the schema says what). TERM calls `terminate` once (end calls with BYE, flush,
- * leave: the supervisor is gone or waits for a few seconds only). */
+/* A child's signals on its loop. HUP reopens the log. USR1: the supervisor put a new configuration into config_fd; the log takes its
+ * levels, and `reload`, if set, takes the rest of what is live (the schema says what). TERM calls `terminate` once (end calls with BYE,
+ * flush, leave: the supervisor is gone or waits for a few seconds only). */
 struct process_signals {
     struct loop_watch watch;
     void (*terminate)(void *context);
@@ -50,7 +50,8 @@ struct process_signals {
 /* 0 or -errno. */
 int process_signals_watch(struct process_signals *signals, struct loop *loop, void (*terminate)(void *context), void *context);
 /* From then on USR1 reads that descriptor; `reload` may be NULL. */
-void process_reload_watch(struct process_signals *signals, const struct process_args *args, void (*reload)(void *context, const struct config *config));
+void process_reload_watch(struct process_signals *signals, const struct process_args *args,
+                          void (*reload)(void *context, const struct config *config));
 /* Log levels and masking, as the configuration says. */
 void process_log_set(const struct config *config);
 /* The signals that role.c blocks before any thread exists and that process_signals_watch reads. A role starting other

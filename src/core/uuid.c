@@ -1,10 +1,10 @@
 /* uuid.c: RFC 9562 identifiers. */
 #include "core/uuid.h"
 
-#include <stdio.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -29,15 +29,9 @@ static _Thread_local struct {
     size_t left;
 } stock;
 
-static void stock_forget(void)
-{
-    stock.left = 0;
-}
+static void stock_forget(void) { stock.left = 0; }
 
-static void forks_watch(void)
-{
-    CHECK(pthread_atfork(NULL, NULL, stock_forget) == 0);
-}
+static void forks_watch(void) { CHECK(pthread_atfork(NULL, NULL, stock_forget) == 0); }
 
 static void random_fill(uint8_t *out, size_t length)
 {

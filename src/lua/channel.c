@@ -328,7 +328,10 @@ static int lua_channels(lua_State *L)
 }
 
 /* new_null(uuid, waits): with waits it is not answered until it is asked to. */
-static int lua_new_null(lua_State *L) { return push_owned(L, channel_new_null(engine_of(L)->host, luaL_optstring(L, 1, NULL), !lua_toboolean(L, 2))); }
+static int lua_new_null(lua_State *L)
+{
+    return push_owned(L, channel_new_null(engine_of(L)->host, luaL_optstring(L, 1, NULL), !lua_toboolean(L, 2)));
+}
 
 static int lua_new_loopback(lua_State *L)
 {

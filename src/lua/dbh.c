@@ -10,7 +10,7 @@
 #include "store/pool.h"
 
 #define SESSION_TYPE "carillon.db_session"
-#define CURSOR_TYPE "carillon.db_cursor"
+#define CURSOR_TYPE  "carillon.db_cursor"
 
 /* Who waits. It outlives the userdata: the pool answers at most once, and frees it. */
 struct db_wait {
@@ -31,8 +31,7 @@ struct db_cursor {
 
 static void wait_free(struct db_wait **wait)
 {
-    if (!*wait)
-        return;
+    if (!*wait) return;
     fiber_unref((*wait)->fiber);
     free(*wait);
     *wait = NULL;
@@ -40,8 +39,7 @@ static void wait_free(struct db_wait **wait)
 
 static void wait_over(struct db_wait **wait)
 {
-    if (*wait)
-        fiber_post((*wait)->fiber, &(struct happening){ .kind = HAPPENING_WAKE, .token = (*wait)->token });
+    if (*wait) fiber_post((*wait)->fiber, &(struct happening) { .kind = HAPPENING_WAKE, .token = (*wait)->token });
     wait_free(wait);
 }
 
@@ -54,8 +52,7 @@ static void session_told(void *context)
 static void cursor_told(void *context)
 {
     struct db_cursor *cursor = context;
-    if (cursor->asked_ns)
-        host_query_took(cursor->host, (clock_mono_ns() - cursor->asked_ns) / 1000);
+    if (cursor->asked_ns) host_query_took(cursor->host, (clock_mono_ns() - cursor->asked_ns) / 1000);
     cursor->asked_ns = 0;
     wait_over(&cursor->wait);
 }
@@ -65,9 +62,8 @@ static int wait_begin(lua_State *L, struct db_wait **wait, int token)
     wait_free(wait);
     struct fiber *fiber = fiber_running(L);
     *wait = malloc(sizeof(**wait));
-    if (!*wait)
-        return -ENOMEM;
-    **wait = (struct db_wait){ .fiber = fiber_ref(fiber), .token = (uint64_t)luaL_checknumber(L, token) };
+    if (!*wait) return -ENOMEM;
+    **wait = (struct db_wait) { .fiber = fiber_ref(fiber), .token = (uint64_t)luaL_checknumber(L, token) };
     return 0;
 }
 
@@ -76,8 +72,7 @@ static struct pool *pool_of(lua_State *L)
     lua_getfield(L, LUA_REGISTRYINDEX, "carillon.db_pool");
     struct pool *pool = lua_touserdata(L, -1);
     lua_pop(L, 1);
-    if (pool)
-        return pool;
+    if (pool) return pool;
     struct engine *engine = engine_of(L);
     const struct config_node *config = host_config(engine->host);
     struct pool_params params = {
@@ -86,8 +81,7 @@ static struct pool *pool_of(lua_State *L)
         .folder = config_str(config, "data_dir", "."),
         .connections_max = (uint32_t)config_int(config, "scripts.database_connections", 0),
     };
-    if (pool_new(&pool, &params) < 0)
-        return NULL;
+    if (pool_new(&pool, &params) < 0) return NULL;
     lua_pushlightuserdata(L, pool);
     lua_setfield(L, LUA_REGISTRYINDEX, "carillon.db_pool");
     return pool;
@@ -106,27 +100,19 @@ static int db_open(lua_State *L)
 {
     const char *dsn = luaL_checkstring(L, 1);
     struct db_session *session = lua_newuserdata(L, sizeof(*session));
-    *session = (struct db_session){ 0 };
+    *session = (struct db_session) { 0 };
     luaL_getmetatable(L, SESSION_TYPE);
     lua_setmetatable(L, -2);
     int error = wait_begin(L, &session->wait, 2);
-    if (error == 0)
-        error = session_open(&session->session, pool_of(L), dsn, session_told, session);
-    if (error == 0)
-        return 1;
+    if (error == 0) error = session_open(&session->session, pool_of(L), dsn, session_told, session);
+    if (error == 0) return 1;
     wait_free(&session->wait);
     return refused(L, error);
 }
 
-static struct db_session *session_at(lua_State *L, int index)
-{
-    return luaL_checkudata(L, index, SESSION_TYPE);
-}
+static struct db_session *session_at(lua_State *L, int index) { return luaL_checkudata(L, index, SESSION_TYPE); }
 
-static struct db_cursor *cursor_at(lua_State *L, int index)
-{
-    return luaL_checkudata(L, index, CURSOR_TYPE);
-}
+static struct db_cursor *cursor_at(lua_State *L, int index) { return luaL_checkudata(L, index, CURSOR_TYPE); }
 
 /* db_session_error(session) → text | nil */
 static int db_session_error(lua_State *L)
@@ -150,10 +136,9 @@ static int db_query(lua_State *L)
 {
     struct db_session *session = session_at(L, 1);
     const char *sql = luaL_checkstring(L, 2);
-    if (!session->session)
-        return refused(L, -ENOTCONN);
+    if (!session->session) return refused(L, -ENOTCONN);
     struct db_cursor *cursor = lua_newuserdata(L, sizeof(*cursor));
-    *cursor = (struct db_cursor){ 0 };
+    *cursor = (struct db_cursor) { 0 };
     luaL_getmetatable(L, CURSOR_TYPE);
     lua_setmetatable(L, -2);
     lua_createtable(L, 1, 0); /* a cursor keeps its session */
@@ -163,24 +148,20 @@ static int db_query(lua_State *L)
     int error = wait_begin(L, &cursor->wait, 3);
     cursor->host = engine_of(L)->host;
     cursor->asked_ns = clock_mono_ns();
-    if (error == 0)
-        error = cursor_open(&cursor->cursor, session->session, sql, cursor_told, cursor);
-    if (error == 0)
-        return 1;
+    if (error == 0) error = cursor_open(&cursor->cursor, session->session, sql, cursor_told, cursor);
+    if (error == 0) return 1;
     wait_free(&cursor->wait);
     return refused(L, error);
 }
 
 static struct cursor *living(lua_State *L, struct db_cursor *cursor)
 {
-    if (!cursor->cursor)
-        luaL_error(L, "the cursor is closed");
+    if (!cursor->cursor) luaL_error(L, "the cursor is closed");
     lua_getfenv(L, 1);
     lua_rawgeti(L, -1, 1);
     struct db_session *session = lua_touserdata(L, -1);
     lua_pop(L, 2);
-    if (!session->session)
-        luaL_error(L, "the session is closed");
+    if (!session->session) luaL_error(L, "the session is closed");
     return cursor->cursor;
 }
 
@@ -218,10 +199,8 @@ static int db_next(lua_State *L)
         return 1;
     }
     int error = wait_begin(L, &cursor->wait, 2);
-    if (error == 0)
-        error = cursor_next(cursor->cursor, cursor_told, cursor);
-    if (error < 0)
-        return refused(L, error);
+    if (error == 0) error = cursor_next(cursor->cursor, cursor_told, cursor);
+    if (error < 0) return refused(L, error);
     lua_pushboolean(L, true);
     return 1;
 }
@@ -253,11 +232,9 @@ static int db_load_extension(lua_State *L)
 {
     struct db_session *session = session_at(L, 1);
     const char *path = luaL_checkstring(L, 2);
-    if (!session->session)
-        return refused(L, -ENOTCONN);
+    if (!session->session) return refused(L, -ENOTCONN);
     int error = wait_begin(L, &session->wait, 3);
-    if (error == 0)
-        error = session_load_extension(session->session, path, session_told, session);
+    if (error == 0) error = session_load_extension(session->session, path, session_told, session);
     if (error < 0) {
         wait_free(&session->wait);
         return refused(L, error);
@@ -278,9 +255,15 @@ static void type_make(lua_State *L, const char *name, lua_CFunction collected)
 void dbh_open(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        { "db_open", db_open },   { "db_session_error", db_session_error }, { "db_session_close", db_session_close },
-        { "db_query", db_query }, { "db_rows", db_rows },                   { "db_next", db_next },
-        { "db_result", db_result }, { "db_cursor_close", db_cursor_close }, { "db_load_extension", db_load_extension },
+        { "db_open", db_open },
+        { "db_session_error", db_session_error },
+        { "db_session_close", db_session_close },
+        { "db_query", db_query },
+        { "db_rows", db_rows },
+        { "db_next", db_next },
+        { "db_result", db_result },
+        { "db_cursor_close", db_cursor_close },
+        { "db_load_extension", db_load_extension },
         { NULL, NULL },
     };
     type_make(L, SESSION_TYPE, db_session_close);
@@ -296,6 +279,5 @@ void dbh_close(lua_State *L)
     lua_getfield(L, LUA_REGISTRYINDEX, "carillon.db_pool");
     struct pool *pool = lua_touserdata(L, -1);
     lua_pop(L, 1);
-    if (pool)
-        pool_free(pool);
+    if (pool) pool_free(pool);
 }

@@ -62,8 +62,21 @@ void host_event_unsubscribe(struct host *host, uint32_t subscription);
 /* --- channels -------------------------------------------------------------------------------------------------------- */
 
 /* Channel states as FreeSWITCH names them. */
-enum channel_state { CS_NEW, CS_INIT, CS_ROUTING, CS_SOFT_EXECUTE, CS_EXECUTE, CS_EXCHANGE_MEDIA, CS_PARK, CS_CONSUME_MEDIA,
-                     CS_HIBERNATE, CS_RESET, CS_HANGUP, CS_REPORTING, CS_DESTROY };
+enum channel_state {
+    CS_NEW,
+    CS_INIT,
+    CS_ROUTING,
+    CS_SOFT_EXECUTE,
+    CS_EXECUTE,
+    CS_EXCHANGE_MEDIA,
+    CS_PARK,
+    CS_CONSUME_MEDIA,
+    CS_HIBERNATE,
+    CS_RESET,
+    CS_HANGUP,
+    CS_REPORTING,
+    CS_DESTROY
+};
 
 enum channel_kind { CHANNEL_SIP, CHANNEL_NULL, CHANNEL_LOOPBACK, CHANNEL_GUEST /* stands for a call that is lent to us */ };
 
@@ -74,43 +87,45 @@ struct channel_facts {
     enum channel_kind kind;
     enum channel_state state;
     bool outbound;
-    bool answered;      /* stays true after hangup */
-    bool early;         /* early media flows */
+    bool answered; /* stays true after hangup */
+    bool early;    /* early media flows */
     bool ringing;
-    bool media_ready;   /* answered or early, with codecs, and up */
-    bool up;            /* no hangup cause yet */
-    bool transferring;  /* a transfer is pending: the script's ready() is false */
+    bool media_ready;  /* answered or early, with codecs, and up */
+    bool up;           /* no hangup cause yet */
+    bool transferring; /* a transfer is pending: the script's ready() is false */
     bool bridged;
-    int cause;          /* hangup cause number, 0 while up */
-    uint64_t sequence;  /* changes whenever anything above changes */
+    int cause;                                                                              /* hangup cause number, 0 while up */
+    uint64_t sequence;                                                                      /* changes whenever anything above changes */
     int64_t created_us, progress_us, progress_media_us, answered_us, bridged_us, hangup_us; /* UTC, 0 = never */
 };
 const struct channel_facts *channel_facts(const struct channel *channel);
-struct channel *channel_find(struct host *host, const char *uuid); /* a new reference, or NULL; this worker's only */
+struct channel *channel_find(struct host *host, const char *uuid);              /* a new reference, or NULL; this worker's only */
 struct channel *channel_next(struct host *host, struct channel *after_or_null); /* walks all living ones; borrowed */
 struct channel *channel_ref(struct channel *channel);
 void channel_unref(struct channel *channel); /* NULL is harmless */
 
 /* Variables: names in any case. Stored as given; order of setting is kept for dumps. */
-const char *channel_variable(struct channel *channel, const char *name); /* stored ones only; NULL if unset */
+const char *channel_variable(struct channel *channel, const char *name);                 /* stored ones only; NULL if unset */
 void channel_variable_set(struct channel *channel, const char *name, const char *value); /* NULL or "" unsets */
 bool channel_variable_next(struct channel *channel, size_t *at, const char **name, const char **value);
-/* Caller profile: caller_id_name, caller_id_number, ani, aniii, callee_id_name, callee_id_number, rdnis, destination_number, context, dialplan,
- * network_addr, source, username, chan_name, uuid, direction … NULL if no such field. */
+/* Caller profile: caller_id_name, caller_id_number, ani, aniii, callee_id_name, callee_id_number, rdnis, destination_number, context,
+ * dialplan, network_addr, source, username, chan_name, uuid, direction … NULL if no such field. */
 const char *channel_profile(struct channel *channel, const char *field);
 void channel_profile_set(struct channel *channel, const char *field, const char *value);
 
 /* New channels. The fiber is told by happenings about this channel. */
-struct channel *channel_new_null(struct host *host, const char *uuid_or_null, bool answered); /* answered from the start, or when asked to */
+struct channel *channel_new_null(struct host *host, const char *uuid_or_null,
+                                 bool answered); /* answered from the start, or when asked to */
 /* A loopback pair: a (returned, the dialling side) and b (in *other), whose dialplan runs by itself from `extension`. */
 struct channel *channel_new_loopback(struct host *host, const char *uuid_or_null, struct channel **other);
 
-/* Lending a call to another worker (worker/channel_guest.c): its audio goes there, `out` is what makes a guest there; -ENOBUFS: no audio link is
- * free, -EBUSY: it is lent already. recall: the guest is to let go. reclaim: it has. A guest is no channel that can be found. */
+/* Lending a call to another worker (worker/channel_guest.c): its audio goes there, `out` is what makes a guest there; -ENOBUFS: no audio
+ * link is free, -EBUSY: it is lent already. recall: the guest is to let go. reclaim: it has. A guest is no channel that can be found. */
 int channel_lend(struct channel *channel, uint32_t process, struct kv *out);
 void channel_recall(struct channel *channel);
 void channel_reclaim(struct channel *channel);
-/* A guest was made by the message that asks for it (CALL_METHOD, :lend), before any other word about it can come; borrowed, NULL = there is none. */
+/* A guest was made by the message that asks for it (CALL_METHOD, :lend), before any other word about it can come; borrowed, NULL = there is
+ * none. */
 struct channel *channel_guest(struct host *host, uint32_t process, const char *loan);
 /* A null leg at `rate` that is no call: a room's voice, or its recorder. */
 struct channel *channel_new_voice(struct host *host, uint32_t rate);
@@ -123,10 +138,11 @@ void channel_dial_cancel(struct channel *channel, const char *cause);
 
 /* What a call can be asked. 0, or -errno (-ENOTCONN: it is over). They take effect at once on the facts where they can. */
 int channel_ring(struct channel *channel);
-int channel_early(struct channel *channel);   /* 183 */
+int channel_early(struct channel *channel); /* 183 */
 int channel_answer(struct channel *channel);
 int channel_hangup(struct channel *channel, int cause);
-int channel_respond(struct channel *channel, int status, const char *phrase, const char *contact); /* unanswered inbound: any SIP response */
+int channel_respond(struct channel *channel, int status, const char *phrase,
+                    const char *contact); /* unanswered inbound: any SIP response */
 int channel_state_set(struct channel *channel, enum channel_state state);
 int channel_transferring_set(struct channel *channel, bool on);
 
@@ -169,15 +185,16 @@ void channel_event_queue(struct channel *channel, const struct kv *event);
 
 enum happening_kind {
     HAPPENING_NONE = 0, /* the timeout of wait() */
-    HAPPENING_DONE,     /* token, reason, samples, rate, ms, position, bytes, lost: a media operation ended (media_words.h: enum media_reason) */
-    HAPPENING_DIGIT,    /* channel: a digit was queued */
-    HAPPENING_STATE,    /* channel: its facts changed (ringing, early, answered, hung up, transferred, bridged …) */
-    HAPPENING_DIALLED,  /* channel: the DIAL ended; facts and variables tell (pairs = the reply's) */
-    HAPPENING_EVENT,    /* channel: an event was queued for it (pairs) */
-    HAPPENING_BREAK,    /* channel: media broken by uuid_break; value 1 = all */
-    HAPPENING_REPLY,    /* token, status, pairs: a request was answered */
-    HAPPENING_JOB,      /* token, value: a helper's job ended (engine's own) */
-    HAPPENING_WAKE      /* token, value: another fiber or the engine wakes this one */
+    HAPPENING_DONE,  /* token, reason, samples, rate, ms, position, bytes, lost: a media operation ended (media_words.h: enum media_reason)
+                      */
+    HAPPENING_DIGIT, /* channel: a digit was queued */
+    HAPPENING_STATE, /* channel: its facts changed (ringing, early, answered, hung up, transferred, bridged …) */
+    HAPPENING_DIALLED, /* channel: the DIAL ended; facts and variables tell (pairs = the reply's) */
+    HAPPENING_EVENT,   /* channel: an event was queued for it (pairs) */
+    HAPPENING_BREAK,   /* channel: media broken by uuid_break; value 1 = all */
+    HAPPENING_REPLY,   /* token, status, pairs: a request was answered */
+    HAPPENING_JOB,     /* token, value: a helper's job ended (engine's own) */
+    HAPPENING_WAKE     /* token, value: another fiber or the engine wakes this one */
 };
 struct happening {
     enum happening_kind kind;
@@ -187,7 +204,7 @@ struct happening {
     uint64_t samples, position, bytes, lost; /* lost: frames of a recording that the disk was too slow for */
     uint32_t rate, ms;
     int64_t value;
-    struct kv_view pairs;    /* copied by fiber_post */
+    struct kv_view pairs; /* copied by fiber_post */
 };
 /* fiber.h: void fiber_post(struct fiber *fiber, const struct happening *happening);
  *          may be called from within any host function; runs nothing, only queues and schedules. */
@@ -202,7 +219,8 @@ struct happening {
  *   // A channel was hung up and no fiber owns it: hooks, CDR variables, CHANNEL_HANGUP_COMPLETE, CHANNEL_DESTROY.
  *   void engine_channel_over(struct engine *engine, struct channel *channel);
  *   // MSG_API: run a command; the reply is given by reply(context, text).
- *   void engine_api(struct engine *engine, const char *command, const char *arguments, void (*reply)(void *context, const char *text, size_t length), void *context);
+ *   void engine_api(struct engine *engine, const char *command, const char *arguments, void (*reply)(void *context, const char *text,
+ * size_t length), void *context);
  *   // figures
  *   size_t engine_scripts(const struct engine *engine);  size_t engine_memory(const struct engine *engine); */
 

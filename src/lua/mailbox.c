@@ -87,8 +87,8 @@ static void push_done(lua_State *L, const struct happening *h)
         const char *name;
         double value;
     } fields[] = {
-        { "samples", h->samples }, { "rate", h->rate }, { "ms", h->ms }, { "position", h->position }, { "bytes", h->bytes },
-        { "lost", h->lost },
+        { "samples", h->samples },   { "rate", h->rate },   { "ms", h->ms },
+        { "position", h->position }, { "bytes", h->bytes }, { "lost", h->lost },
     };
     for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
         lua_pushnumber(L, fields[i].value);

@@ -8,9 +8,9 @@
 #include "core/log.h"
 #include "lua/private.h"
 
-
 /* The finaliser of all classes: the state and its class's metatable go to the graves. */
-static int object_gc(lua_State *L) {
+static int object_gc(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     struct meter *charged = engine->charged;
     engine->charged = &engine->meter;
@@ -24,7 +24,8 @@ static int object_gc(lua_State *L) {
 }
 
 /* mod_lua's own classes stand in its namespace LUA, those of FreeSWITCH's core (Event, API …) in none. */
-static int object_tostring(lua_State *L) {
+static int object_tostring(lua_State *L)
+{
     lua_getmetatable(L, 1);
     lua_getfield(L, -1, ".class");
     const char *name = lua_tostring(L, -1);
@@ -34,7 +35,8 @@ static int object_tostring(lua_State *L) {
 }
 
 /* A class's metatable as the layer gave it becomes the engine's: its __gc is kept aside. */
-static void class_prepare(lua_State *L, int metatable, int name) {
+static void class_prepare(lua_State *L, int metatable, int name)
+{
     if (isolate_guarded(L, metatable)) return;
     lua_pushvalue(L, name);
     lua_setfield(L, metatable, ".class");
@@ -55,7 +57,8 @@ static void class_prepare(lua_State *L, int metatable, int name) {
     lua_pop(L, 1);
 }
 
-static int lua_object(lua_State *L) {
+static int lua_object(lua_State *L)
+{
     luaL_checkstring(L, 1);
     luaL_checktype(L, 2, LUA_TTABLE);
     luaL_checktype(L, 3, LUA_TTABLE);
@@ -69,7 +72,8 @@ static int lua_object(lua_State *L) {
 }
 
 /* Is the value one of ours? Leaves its metatable on the stack if so. */
-static bool is_object(lua_State *L, int index) {
+static bool is_object(lua_State *L, int index)
+{
     if (lua_type(L, index) != LUA_TUSERDATA || !lua_getmetatable(L, index)) return false;
     lua_pushliteral(L, "__gc");
     lua_rawget(L, -2);
@@ -78,19 +82,22 @@ static bool is_object(lua_State *L, int index) {
     return yes;
 }
 
-static int lua_object_state(lua_State *L) {
+static int lua_object_state(lua_State *L)
+{
     if (!is_object(L, 1)) return 0;
     lua_getfenv(L, 1);
     return 1;
 }
 
-static int lua_class_of(lua_State *L) {
+static int lua_class_of(lua_State *L)
+{
     if (!is_object(L, 1)) return 0;
     lua_getfield(L, -1, ".class");
     return 1;
 }
 
-void object_bury(struct engine *engine) {
+void object_bury(struct engine *engine)
+{
     lua_State *L = engine->L;
     int top = lua_gettop(L);
     lua_rawgeti(L, LUA_REGISTRYINDEX, engine->graves);
@@ -114,7 +121,8 @@ void object_bury(struct engine *engine) {
 /* --- newproxy: the only finalisers that a script can make itself ------------------------------------------------------- */
 
 /* The finaliser of a script's proxy: its function waits in the graves like the others; an error in it is nobody else's. */
-static int proxy_gc(lua_State *L) {
+static int proxy_gc(lua_State *L)
+{
     struct engine *engine = engine_of(L);
     struct meter *charged = engine->charged;
     engine->charged = &engine->meter;
@@ -130,7 +138,8 @@ static int proxy_gc(lua_State *L) {
 }
 
 /* __newindex of a proxy's metatable: __gc = f is taken in hand. */
-static int proxy_newindex(lua_State *L) {
+static int proxy_newindex(lua_State *L)
+{
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
     lua_settop(L, 3);
     if (key[0] == '_' && !lua_isnil(L, 3) && lua_isfunction(L, 3) && key[1] == '_' && key[2] == 'g' && key[3] == 'c' && !key[4])
@@ -139,7 +148,8 @@ static int proxy_newindex(lua_State *L) {
     return 0;
 }
 
-static int safe_newproxy(lua_State *L) {
+static int safe_newproxy(lua_State *L)
+{
     lua_settop(L, 1);
     lua_newuserdata(L, 0);
     if (lua_isuserdata(L, 1)) {
@@ -160,9 +170,11 @@ static int safe_newproxy(lua_State *L) {
     return 1;
 }
 
-void object_open(lua_State *L) {
+void object_open(lua_State *L)
+{
     static const luaL_Reg functions[] = {
-        { "object", lua_object }, { "state", lua_object_state }, { "class_of", lua_class_of }, { "safe_newproxy", safe_newproxy }, { NULL, NULL },
+        { "object", lua_object }, { "state", lua_object_state }, { "class_of", lua_class_of }, { "safe_newproxy", safe_newproxy },
+        { NULL, NULL },
     };
     luaL_setfuncs(L, functions, 0);
 }

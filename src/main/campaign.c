@@ -1,4 +1,5 @@
-/* campaign.c: `carillon campaign` and `carillon dnc`: gives src/campaign its configuration, its database, and a way to the running engine. */
+/* campaign.c: `carillon campaign` and `carillon dnc`: gives src/campaign its configuration, its database, and a way to the running engine.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +24,7 @@ static void request_make(struct kv *request, const char *command)
     kv_add(request, "verb", "engine");
     for (int i = 0; *command != 0; i++) {
         size_t length = strcspn(command, " ");
-        if (i > 0)
-            snprintf(name, sizeof name, "a%d", i);
+        if (i > 0) snprintf(name, sizeof name, "a%d", i);
         kv_add_bytes(request, name, command, length);
         command += length + (command[length] == ' ');
     }
@@ -42,8 +42,7 @@ static int way_ask(void *context, const char *command, struct buf *out)
         buf_printf(&path, "%s/control.sock", config_str(config_root(way->config), "run_dir", "run"));
     request_make(&request, command);
     int rc = control_connect(&client, buf_text(&path), out);
-    if (rc == 0)
-        rc = control_ask(&client, &request, &reply, out);
+    if (rc == 0) rc = control_ask(&client, &request, &reply, out);
     if (rc == 0) {
         struct kv_view view = kv_view(&reply);
         const char *text = kv_get_or(view, "text", ""), *error = kv_get(view, "error");
@@ -90,13 +89,10 @@ int command_campaign(int argc, char **argv)
         rows, 2
     };
     int at = options_read(&usage, argc, argv);
-    if (at < 0)
-        return options_exit(at);
-    if (at == argc)
-        return usage_wrong("campaign", "what is to be done? import, run, status, pause, resume, stop, report or check");
+    if (at < 0) return options_exit(at);
+    if (at == argc) return usage_wrong("campaign", "what is to be done? import, run, status, pause, resume, stop, report or check");
     struct config *config = config_open(given, &path);
-    if (config == NULL)
-        return EXIT_FAILED;
+    if (config == NULL) return EXIT_FAILED;
     /* An import before the first start has no folder yet. If it cannot be made, opening the database says so. */
     (void)folder_make(config_str(config_root(config), "data_dir", "data"));
     struct way way = { config, socket };
@@ -123,17 +119,17 @@ static int dnc_import(const struct config *config, struct way *way, const char *
 {
     struct buf database = BUF_INIT, error = BUF_INIT;
     struct db *db = NULL;
-    struct do_not_call_import import = { .default_country = config_str(config_root(config), "numbers.default_country", NULL), .campaign = campaign,
+    struct do_not_call_import import = { .default_country = config_str(config_root(config), "numbers.default_country", NULL),
+                                         .campaign = campaign,
                                          .bad_lines = stderr };
     database_resolve(config, &database);
     (void)folder_make(config_str(config_root(config), "data_dir", "data"));
     int rc = import_database(&db, buf_text(&database), &error);
-    if (rc == 0)
-        rc = do_not_call_import(&import, db, file, &error);
+    if (rc == 0) rc = do_not_call_import(&import, db, file, &error);
     db_close(db);
     if (rc == 0) {
-        printf("%s: %llu numbers: %llu added, %llu already there, %llu bad lines\n", file, (unsigned long long)import.numbers, (unsigned long long)import.added,
-               (unsigned long long)(import.numbers - import.added), (unsigned long long)import.bad);
+        printf("%s: %llu numbers: %llu added, %llu already there, %llu bad lines\n", file, (unsigned long long)import.numbers,
+               (unsigned long long)import.added, (unsigned long long)(import.numbers - import.added), (unsigned long long)import.bad);
         reload_tell(way);
     } else
         fprintf(stderr, "carillon dnc: %s\n", buf_text(&error));
@@ -162,27 +158,23 @@ int command_dnc(int argc, char **argv)
         rows, 3
     };
     int at = options_read(&usage, argc, argv);
-    if (at < 0)
-        return options_exit(at);
-    if (at == argc)
-        return usage_wrong("dnc", "what is to be done? import, add, remove, check, status or reload");
+    if (at < 0) return options_exit(at);
+    if (at == argc) return usage_wrong("dnc", "what is to be done? import, add, remove, check, status or reload");
     argc -= at, argv += at;
     const char *word = argv[0];
     at = options_read(&usage, argc, argv) - 1; /* options may also stand behind the word */
-    if (at < 0)
-        return options_exit(at + 1);
+    if (at < 0) return options_exit(at + 1);
     const char *number = at + 1 < argc ? argv[at + 1] : NULL;
     if (strcmp(word, "import") == 0) {
-        if (number == NULL)
-            return usage_wrong("dnc", "import needs a file");
+        if (number == NULL) return usage_wrong("dnc", "import needs a file");
         struct config *config = config_open(given, &path);
-        if (config == NULL)
-            return EXIT_FAILED;
+        if (config == NULL) return EXIT_FAILED;
         struct way way = { config, socket };
         int rc = dnc_import(config, &way, number, campaign);
         config_free(config);
         return rc;
     }
-    char *words[] = { (char *)word, (char *)(number != NULL ? number : ""), (char *)(*campaign ? campaign : "-"), at + 2 < argc ? argv[at + 2] : (char *)"" };
+    char *words[] = { (char *)word, (char *)(number != NULL ? number : ""), (char *)(*campaign ? campaign : "-"),
+                      at + 2 < argc ? argv[at + 2] : (char *)"" };
     return ask_command(given, socket, "dnc", 4, words);
 }

@@ -61,7 +61,11 @@ int options_exit(int result);
 /* "carillon NAME: text\nTry `carillon NAME --help`." */
 int usage_wrong(const char *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-#define CONFIG_OPTION(variable) { 'c', "config", "FILE", "the configuration (default: $CARILLON_CONFIG, ./conf/carillon.lua, /etc/carillon/carillon.lua)", &(variable), 0 }
+#define CONFIG_OPTION(variable)                                                                                                            \
+    {                                                                                                                                      \
+        'c', "config", "FILE", "the configuration (default: $CARILLON_CONFIG, ./conf/carillon.lua, /etc/carillon/carillon.lua)",           \
+            &(variable), 0                                                                                                                 \
+    }
 
 /* --- locate.c ---------------------------------------------------------------------------------------------- */
 

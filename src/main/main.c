@@ -30,8 +30,7 @@ static const struct command commands[] = {
 static const struct command *command_find(const char *name)
 {
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        if (strcmp(commands[i].name, name) == 0)
-            return &commands[i];
+        if (strcmp(commands[i].name, name) == 0) return &commands[i];
     return NULL;
 }
 
@@ -48,10 +47,10 @@ static int command_help(int argc, char **argv)
         char *arguments[] = { (char *)about->name, (char *)"--help", NULL };
         return about->run(2, arguments);
     }
-    printf("usage: carillon COMMAND [OPTION…] [ARGUMENT…]\n\nAn outbound dialler and its engine, scripted with FreeSWITCH's Lua API.\n\ncommands:\n");
+    printf("usage: carillon COMMAND [OPTION…] [ARGUMENT…]\n\nAn outbound dialler and its engine, scripted with FreeSWITCH's Lua "
+           "API.\n\ncommands:\n");
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
-        if (commands[i].help != NULL)
-            printf("  %-10s %s\n", commands[i].name, commands[i].help);
+        if (commands[i].help != NULL) printf("  %-10s %s\n", commands[i].name, commands[i].help);
     printf("\n`carillon COMMAND --help` says more. README.md begins at the beginning; docs/configuration.md lists every key.\n");
     return EXIT_OK;
 }

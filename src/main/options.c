@@ -12,7 +12,8 @@ static void usage_print(const struct usage *usage)
         const struct option_row *row = &usage->rows[i];
         char left[64];
         int n = row->letter != 0 ? snprintf(left, sizeof left, "-%c, ", row->letter) : snprintf(left, sizeof left, "    ");
-        snprintf(left + n, sizeof left - (size_t)n, "--%s%s%s", row->word, row->argument != NULL ? " " : "", row->argument != NULL ? row->argument : "");
+        snprintf(left + n, sizeof left - (size_t)n, "--%s%s%s", row->word, row->argument != NULL ? " " : "",
+                 row->argument != NULL ? row->argument : "");
         printf("  %-22s %s\n", left, row->help);
     }
     printf("  %-22s %s\n", "-h, --help", "this text");
@@ -22,10 +23,10 @@ static const struct option_row *row_find(const struct usage *usage, const char *
 {
     for (unsigned i = 0; i < usage->count; i++) {
         const struct option_row *row = &usage->rows[i];
-        bool is_word = length > 3 && strncmp(word, "--", 2) == 0 && strlen(row->word) == length - 2 && strncmp(word + 2, row->word, length - 2) == 0;
+        bool is_word = length > 3 && strncmp(word, "--", 2) == 0 && strlen(row->word) == length - 2 &&
+                       strncmp(word + 2, row->word, length - 2) == 0;
         bool is_letter = length == 2 && word[0] == '-' && row->letter != 0 && word[1] == row->letter;
-        if (is_word || is_letter)
-            return row;
+        if (is_word || is_letter) return row;
     }
     return NULL;
 }
@@ -46,8 +47,7 @@ int options_read(const struct usage *usage, int argc, char **argv)
     int i = 1;
     for (; i < argc && argv[i][0] == '-' && argv[i][1] != 0; i++) {
         const char *word = argv[i], *equal = strncmp(word, "--", 2) == 0 ? strchr(word, '=') : NULL;
-        if (strcmp(word, "--") == 0)
-            return i + 1;
+        if (strcmp(word, "--") == 0) return i + 1;
         if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {
             usage_print(usage);
             return -1;
@@ -75,7 +75,4 @@ int options_read(const struct usage *usage, int argc, char **argv)
     return i;
 }
 
-int options_exit(int result)
-{
-    return result == -1 ? EXIT_OK : EXIT_USAGE;
-}
+int options_exit(int result) { return result == -1 ? EXIT_OK : EXIT_USAGE; }

@@ -56,8 +56,7 @@ static int role_run(const char *role, struct process_args *args, const char *con
     }
     process_log_set(config);
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
-        if (strcmp(roles[i].name, role) == 0)
-            rc = roles[i].main(args);
+        if (strcmp(roles[i].name, role) == 0) rc = roles[i].main(args);
     log_close();
     config_free(config);
     return rc;
@@ -74,17 +73,13 @@ int command_role(int argc, char **argv)
         { 0, "old-segment", "NAME", "what a dead engine left", &old, NULL },
     };
     const struct usage usage = { "role NAME OPTION…", "What `carillon start` starts; of no use by hand.", rows, 5 };
-    if (argc < 2)
-        return EXIT_USAGE;
+    if (argc < 2) return EXIT_USAGE;
     const char *role = argv[1];
     int at = options_read(&usage, argc - 1, argv + 1);
-    if (at < 0)
-        return options_exit(at);
+    if (at < 0) return options_exit(at);
     bool known = false;
-    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
-        known = known || strcmp(roles[i].name, role) == 0;
-    if (!known || process == NULL || segment == NULL || config_fd == NULL)
-        return usage_wrong("role", "this is for `carillon start` alone");
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) known = known || strcmp(roles[i].name, role) == 0;
+    if (!known || process == NULL || segment == NULL || config_fd == NULL) return usage_wrong("role", "this is for `carillon start` alone");
     signals_prepare();
     struct process_args args = { .segment = segment, .process = (uint32_t)atoi(process), .config_path = config, .old_segment = old };
     return role_run(role, &args, config_fd);

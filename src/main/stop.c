@@ -20,14 +20,15 @@ int command_stop(int argc, char **argv)
         { 'n', "name", "NAME", "the engine's name, instead of a configuration", &name, NULL },
         { 0, "now", NULL, "hangs up all calls instead of letting them finish", NULL, &now },
     };
-    const struct usage usage = { "stop [OPTION…]", "Ends the engine and returns when it is gone: no new calls, the running ones may finish (at most limits.drain_s seconds).", rows, 3 };
+    const struct usage usage = {
+        "stop [OPTION…]",
+        "Ends the engine and returns when it is gone: no new calls, the running ones may finish (at most limits.drain_s seconds).", rows, 3
+    };
     int at = options_read(&usage, argc, argv);
-    if (at < 0)
-        return options_exit(at);
+    if (at < 0) return options_exit(at);
     struct segment *segment;
     int rc = status_map(config, name, &segment);
-    if (rc != 0)
-        return rc;
+    if (rc != 0) return rc;
     struct proc_view supervisor;
     proc_look(segment, BUS_SUPERVISOR, &supervisor);
     if (!supervisor.alive) {
@@ -50,7 +51,8 @@ int command_stop(int argc, char **argv)
         proc_look(segment, BUS_SUPERVISOR, &supervisor);
         if (supervisor.alive && clock_mono_ns() - said > 5 * NS_PER_S) {
             said = clock_mono_ns();
-            fprintf(stderr, "carillon: %" PRIu64 " calls are left (`carillon stop --now` hangs them up)\n", counter_sum(segment, COUNTER_calls_active));
+            fprintf(stderr, "carillon: %" PRIu64 " calls are left (`carillon stop --now` hangs them up)\n",
+                    counter_sum(segment, COUNTER_calls_active));
         }
     }
     segment_unmap(segment);

@@ -35,8 +35,9 @@ int prompt_cache_new(struct prompt_cache **out, size_t bytes_max);
 /* All prompts must have been released. */
 void prompt_cache_free(struct prompt_cache *cache);
 
-/* `name`: an absolute file, tone_stream://SCRIPT or speak://VOICE|TEXT (synthesised once for all codecs). A file whose mtime or size changed is read again. A loading failure is not cached. Any
- * number of threads; two that want the same file load it once. 0 with a use counted in, or what audio_file_read, tone_render or speech_render said. */
+/* `name`: an absolute file, tone_stream://SCRIPT or speak://VOICE|TEXT (synthesised once for all codecs). A file whose mtime or size
+ * changed is read again. A loading failure is not cached. Any number of threads; two that want the same file load it once. 0 with a use
+ * counted in, or what audio_file_read, tone_render or speech_render said. */
 int prompt_get(struct prompt_cache *cache, const char *name, const struct codec *codec, struct prompt **out);
 void prompt_release(struct prompt *prompt);
 /* Frees replaced and evicted prompts that nobody uses any more. */

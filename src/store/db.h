@@ -61,7 +61,7 @@ int db_prepare(struct db *db, struct db_statement **out, const char *sql);
 void db_finalize(struct db_statement *statement); /* NULL is harmless */
 void db_bind_int(struct db_statement *statement, int index, int64_t value);
 void db_bind_real(struct db_statement *statement, int index, double value);
-void db_bind_text(struct db_statement *statement, int index, const char *text); /* copied; NULL = NULL */
+void db_bind_text(struct db_statement *statement, int index, const char *text);                     /* copied; NULL = NULL */
 void db_bind_text_kept(struct db_statement *statement, int index, const char *text, size_t length); /* not copied: it stays until the run */
 
 /* Runs to the end, ignores rows, forgets the parameters: 0 or an error. */

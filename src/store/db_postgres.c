@@ -29,15 +29,9 @@ struct pg_statement {
     int row;
 };
 
-static struct pg *pg_of(const struct db *db)
-{
-    return (struct pg *)db;
-}
+static struct pg *pg_of(const struct db *db) { return (struct pg *)db; }
 
-static struct pg_statement *pg_statement_of(const struct db_statement *statement)
-{
-    return (struct pg_statement *)statement;
-}
+static struct pg_statement *pg_statement_of(const struct db_statement *statement) { return (struct pg_statement *)statement; }
 
 static int lost(struct pg *pg, const char *why)
 {
@@ -53,20 +47,13 @@ static int error_number(struct pg *pg, const char *state)
         pg->db.lost = true;
         return -ENOTCONN;
     }
-    if (!strcmp(state, "23505"))
-        return -EEXIST;
-    if (!strncmp(state, "40", 2))
-        return -EAGAIN;
-    if (!strcmp(state, "55P03") || !strcmp(state, "57014"))
-        return -EBUSY; /* lock_timeout, statement_timeout */
-    if (!strcmp(state, "53100"))
-        return -ENOSPC;
-    if (!strncmp(state, "53", 2))
-        return -EAGAIN;
-    if (!strcmp(state, "25006"))
-        return -EROFS;
-    if (!strncmp(state, "58", 2) || !strncmp(state, "XX", 2))
-        return -EIO;
+    if (!strcmp(state, "23505")) return -EEXIST;
+    if (!strncmp(state, "40", 2)) return -EAGAIN;
+    if (!strcmp(state, "55P03") || !strcmp(state, "57014")) return -EBUSY; /* lock_timeout, statement_timeout */
+    if (!strcmp(state, "53100")) return -ENOSPC;
+    if (!strncmp(state, "53", 2)) return -EAGAIN;
+    if (!strcmp(state, "25006")) return -EROFS;
+    if (!strncmp(state, "58", 2) || !strncmp(state, "XX", 2)) return -EIO;
     return -EINVAL;
 }
 
@@ -84,18 +71,13 @@ static int wait_answer(struct pg *pg, int64_t deadline_ns)
 {
     for (;;) {
         int unsent = PQflush(pg->connection);
-        if (unsent < 0)
-            return lost(pg, PQerrorMessage(pg->connection));
-        if (!unsent && !PQisBusy(pg->connection))
-            return 0;
+        if (unsent < 0) return lost(pg, PQerrorMessage(pg->connection));
+        if (!unsent && !PQisBusy(pg->connection)) return 0;
         int64_t left_ms = (deadline_ns - clock_mono_ns()) / NS_PER_MS;
-        if (left_ms <= 0)
-            return lost(pg, "no answer within the deadline");
+        if (left_ms <= 0) return lost(pg, "no answer within the deadline");
         struct pollfd p = { .fd = PQsocket(pg->connection), .events = (short)(POLLIN | (unsent ? POLLOUT : 0)) };
-        if (poll(&p, 1, (int)left_ms) < 0 && errno != EINTR)
-            return lost(pg, strerror(errno));
-        if ((p.revents & (POLLIN | POLLHUP | POLLERR)) && !PQconsumeInput(pg->connection))
-            return lost(pg, PQerrorMessage(pg->connection));
+        if (poll(&p, 1, (int)left_ms) < 0 && errno != EINTR) return lost(pg, strerror(errno));
+        if ((p.revents & (POLLIN | POLLHUP | POLLERR)) && !PQconsumeInput(pg->connection)) return lost(pg, PQerrorMessage(pg->connection));
     }
 }
 
@@ -112,8 +94,7 @@ static int collect(struct pg *pg, PGresult **out)
             return w;
         }
         PGresult *result = PQgetResult(pg->connection);
-        if (!result)
-            break;
+        if (!result) break;
         ExecStatusType status = PQresultStatus(result);
         if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
             PQclear(last);
@@ -141,10 +122,8 @@ static void pg_close(struct db *db)
 static int pg_exec(struct db *db, const char *sql)
 {
     struct pg *pg = pg_of(db);
-    if (db->lost)
-        return -ENOTCONN;
-    if (!PQsendQuery(pg->connection, sql))
-        return lost(pg, PQerrorMessage(pg->connection));
+    if (db->lost) return -ENOTCONN;
+    if (!PQsendQuery(pg->connection, sql)) return lost(pg, PQerrorMessage(pg->connection));
     return collect(pg, NULL);
 }
 
@@ -155,8 +134,7 @@ static char *number_parameters(const char *sql, int *count)
     bool quoted = false;
     *count = 0;
     for (const char *c = sql; *c; c++) {
-        if (*c == '\'')
-            quoted = !quoted;
+        if (*c == '\'') quoted = !quoted;
         if (*c == '?' && !quoted)
             buf_printf(&out, "$%d", ++*count);
         else
@@ -168,8 +146,7 @@ static char *number_parameters(const char *sql, int *count)
 static int pg_prepare(struct db *db, struct db_statement **out, const char *sql)
 {
     struct pg_statement *s = calloc(1, sizeof *s);
-    if (!s)
-        return -ENOMEM;
+    if (!s) return -ENOMEM;
     s->statement.db = db;
     s->sql = number_parameters(sql, &s->parameters);
     snprintf(s->name, sizeof s->name, "s%u", pg_of(db)->next_name++);
@@ -244,21 +221,17 @@ static void pg_bind_text(struct db_statement *statement, int index, const char *
 
 static int run(struct pg *pg, struct pg_statement *s)
 {
-    if (pg->db.lost)
-        return -ENOTCONN;
+    if (pg->db.lost) return -ENOTCONN;
     if (!s->prepared) {
-        if (!PQsendPrepare(pg->connection, s->name, s->sql, 0, NULL))
-            return lost(pg, PQerrorMessage(pg->connection));
+        if (!PQsendPrepare(pg->connection, s->name, s->sql, 0, NULL)) return lost(pg, PQerrorMessage(pg->connection));
         int e = collect(pg, NULL);
-        if (e)
-            return e;
+        if (e) return e;
         s->prepared = true;
     }
     if (!PQsendQueryPrepared(pg->connection, s->name, s->parameters, (const char *const *)s->values, NULL, NULL, 0))
         return lost(pg, PQerrorMessage(pg->connection));
     int e = collect(pg, &s->result);
-    if (e)
-        return e;
+    if (e) return e;
     s->statement.changes = s->result ? atoll(PQcmdTuples(s->result)) : 0;
     s->row = -1;
     return 0;
@@ -275,8 +248,7 @@ static int pg_step(struct db_statement *statement)
             return e;
         }
     }
-    if (s->result && ++s->row < PQntuples(s->result))
-        return 1;
+    if (s->result && ++s->row < PQntuples(s->result)) return 1;
     pg_done(statement);
     return 0;
 }
@@ -300,10 +272,7 @@ static int64_t pg_int(const struct db_statement *statement, int column)
     return text[0] == 't' ? 1 : atoll(text); /* booleans come as t and f */
 }
 
-static double pg_real(const struct db_statement *statement, int column)
-{
-    return atof(pg_text(statement, column));
-}
+static double pg_real(const struct db_statement *statement, int column) { return atof(pg_text(statement, column)); }
 
 static const struct db_backend backend = {
     .close = pg_close,
@@ -321,16 +290,13 @@ static const struct db_backend backend = {
     .get_null = pg_null,
 };
 
-static void ignore_notice(void *context, const char *message)
-{
-}
+static void ignore_notice(void *context, const char *message) {}
 
 static int configure(struct pg *pg)
 {
     char sql[200];
     PQsetNoticeProcessor(pg->connection, ignore_notice, NULL);
-    if (PQsetnonblocking(pg->connection, 1) != 0)
-        return lost(pg, PQerrorMessage(pg->connection));
+    if (PQsetnonblocking(pg->connection, 1) != 0) return lost(pg, PQerrorMessage(pg->connection));
     snprintf(sql, sizeof sql, "SET client_encoding='UTF8'; SET statement_timeout=%u; SET idle_in_transaction_session_timeout=60000%s",
              pg->db.options.statement_ms, pg->db.options.read_only ? "; SET default_transaction_read_only=on" : "");
     return pg_exec(&pg->db, sql);
@@ -338,10 +304,8 @@ static int configure(struct pg *pg)
 
 static const char *mend(const char *text)
 {
-    if (strstr(text, "does not exist"))
-        return "create the role and database, or correct the address";
-    if (strstr(text, "authentication") || strstr(text, "password"))
-        return "check user and password, and pg_hba.conf";
+    if (strstr(text, "does not exist")) return "create the role and database, or correct the address";
+    if (strstr(text, "authentication") || strstr(text, "password")) return "check user and password, and pg_hba.conf";
     return "is PostgreSQL running there, and is the address right?";
 }
 
@@ -352,8 +316,8 @@ static PGconn *connect_to(const char *dsn, const struct db_options *options)
     snprintf(connect_s, sizeof connect_s, "%u", seconds < 2 ? 2 : seconds);
     snprintf(user_timeout_ms, sizeof user_timeout_ms, "%u", options->connect_ms);
     /* What stands before dbname are defaults; the address itself may say otherwise. */
-    const char *names[] = { "connect_timeout", "tcp_user_timeout", "keepalives_idle", "keepalives_interval", "keepalives_count",
-                            "fallback_application_name", "dbname", NULL };
+    const char *names[] = { "connect_timeout",  "tcp_user_timeout",          "keepalives_idle", "keepalives_interval",
+                            "keepalives_count", "fallback_application_name", "dbname",          NULL };
     const char *values[] = { connect_s, user_timeout_ms, "10", "5", "3", "carillon", dsn, NULL };
     return PQconnectdbParams(names, values, 1);
 }
@@ -361,9 +325,8 @@ static PGconn *connect_to(const char *dsn, const struct db_options *options)
 int db_postgres_open(struct db **out, const char *dsn, const struct db_options *options, struct buf *error)
 {
     struct pg *pg = calloc(1, sizeof *pg);
-    if (!pg)
-        return -ENOMEM;
-    pg->db = (struct db){ .backend = &backend, .kind = DB_POSTGRESQL, .options = *options };
+    if (!pg) return -ENOMEM;
+    pg->db = (struct db) { .backend = &backend, .kind = DB_POSTGRESQL, .options = *options };
     pg->connection = connect_to(dsn, options);
     int e = PQstatus(pg->connection) == CONNECTION_OK ? configure(pg) : lost(pg, PQerrorMessage(pg->connection));
     if (e) {

@@ -20,34 +20,36 @@ struct lite_statement {
     sqlite3_stmt *handle;
 };
 
-static struct lite *lite_of(const struct db *db)
-{
-    return (struct lite *)db;
-}
+static struct lite *lite_of(const struct db *db) { return (struct lite *)db; }
 
-static struct lite_statement *lite_statement_of(const struct db_statement *statement)
-{
-    return (struct lite_statement *)statement;
-}
+static struct lite_statement *lite_statement_of(const struct db_statement *statement) { return (struct lite_statement *)statement; }
 
 static int error_number(int code)
 {
     switch (code & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
-    case SQLITE_DONE: return 0;
+    case SQLITE_DONE:
+        return 0;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return -EBUSY;
-    case SQLITE_FULL: return -ENOSPC;
+    case SQLITE_LOCKED:
+        return -EBUSY;
+    case SQLITE_FULL:
+        return -ENOSPC;
     case SQLITE_IOERR:
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return -EIO;
-    case SQLITE_READONLY: return -EROFS;
-    case SQLITE_NOMEM: return -ENOMEM;
-    case SQLITE_CANTOPEN: return -ENOTCONN;
+    case SQLITE_NOTADB:
+        return -EIO;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_CANTOPEN:
+        return -ENOTCONN;
     case SQLITE_CONSTRAINT:
         return code == SQLITE_CONSTRAINT_UNIQUE || code == SQLITE_CONSTRAINT_PRIMARYKEY ? -EEXIST : -EINVAL;
-    default: return -EINVAL;
+    default:
+        return -EINVAL;
     }
 }
 
@@ -62,11 +64,9 @@ static int wait_for_lock(void *context, int count)
 {
     struct lite *lite = context;
     int64_t now = clock_mono_ns();
-    if (count == 0)
-        lite->busy_since_ns = now;
-    if (now - lite->busy_since_ns > (int64_t)lite->db.options.busy_ms * NS_PER_MS)
-        return 0;
-    nanosleep(&(struct timespec){ .tv_nsec = NS_PER_MS }, NULL);
+    if (count == 0) lite->busy_since_ns = now;
+    if (now - lite->busy_since_ns > (int64_t)lite->db.options.busy_ms * NS_PER_MS) return 0;
+    nanosleep(&(struct timespec) { .tv_nsec = NS_PER_MS }, NULL);
     return 1;
 }
 
@@ -85,8 +85,7 @@ static int lite_exec(struct db *db, const char *sql)
 static int lite_prepare(struct db *db, struct db_statement **out, const char *sql)
 {
     struct lite_statement *s = calloc(1, sizeof *s);
-    if (!s)
-        return -ENOMEM;
+    if (!s) return -ENOMEM;
     s->statement.db = db;
     int code = sqlite3_prepare_v3(lite_of(db)->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->handle, NULL);
     if (code != SQLITE_OK) {
@@ -136,8 +135,7 @@ static int lite_step(struct db_statement *statement)
 {
     struct lite *lite = lite_of(statement->db);
     int code = sqlite3_step(lite_statement_of(statement)->handle);
-    if (code == SQLITE_ROW)
-        return 1;
+    if (code == SQLITE_ROW) return 1;
     int e = code == SQLITE_DONE ? 0 : failed(lite, sqlite3_extended_errcode(lite->handle));
     statement->changes = e == 0 ? sqlite3_changes64(lite->handle) : 0;
     lite_done(statement);
@@ -190,8 +188,7 @@ static int configure(struct lite *lite)
     sqlite3_busy_handler(lite->handle, wait_for_lock, lite);
     snprintf(sql, sizeof sql, "PRAGMA cache_size=-%u; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=OFF", o->cache_kb);
     int e = lite_exec(&lite->db, sql);
-    if (e || o->read_only)
-        return e;
+    if (e || o->read_only) return e;
     snprintf(sql, sizeof sql, "PRAGMA journal_mode=WAL; PRAGMA synchronous=%s; PRAGMA journal_size_limit=67108864",
              o->durable ? "FULL" : "NORMAL");
     return lite_exec(&lite->db, sql);
@@ -200,12 +197,18 @@ static int configure(struct lite *lite)
 static const char *mend(int error)
 {
     switch (error) {
-    case -ENOTCONN: return "does its folder exist, and may this user read and write there?";
-    case -EROFS: return "may this user write the file and its folder?";
-    case -EBUSY: return "another program holds it locked; end that one";
-    case -EIO: return "it is not an SQLite database or is damaged; give another path or bring back a backup";
-    case -ENOSPC: return "the disk is full; make room";
-    default: return "see the message";
+    case -ENOTCONN:
+        return "does its folder exist, and may this user read and write there?";
+    case -EROFS:
+        return "may this user write the file and its folder?";
+    case -EBUSY:
+        return "another program holds it locked; end that one";
+    case -EIO:
+        return "it is not an SQLite database or is damaged; give another path or bring back a backup";
+    case -ENOSPC:
+        return "the disk is full; make room";
+    default:
+        return "see the message";
     }
 }
 
@@ -224,9 +227,8 @@ int db_sqlite_open(struct db **out, const char *path, const struct db_options *o
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, settle_library);
     struct lite *lite = calloc(1, sizeof *lite);
-    if (!lite)
-        return -ENOMEM;
-    lite->db = (struct db){ .backend = &backend, .kind = DB_SQLITE, .options = *options };
+    if (!lite) return -ENOMEM;
+    lite->db = (struct db) { .backend = &backend, .kind = DB_SQLITE, .options = *options };
     int flags = options->read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
     int code = sqlite3_open_v2(path, &lite->handle, flags | SQLITE_OPEN_NOMUTEX, NULL);
     int e = code == SQLITE_OK ? configure(lite) : failed(lite, code);

@@ -26,11 +26,11 @@ struct cursor;
 struct pool_params {
     struct loop *loop;
     struct jobs *jobs;
-    const char *folder;        /* where "sqlite://name" becomes folder/name.db */
-    uint32_t connections_max;  /* per PostgreSQL DSN; 0 = 50 */
-    uint32_t queue_max;        /* statements waiting for a connection; 0 = 10000 */
-    uint32_t wait_ms;          /* longest wait for a connection; 0 = 30 s */
-    uint32_t statement_ms;     /* longest run of a PostgreSQL statement; 0 = 120 s */
+    const char *folder;       /* where "sqlite://name" becomes folder/name.db */
+    uint32_t connections_max; /* per PostgreSQL DSN; 0 = 50 */
+    uint32_t queue_max;       /* statements waiting for a connection; 0 = 10000 */
+    uint32_t wait_ms;         /* longest wait for a connection; 0 = 30 s */
+    uint32_t statement_ms;    /* longest run of a PostgreSQL statement; 0 = 120 s */
 };
 int pool_new(struct pool **out, const struct pool_params *params);
 void pool_free(struct pool *pool);
@@ -45,15 +45,15 @@ const char *session_error(const struct session *session);
 /* Rolls back what is open and gives the connection back. A running statement is cancelled; `done` is not called any more. */
 void session_close(struct session *session);
 
-/* Runs `sql` (PostgreSQL and SQLite: several statements with ; are allowed; the rows of all are delivered). `done` is called with the first batch
- * or the end. */
+/* Runs `sql` (PostgreSQL and SQLite: several statements with ; are allowed; the rows of all are delivered). `done` is called with the first
+ * batch or the end. */
 int cursor_open(struct cursor **out, struct session *session, const char *sql, pool_done *done, void *context);
 /* The current batch. Rows are valid until cursor_next or cursor_close. */
 size_t cursor_rows(const struct cursor *cursor);
 size_t cursor_columns(const struct cursor *cursor, size_t row);
-const char *cursor_column(const struct cursor *cursor, size_t row, size_t column); /* its name */
+const char *cursor_column(const struct cursor *cursor, size_t row, size_t column);                /* its name */
 const char *cursor_value(const struct cursor *cursor, size_t row, size_t column, size_t *length); /* NULL = SQL NULL */
-bool cursor_ended(const struct cursor *cursor); /* no batch follows this one */
+bool cursor_ended(const struct cursor *cursor);                                                   /* no batch follows this one */
 int cursor_next(struct cursor *cursor, pool_done *done, void *context);
 /* After the end. */
 const char *cursor_error(const struct cursor *cursor); /* NULL = it went well; the driver's text, without a newline at its end */

@@ -35,8 +35,7 @@ static void odbc_free(struct odbc *odbc)
         SQLDisconnect(odbc->connection);
         SQLFreeHandle(SQL_HANDLE_DBC, odbc->connection);
     }
-    if (odbc->environment)
-        SQLFreeHandle(SQL_HANDLE_ENV, odbc->environment);
+    if (odbc->environment) SQLFreeHandle(SQL_HANDLE_ENV, odbc->environment);
     free(odbc->value);
     free(odbc);
 }
@@ -57,8 +56,7 @@ static void open_run(struct job *job)
 {
     struct session *session = job->context;
     struct odbc *odbc = calloc(1, sizeof(*odbc));
-    if (!odbc)
-        return;
+    if (!odbc) return;
     odbc->value = malloc(VALUE_BYTES_MAX);
     SQLAllocHandle(SQL_HANDLE_ENV, SQL_NULL_HANDLE, &odbc->environment);
     SQLSetEnvAttr(odbc->environment, SQL_ATTR_ODBC_VERSION, (SQLPOINTER)SQL_OV_ODBC3, 0);
@@ -74,14 +72,11 @@ static void open_run(struct job *job)
     odbc_free(odbc);
 }
 
-static void session_job_done(struct job *job)
-{
-    session_ready(job->context);
-}
+static void session_job_done(struct job *job) { session_ready(job->context); }
 
 static int odbc_open(struct session *session)
 {
-    session->job = (struct job){ .run = open_run, .done = session_job_done, .context = session };
+    session->job = (struct job) { .run = open_run, .done = session_job_done, .context = session };
     return jobs_submit(session->pool->params.jobs, &session->job);
 }
 
@@ -142,8 +137,7 @@ static void step_run(struct job *job)
 {
     struct cursor *cursor = job->context;
     struct odbc *odbc = cursor->session->connection;
-    if (!cursor->statement)
-        statement_execute(cursor, odbc);
+    if (!cursor->statement) statement_execute(cursor, odbc);
     while (!cursor->ended && !batch_full(&cursor->batch)) {
         SQLRETURN status = SQLFetch(cursor->statement);
         if (SQL_SUCCEEDED(status))
@@ -155,36 +149,27 @@ static void step_run(struct job *job)
     }
 }
 
-static void cursor_job_done(struct job *job)
-{
-    cursor_ready(job->context);
-}
+static void cursor_job_done(struct job *job) { cursor_ready(job->context); }
 
 static int odbc_step(struct cursor *cursor)
 {
-    if (!cursor->session->connection)
-        return -ENOTCONN;
-    cursor->job = (struct job){ .run = step_run, .done = cursor_job_done, .context = cursor };
+    if (!cursor->session->connection) return -ENOTCONN;
+    cursor->job = (struct job) { .run = step_run, .done = cursor_job_done, .context = cursor };
     return jobs_submit(cursor->session->pool->params.jobs, &cursor->job);
 }
 
 static void close_cursor_run(struct job *job)
 {
     struct cursor *cursor = job->context;
-    if (cursor->statement)
-        SQLFreeHandle(SQL_HANDLE_STMT, cursor->statement);
+    if (cursor->statement) SQLFreeHandle(SQL_HANDLE_STMT, cursor->statement);
 }
 
-static void close_cursor_done(struct job *job)
-{
-    cursor_freed(job->context);
-}
+static void close_cursor_done(struct job *job) { cursor_freed(job->context); }
 
 static void odbc_close_cursor(struct cursor *cursor)
 {
-    cursor->job = (struct job){ .run = close_cursor_run, .done = close_cursor_done, .context = cursor };
-    if (jobs_submit(cursor->session->pool->params.jobs, &cursor->job) == 0)
-        return;
+    cursor->job = (struct job) { .run = close_cursor_run, .done = close_cursor_done, .context = cursor };
+    if (jobs_submit(cursor->session->pool->params.jobs, &cursor->job) == 0) return;
     close_cursor_run(&cursor->job);
     cursor_freed(cursor);
 }
@@ -192,21 +177,16 @@ static void odbc_close_cursor(struct cursor *cursor)
 static void close_run(struct job *job)
 {
     struct session *session = job->context;
-    if (session->connection)
-        odbc_free(session->connection);
+    if (session->connection) odbc_free(session->connection);
 }
 
-static void close_done(struct job *job)
-{
-    session_freed(job->context);
-}
+static void close_done(struct job *job) { session_freed(job->context); }
 
 static void odbc_close(struct session *session)
 {
     session->busy = true;
-    session->job = (struct job){ .run = close_run, .done = close_done, .context = session };
-    if (jobs_submit(session->pool->params.jobs, &session->job) == 0)
-        return;
+    session->job = (struct job) { .run = close_run, .done = close_done, .context = session };
+    if (jobs_submit(session->pool->params.jobs, &session->job) == 0) return;
     close_run(&session->job);
     session_freed(session);
 }

@@ -32,13 +32,11 @@ static void wait_timer_fired(struct loop_timer *timer);
 struct pg_dsn *pg_dsn_of(struct pool *pool, const char *dsn)
 {
     for (struct pg_dsn *d = pool->pg; d; d = d->next)
-        if (strcmp(d->dsn, dsn) == 0)
-            return d;
+        if (strcmp(d->dsn, dsn) == 0) return d;
     struct pg_dsn *d = calloc(1, sizeof(*d));
-    if (!d)
-        return NULL;
-    *d = (struct pg_dsn){ .pool = pool, .dsn = strdup(dsn), .conninfo = conninfo_of(dsn), .next = pool->pg };
-    d->timer = (struct loop_timer){ .fire = wait_timer_fired, .context = d };
+    if (!d) return NULL;
+    *d = (struct pg_dsn) { .pool = pool, .dsn = strdup(dsn), .conninfo = conninfo_of(dsn), .next = pool->pg };
+    d->timer = (struct loop_timer) { .fire = wait_timer_fired, .context = d };
     pool->pg = d;
     return d;
 }
@@ -69,12 +67,11 @@ static void notice_drop(void *context, const char *text)
 static struct pg_connection *connection_new(struct pg_dsn *dsn, PGconn *pg)
 {
     struct pg_connection *connection = calloc(1, sizeof(*connection));
-    if (!connection)
-        return NULL;
+    if (!connection) return NULL;
     PQsetnonblocking(pg, 1);
     PQsetNoticeProcessor(pg, notice_drop, NULL);
-    *connection = (struct pg_connection){ .pg = pg, .dsn = dsn };
-    connection->watch = (struct loop_watch){ .fd = PQsocket(pg), .ready = pg_connection_ready, .context = connection };
+    *connection = (struct pg_connection) { .pg = pg, .dsn = dsn };
+    connection->watch = (struct loop_watch) { .fd = PQsocket(pg), .ready = pg_connection_ready, .context = connection };
     connection->watched = loop_watch_add(dsn->pool->params.loop, &connection->watch, EPOLLIN) == 0;
     return connection;
 }
@@ -96,8 +93,7 @@ static void connect_done(struct job *job)
     dsn->connecting--;
     free(dsn->problem);
     dsn->problem = NULL;
-    struct pg_connection *connection =
-        PQstatus(connecting->pg) == CONNECTION_OK ? connection_new(dsn, connecting->pg) : NULL;
+    struct pg_connection *connection = PQstatus(connecting->pg) == CONNECTION_OK ? connection_new(dsn, connecting->pg) : NULL;
     if (connection) {
         dsn->open++;
         connection->next = dsn->idle;
@@ -106,8 +102,7 @@ static void connect_done(struct job *job)
     } else {
         dsn->problem = text_trimmed(PQerrorMessage(connecting->pg));
         PQfinish(connecting->pg);
-        if (dsn->connecting == 0 && (dsn->open == 0 || !strstr(dsn->problem, "too many")))
-            waiting_fail(dsn, dsn->problem);
+        if (dsn->connecting == 0 && (dsn->open == 0 || !strstr(dsn->problem, "too many"))) waiting_fail(dsn, dsn->problem);
     }
     free(connecting);
 }
@@ -115,9 +110,8 @@ static void connect_done(struct job *job)
 static int connect_start(struct pg_dsn *dsn)
 {
     struct connecting *connecting = calloc(1, sizeof(*connecting));
-    if (!connecting)
-        return -ENOMEM;
-    *connecting = (struct connecting){ .job = { .run = connect_run, .done = connect_done, .context = connecting }, .dsn = dsn };
+    if (!connecting) return -ENOMEM;
+    *connecting = (struct connecting) { .job = { .run = connect_run, .done = connect_done, .context = connecting }, .dsn = dsn };
     int error = jobs_submit(dsn->pool->params.jobs, &connecting->job);
     if (error < 0)
         free(connecting);
@@ -131,8 +125,7 @@ static int connect_start(struct pg_dsn *dsn)
 void pg_connection_drop(struct pg_connection *connection)
 {
     struct pg_dsn *dsn = connection->dsn;
-    if (connection->watched)
-        loop_watch_remove(dsn->pool->params.loop, &connection->watch);
+    if (connection->watched) loop_watch_remove(dsn->pool->params.loop, &connection->watch);
     PQfinish(connection->pg);
     free(connection);
     dsn->open--;
@@ -145,8 +138,7 @@ struct pg_connection *pg_connection_take(struct pg_dsn *dsn)
         dsn->idle = connection->next;
         connection->next = NULL;
         /* A server that went away has closed its end: seen here without asking it. */
-        if (PQconsumeInput(connection->pg) && PQstatus(connection->pg) == CONNECTION_OK)
-            return connection;
+        if (PQconsumeInput(connection->pg) && PQstatus(connection->pg) == CONNECTION_OK) return connection;
         pg_connection_drop(connection);
     }
     return NULL;
@@ -211,16 +203,14 @@ static void serve_waiting(struct pg_dsn *dsn)
     }
     uint32_t wanted = dsn->waiting < dsn->pool->params.connections_max ? dsn->waiting : dsn->pool->params.connections_max;
     while (dsn->connecting < wanted && dsn->open + dsn->connecting < dsn->pool->params.connections_max)
-        if (connect_start(dsn) < 0)
-            break;
+        if (connect_start(dsn) < 0) break;
 }
 
 int pg_wait(struct pg_session *session, struct cursor *cursor)
 {
     struct pool *pool = session->session->pool;
     struct pg_dsn *dsn = pg_dsn_of(pool, session->session->dsn);
-    if (!dsn || dsn->waiting >= pool->params.queue_max)
-        return -EBUSY;
+    if (!dsn || dsn->waiting >= pool->params.queue_max) return -EBUSY;
     session->waiting = cursor;
     session->next_waiting = NULL;
     session->queued = true;
@@ -238,8 +228,7 @@ int pg_wait(struct pg_session *session, struct cursor *cursor)
 
 void pg_wait_cancel(struct pg_session *session)
 {
-    if (!session->queued)
-        return;
+    if (!session->queued) return;
     struct pg_dsn *dsn = pg_dsn_of(session->session->pool, session->session->dsn);
     struct pg_session **at = &dsn->first, *before = NULL;
     while (*at != session) {
@@ -247,8 +236,7 @@ void pg_wait_cancel(struct pg_session *session)
         at = &(*at)->next_waiting;
     }
     *at = session->next_waiting;
-    if (dsn->last == session)
-        dsn->last = before;
+    if (dsn->last == session) dsn->last = before;
     session->queued = false;
     session->waiting = NULL;
     dsn->waiting--;

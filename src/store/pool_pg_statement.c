@@ -10,20 +10,15 @@
 #include "core/clock.h"
 #include "store/pool_pg.h"
 
-static struct pg_session *session_of(const struct cursor *cursor)
-{
-    return cursor->session->connection;
-}
+static struct pg_session *session_of(const struct cursor *cursor) { return cursor->session->connection; }
 
 /* Statements that change the connection for those who come later. */
 static bool sql_touches(const char *sql)
 {
     static const char *const words[] = { "SET", "LISTEN", "PREPARE", "DECLARE", "LOAD", "DISCARD", "RESET", "UNLISTEN" };
-    while (isspace((unsigned char)*sql))
-        sql++;
+    while (isspace((unsigned char)*sql)) sql++;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-        if (strncasecmp(sql, words[i], strlen(words[i])) == 0)
-            return true;
+        if (strncasecmp(sql, words[i], strlen(words[i])) == 0) return true;
     return strcasestr(sql, "temp") || strcasestr(sql, "set_config") || strcasestr(sql, "pg_advisory_lock");
 }
 
@@ -32,14 +27,12 @@ static void deadline_fired(struct loop_timer *timer)
     struct cursor *cursor = timer->context;
     struct pg_session *session = session_of(cursor);
     struct pg_connection *connection = session->connection;
-    if (!connection || connection->running != cursor)
-        return;
+    if (!connection || connection->running != cursor) return;
     session->connection = NULL;
     pg_connection_drop(connection); /* the server may still work on it: nobody else gets this connection */
     cursor_fail(cursor, "the statement ran longer than the engine allows and was given up");
     cursor->statement = NULL;
-    if (cursor->busy)
-        cursor_ready(cursor);
+    if (cursor->busy) cursor_ready(cursor);
 }
 
 /* The cursor's results are all read: the connection is free for the session's next statement, or for others. */
@@ -49,8 +42,7 @@ static void statement_ended(struct cursor *cursor)
     struct pg_connection *connection = session->connection;
     cursor->ended = true;
     loop_timer_clear(cursor->session->pool->params.loop, &cursor->deadline);
-    if (!connection)
-        return;
+    if (!connection) return;
     connection->running = NULL;
     bool broken = PQstatus(connection->pg) != CONNECTION_OK;
     if (broken || (PQtransactionStatus(connection->pg) == PQTRANS_IDLE && !connection->touched)) {
@@ -70,13 +62,10 @@ static void result_columns(struct cursor *cursor, const PGresult *result)
     int count = PQnfields(result);
     struct columns *current = cursor->current;
     bool same = current && current->count == (size_t)count;
-    for (int i = 0; same && i < count; i++)
-        same = strcmp(current->names[i], PQfname(result, i)) == 0;
-    if (same)
-        return;
+    for (int i = 0; same && i < count; i++) same = strcmp(current->names[i], PQfname(result, i)) == 0;
+    if (same) return;
     struct columns *columns = cursor_columns_new(cursor, (size_t)count);
-    for (int i = 0; columns && i < count; i++)
-        columns->names[i] = strdup(PQfname(result, i));
+    for (int i = 0; columns && i < count; i++) columns->names[i] = strdup(PQfname(result, i));
 }
 
 static void result_rows(struct cursor *cursor, const PGresult *result)
@@ -94,8 +83,7 @@ static void result_rows(struct cursor *cursor, const PGresult *result)
 static void affected_take(struct cursor *cursor, PGresult *result)
 {
     const char *count = PQcmdTuples(result);
-    if (*count)
-        cursor->affected = atoll(count);
+    if (*count) cursor->affected = atoll(count);
 }
 
 static void result_take(struct cursor *cursor, PGresult *result)
@@ -103,8 +91,7 @@ static void result_take(struct cursor *cursor, PGresult *result)
     switch (PQresultStatus(result)) {
     case PGRES_SINGLE_TUPLE:
     case PGRES_TUPLES_OK:
-        if (!cursor->closed)
-            result_rows(cursor, result);
+        if (!cursor->closed) result_rows(cursor, result);
         affected_take(cursor, result);
         break;
     case PGRES_COMMAND_OK:
@@ -132,8 +119,7 @@ static bool results_read(struct cursor *cursor)
         return true;
     }
     while (cursor->closed || !batch_full(&cursor->batch)) {
-        if (PQisBusy(connection->pg))
-            return false;
+        if (PQisBusy(connection->pg)) return false;
         PGresult *result = PQgetResult(connection->pg);
         if (!result) {
             statement_ended(cursor);
@@ -191,8 +177,7 @@ static void broken(struct pg_connection *connection)
 void pg_connection_ready(struct loop_watch *watch, uint32_t events)
 {
     struct pg_connection *connection = watch->context;
-    if (events & EPOLLOUT && PQflush(connection->pg) == 0)
-        loop_watch_change(connection->dsn->pool->params.loop, watch, EPOLLIN);
+    if (events & EPOLLOUT && PQflush(connection->pg) == 0) loop_watch_change(connection->dsn->pool->params.loop, watch, EPOLLIN);
     if (!PQconsumeInput(connection->pg)) {
         broken(connection);
         return;
@@ -201,8 +186,7 @@ void pg_connection_ready(struct loop_watch *watch, uint32_t events)
     if (!connection->holder) {
         idle_ready(connection);
     } else if (cursor && cursor->closed && !cursor->busy) { /* its rest is thrown away */
-        if (results_read(cursor))
-            cursor_freed(cursor);
+        if (results_read(cursor)) cursor_freed(cursor);
     } else if (cursor && cursor->busy && results_read(cursor)) {
         cursor_ready(cursor);
     }
@@ -224,24 +208,19 @@ void pg_statement_start(struct cursor *cursor)
     PQsetSingleRowMode(connection->pg);
     connection->running = cursor;
     connection->touched |= sql_touches(cursor->sql);
-    if (PQflush(connection->pg) == 1)
-        loop_watch_change(loop, &connection->watch, EPOLLIN | EPOLLOUT);
-    cursor->deadline = (struct loop_timer){ .fire = deadline_fired, .context = cursor };
+    if (PQflush(connection->pg) == 1) loop_watch_change(loop, &connection->watch, EPOLLIN | EPOLLOUT);
+    cursor->deadline = (struct loop_timer) { .fire = deadline_fired, .context = cursor };
     loop_timer_set(loop, &cursor->deadline, clock_mono_ns() + (int64_t)cursor->session->pool->params.statement_ms * NS_PER_MS);
 }
 
 /* A statement within another's row callback: the outer one's rows are read into memory first, then the connection is free.
  * Within a transaction it must be this connection; outside, another one serves. */
-static bool outer_statement_runs(const struct pg_session *session)
-{
-    return session->connection && session->connection->running;
-}
+static bool outer_statement_runs(const struct pg_session *session) { return session->connection && session->connection->running; }
 
 int pg_statement_begin(struct cursor *cursor)
 {
     struct pg_session *session = session_of(cursor);
-    if (!session)
-        return -ENOTCONN;
+    if (!session) return -ENOTCONN;
     if (outer_statement_runs(session)) {
         struct cursor *outer = session->connection->running;
         while (!outer->ended && session->connection) { /* blocking, but only for rows that are already on their way */
@@ -263,28 +242,22 @@ int pg_statement_begin(struct cursor *cursor)
 static void more_posted(void *context)
 {
     struct cursor *cursor = context;
-    if (cursor->ended || results_read(cursor))
-        cursor_ready(cursor);
+    if (cursor->ended || results_read(cursor)) cursor_ready(cursor);
 }
 
-int pg_statement_more(struct cursor *cursor)
-{
-    return loop_post(cursor->session->pool->params.loop, more_posted, cursor);
-}
+int pg_statement_more(struct cursor *cursor) { return loop_post(cursor->session->pool->params.loop, more_posted, cursor); }
 
 void pg_statement_close(struct cursor *cursor)
 {
     struct pg_session *session = session_of(cursor);
-    if (session && session->queued && session->waiting == cursor)
-        pg_wait_cancel(session);
+    if (session && session->queued && session->waiting == cursor) pg_wait_cancel(session);
     struct pg_connection *connection = session ? session->connection : NULL;
     if (!connection || connection->running != cursor) {
         cursor_freed(cursor);
         return;
     }
     batch_clear(&cursor->batch);
-    if (results_read(cursor))
-        cursor_freed(cursor);
+    if (results_read(cursor)) cursor_freed(cursor);
 }
 
 /* --- sessions --------------------------------------------------------------------------------------------------------------- */
@@ -293,8 +266,7 @@ static void probe_done(void *context)
 {
     struct session *session = context;
     struct cursor *probe = session->cursors;
-    if (cursor_error(probe))
-        session_fail(session, cursor_error(probe));
+    if (cursor_error(probe)) session_fail(session, cursor_error(probe));
     cursor_close(probe);
     session_ready(session);
 }
@@ -303,15 +275,13 @@ static void probe_done(void *context)
 static int pg_open(struct session *session)
 {
     struct pg_session *pg = calloc(1, sizeof(*pg));
-    if (!pg)
-        return -ENOMEM;
+    if (!pg) return -ENOMEM;
     pg->session = session;
     session->connection = pg;
     session->busy = false; /* the probe's cursor is what is busy */
     struct cursor *probe;
     int error = cursor_open(&probe, session, "", probe_done, session);
-    if (error < 0)
-        free(pg);
+    if (error < 0) free(pg);
     return error;
 }
 
@@ -322,8 +292,7 @@ static void pg_close(struct session *session)
     pg->connection = NULL;
     free(pg);
     session_freed(session);
-    if (connection)
-        pg_connection_give(connection);
+    if (connection) pg_connection_give(connection);
 }
 
 const struct backend backend_pg = {

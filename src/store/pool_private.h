@@ -5,7 +5,7 @@
 #include "core/buf.h"
 #include "store/pool.h"
 
-#define BATCH_ROWS 512u
+#define BATCH_ROWS  512u
 #define BATCH_BYTES (256u << 10)
 
 /* Rows of one batch, flat: cells point into `bytes`. Column names are shared by the rows of one result. */
@@ -38,8 +38,8 @@ bool batch_full(const struct batch *batch);
 struct cursor {
     struct session *session;
     char *sql;
-    const char *rest;        /* SQLite: statements still to come */
-    void *statement;         /* the backend's */
+    const char *rest; /* SQLite: statements still to come */
+    void *statement;  /* the backend's */
     struct batch batch;
     struct columns *columns, *current;
     char *error;
@@ -47,20 +47,20 @@ struct cursor {
     bool ended, closed, busy;
     pool_done *done;
     void *context;
-    struct cursor *next;     /* of the session */
+    struct cursor *next; /* of the session */
     struct job job;
     struct loop_timer deadline;
 };
 
-struct connection;           /* a backend's */
+struct connection; /* a backend's */
 
 /* What a backend can do. Blocking ones fill run/step with jobs; `start` begins a cursor, `more` the next batch. */
 struct backend {
-    int (*open)(struct session *session);           /* begins connecting; ends with session_opened */
+    int (*open)(struct session *session); /* begins connecting; ends with session_opened */
     int (*start)(struct cursor *cursor);
     int (*more)(struct cursor *cursor);
-    void (*close_cursor)(struct cursor *cursor);    /* frees cursor->statement; may finish later: calls cursor_freed */
-    void (*close)(struct session *session);         /* frees the connection; calls session_freed when done */
+    void (*close_cursor)(struct cursor *cursor); /* frees cursor->statement; may finish later: calls cursor_freed */
+    void (*close)(struct session *session);      /* frees the connection; calls session_freed when done */
     int (*load_extension)(struct session *session, const char *path);
 };
 extern const struct backend backend_sqlite, backend_pg, backend_odbc;
@@ -69,21 +69,21 @@ struct session {
     struct pool *pool;
     const struct backend *backend;
     char *dsn;
-    void *connection;        /* the backend's */
+    void *connection; /* the backend's */
     char *error;
     bool closed, busy;
     pool_done *done;
     void *context;
     struct cursor *cursors;
     struct job job;
-    char *argument;          /* of a load_extension */
+    char *argument; /* of a load_extension */
 };
 
 struct pg_dsn;
 struct pool {
     struct pool_params params;
     char *folder;
-    struct pg_dsn *pg;       /* PostgreSQL's connections by DSN */
+    struct pg_dsn *pg; /* PostgreSQL's connections by DSN */
 };
 
 void cursor_fail(struct cursor *cursor, const char *text); /* keeps the first error; trims the end */

@@ -43,14 +43,11 @@ static void open_run(struct job *job)
     buf_free(&file);
 }
 
-static void session_job_done(struct job *job)
-{
-    session_ready(job->context);
-}
+static void session_job_done(struct job *job) { session_ready(job->context); }
 
 static int sqlite_open(struct session *session)
 {
-    session->job = (struct job){ .run = open_run, .done = session_job_done, .context = session };
+    session->job = (struct job) { .run = open_run, .done = session_job_done, .context = session };
     return jobs_submit(session->pool->params.jobs, &session->job);
 }
 
@@ -58,10 +55,8 @@ static bool statement_names(struct cursor *cursor, sqlite3_stmt *statement)
 {
     int count = sqlite3_column_count(statement);
     struct columns *columns = cursor_columns_new(cursor, (size_t)count);
-    if (!columns)
-        return false;
-    for (int i = 0; i < count; i++)
-        columns->names[i] = strdup(sqlite3_column_name(statement, i));
+    if (!columns) return false;
+    for (int i = 0; i < count; i++) columns->names[i] = strdup(sqlite3_column_name(statement, i));
     return true;
 }
 
@@ -85,8 +80,7 @@ static bool statement_prepare(struct cursor *cursor, sqlite3 *db)
             cursor_fail(cursor, sqlite3_errmsg(db));
             return false;
         }
-        if (!statement)
-            continue; /* a comment or white space */
+        if (!statement) continue; /* a comment or white space */
         cursor->statement = statement;
         return statement_names(cursor, statement);
     }
@@ -98,19 +92,16 @@ static bool statement_prepare(struct cursor *cursor, sqlite3 *db)
 static void statements_step(struct cursor *cursor, sqlite3 *db)
 {
     while (!batch_full(&cursor->batch)) {
-        if (!cursor->statement && !statement_prepare(cursor, db))
-            return;
+        if (!cursor->statement && !statement_prepare(cursor, db)) return;
         int status = sqlite3_step(cursor->statement);
         if (status == SQLITE_ROW) {
             statement_row(cursor, cursor->statement);
             continue;
         }
-        if (status != SQLITE_DONE)
-            cursor_fail(cursor, sqlite3_errmsg(db));
+        if (status != SQLITE_DONE) cursor_fail(cursor, sqlite3_errmsg(db));
         sqlite3_finalize(cursor->statement);
         cursor->statement = NULL;
-        if (cursor->ended)
-            return;
+        if (cursor->ended) return;
     }
 }
 
@@ -123,24 +114,19 @@ static void step_run(struct job *job)
     cursor->affected = sqlite3_changes(db);
 }
 
-static void cursor_job_done(struct job *job)
-{
-    cursor_ready(job->context);
-}
+static void cursor_job_done(struct job *job) { cursor_ready(job->context); }
 
 static int sqlite_step(struct cursor *cursor)
 {
-    if (!cursor->session->connection)
-        return -ENOTCONN;
-    cursor->job = (struct job){ .run = step_run, .done = cursor_job_done, .context = cursor };
+    if (!cursor->session->connection) return -ENOTCONN;
+    cursor->job = (struct job) { .run = step_run, .done = cursor_job_done, .context = cursor };
     return jobs_submit(cursor->session->pool->params.jobs, &cursor->job);
 }
 
 /* Finalising a statement does not touch the disk unless it ends a write: cheap enough for the caller's thread. */
 static void sqlite_close_cursor(struct cursor *cursor)
 {
-    if (cursor->statement)
-        sqlite3_finalize(cursor->statement);
+    if (cursor->statement) sqlite3_finalize(cursor->statement);
     cursor_freed(cursor);
 }
 
@@ -148,22 +134,17 @@ static void close_run(struct job *job)
 {
     struct session *session = job->context;
     sqlite3 *db = session->connection;
-    if (db && !sqlite3_get_autocommit(db))
-        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    if (db && !sqlite3_get_autocommit(db)) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     sqlite3_close_v2(db);
 }
 
-static void close_done(struct job *job)
-{
-    session_freed(job->context);
-}
+static void close_done(struct job *job) { session_freed(job->context); }
 
 static void sqlite_close(struct session *session)
 {
     session->busy = true;
-    session->job = (struct job){ .run = close_run, .done = close_done, .context = session };
-    if (jobs_submit(session->pool->params.jobs, &session->job) == 0)
-        return;
+    session->job = (struct job) { .run = close_run, .done = close_done, .context = session };
+    if (jobs_submit(session->pool->params.jobs, &session->job) == 0) return;
     close_run(&session->job); /* the queue is full: better here than never */
     session_freed(session);
 }
@@ -186,7 +167,7 @@ static int sqlite_extension(struct session *session, const char *path)
 {
     free(session->argument);
     session->argument = strdup(path);
-    session->job = (struct job){ .run = extension_run, .done = session_job_done, .context = session };
+    session->job = (struct job) { .run = extension_run, .done = session_job_done, .context = session };
     return jobs_submit(session->pool->params.jobs, &session->job);
 }
 

@@ -28,14 +28,14 @@ static void restart_fire(struct loop_timer *timer)
 
 void child_init(struct supervisor *s, struct child *child, uint32_t process)
 {
-    *child = (struct child){ .supervisor = s, .process = process };
+    *child = (struct child) { .supervisor = s, .process = process };
     const char *role = process == BUS_BROKER ? "broker" : process == BUS_CONTROL ? "control" : "worker";
     snprintf(child->role, sizeof child->role, "%s", role);
     if (process >= BUS_WORKER_0)
         snprintf(child->name, sizeof child->name, "worker %u", process - BUS_WORKER_0);
     else
         snprintf(child->name, sizeof child->name, "%s", role);
-    child->restart = (struct loop_timer){ .fire = restart_fire, .context = child };
+    child->restart = (struct loop_timer) { .fire = restart_fire, .context = child };
     pin_choose(&s->cpus, segment_workers(s->segment), process, &child->cpus);
 }
 
@@ -50,10 +50,8 @@ static _Noreturn void child_exec(const struct child *child, char *const argv[], 
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     int null = open("/dev/null", O_RDONLY);
-    if (null >= 0)
-        dup2(null, 0);
-    if (null > 0)
-        close(null);
+    if (null >= 0) dup2(null, 0);
+    if (null > 0) close(null);
     sched_setaffinity(0, sizeof child->cpus, &child->cpus);
     execv("/proc/self/exe", argv);
     _exit(127);
@@ -69,14 +67,23 @@ int child_spawn(struct child *child)
     snprintf(process, sizeof process, "%u", child->process);
     snprintf(fd, sizeof fd, "%d", s->config_fd);
     bool with_old = child->process == BUS_BROKER && s->old_segment[0] != 0;
-    char *argv[] = { (char *)"carillon", (char *)"role", child->role, (char *)"--process", process, (char *)"--segment",
-                     (char *)segment_name(s->segment), (char *)"--config-fd", fd, (char *)"--config", (char *)s->config_path,
-                     with_old ? (char *)"--old-segment" : NULL, s->old_segment, NULL };
+    char *argv[] = { (char *)"carillon",
+                     (char *)"role",
+                     child->role,
+                     (char *)"--process",
+                     process,
+                     (char *)"--segment",
+                     (char *)segment_name(s->segment),
+                     (char *)"--config-fd",
+                     fd,
+                     (char *)"--config",
+                     (char *)s->config_path,
+                     with_old ? (char *)"--old-segment" : NULL,
+                     s->old_segment,
+                     NULL };
     pid_t parent = getpid(), pid = fork();
-    if (pid < 0)
-        return -errno;
-    if (pid == 0)
-        child_exec(child, argv, parent);
+    if (pid < 0) return -errno;
+    if (pid == 0) child_exec(child, argv, parent);
     child->pid = pid;
     child->started_ns = clock_mono_ns();
     child->reported_ns = 0;
@@ -87,7 +94,8 @@ int child_spawn(struct child *child)
 char *child_why(int status, char *out, size_t size)
 {
     if (WIFSIGNALED(status))
-        snprintf(out, size, "was ended by signal %d (%s)%s", WTERMSIG(status), strsignal(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
+        snprintf(out, size, "was ended by signal %d (%s)%s", WTERMSIG(status), strsignal(WTERMSIG(status)),
+                 WCOREDUMP(status) ? ", core dumped" : "");
     else
         snprintf(out, size, "ended by itself with exit code %d", WEXITSTATUS(status));
     return out;
@@ -95,8 +103,7 @@ char *child_why(int status, char *out, size_t size)
 
 static int64_t backoff(const struct child *child)
 {
-    if (child->deaths <= BACKOFF_FREE_DEATHS)
-        return 0;
+    if (child->deaths <= BACKOFF_FREE_DEATHS) return 0;
     unsigned step = child->deaths - BACKOFF_FREE_DEATHS - 1;
     int64_t wait = step > 20 ? BACKOFF_LAST_NS : BACKOFF_FIRST_NS << step;
     return wait > BACKOFF_LAST_NS ? BACKOFF_LAST_NS : wait;
@@ -120,12 +127,10 @@ void child_died(struct child *child, int status)
         proc_look(s->segment, child->process, &view);
         char path[96];
         snprintf(path, sizeof path, "/dev/shm/carillon-%s", s->old_segment);
-        if (access(path, F_OK) < 0)
-            s->old_segment[0] = 0;
+        if (access(path, F_OK) < 0) s->old_segment[0] = 0;
     }
     if (s->phase >= PHASE_STOPPING_BROKER) {
-        if (status != 0)
-            log_warning(NULL, "%s (pid %d) %s while it was ending", child->name, (int)pid, why);
+        if (status != 0) log_warning(NULL, "%s (pid %d) %s while it was ending", child->name, (int)pid, why);
         return;
     }
     if (s->phase == PHASE_STARTING) {
@@ -137,9 +142,10 @@ void child_died(struct child *child, int status)
     child->deaths = lived >= LIVED_LONG_NS ? 1 : child->deaths + 1;
     int64_t wait = backoff(child);
     if (wait > 0)
-        log_err(NULL, "%s (pid %d) %s after %lld s, the %uth time in a row; it is started again in %lld ms", child->name, (int)pid, why, (long long)(lived / NS_PER_S),
-                child->deaths, (long long)(wait / NS_PER_MS));
+        log_err(NULL, "%s (pid %d) %s after %lld s, the %uth time in a row; it is started again in %lld ms", child->name, (int)pid, why,
+                (long long)(lived / NS_PER_S), child->deaths, (long long)(wait / NS_PER_MS));
     else
-        log_err(NULL, "%s (pid %d) %s after %lld s; it is started again at once", child->name, (int)pid, why, (long long)(lived / NS_PER_S));
+        log_err(NULL, "%s (pid %d) %s after %lld s; it is started again at once", child->name, (int)pid, why,
+                (long long)(lived / NS_PER_S));
     loop_timer_set(s->loop, &child->restart, now + wait);
 }

@@ -19,31 +19,31 @@
 #include "core/config.h"
 #include "core/loop.h"
 
-#define TICK_NS (100 * NS_PER_MS)
-#define BEAT_REPORT_NS (10 * NS_PER_S) /* a heartbeat older than this is reported */
-#define BEAT_KILL_NS (30 * NS_PER_S)   /* and older than this ends the process, unless it is stopped by a debugger or SIGSTOP */
-#define BACKOFF_FIRST_NS (50 * NS_PER_MS)
-#define BACKOFF_LAST_NS (10 * NS_PER_S)
-#define BACKOFF_FREE_DEATHS 3          /* so many in a row come back without delay */
-#define LIVED_LONG_NS (60 * NS_PER_S)  /* a child that lived this long has no past */
-#define STOP_BROKER_NS (5 * NS_PER_S)  /* the broker's time for BYEs and its ledger, before the others are told */
-#define STOP_ALL_NS (10 * NS_PER_S)    /* then SIGKILL */
-#define STOP_NOW_NS (3 * NS_PER_S)     /* both of it after the second signal */
+#define TICK_NS             (100 * NS_PER_MS)
+#define BEAT_REPORT_NS      (10 * NS_PER_S) /* a heartbeat older than this is reported */
+#define BEAT_KILL_NS        (30 * NS_PER_S) /* and older than this ends the process, unless it is stopped by a debugger or SIGSTOP */
+#define BACKOFF_FIRST_NS    (50 * NS_PER_MS)
+#define BACKOFF_LAST_NS     (10 * NS_PER_S)
+#define BACKOFF_FREE_DEATHS 3               /* so many in a row come back without delay */
+#define LIVED_LONG_NS       (60 * NS_PER_S) /* a child that lived this long has no past */
+#define STOP_BROKER_NS      (5 * NS_PER_S)  /* the broker's time for BYEs and its ledger, before the others are told */
+#define STOP_ALL_NS         (10 * NS_PER_S) /* then SIGKILL */
+#define STOP_NOW_NS         (3 * NS_PER_S)  /* both of it after the second signal */
 
 struct supervisor;
 
 struct child {
     struct supervisor *supervisor;
-    uint32_t process;          /* enum bus_process */
-    char name[24];             /* "broker", "worker 0" */
-    char role[8];              /* "broker", "worker", "control" */
-    cpu_set_t cpus;            /* where it may run */
-    pid_t pid;                 /* 0 = none now */
-    uint32_t epoch_before;     /* proc table's epoch before this start: a beat of it is not ours yet */
+    uint32_t process;      /* enum bus_process */
+    char name[24];         /* "broker", "worker 0" */
+    char role[8];          /* "broker", "worker", "control" */
+    cpu_set_t cpus;        /* where it may run */
+    pid_t pid;             /* 0 = none now */
+    uint32_t epoch_before; /* proc table's epoch before this start: a beat of it is not ours yet */
     int64_t started_ns;
-    unsigned deaths;           /* in a row */
+    unsigned deaths; /* in a row */
     struct loop_timer restart;
-    int64_t reported_ns;       /* heartbeat: when it was last reported, 0 = it beats */
+    int64_t reported_ns; /* heartbeat: when it was last reported, 0 = it beats */
     bool killed_for_silence;
 };
 
@@ -57,22 +57,22 @@ struct supervisor {
     struct loop_watch signals;
     struct loop_timer tick;
     enum phase phase;
-    int64_t phase_until_ns;    /* draining, stopping: then the next phase */
-    int64_t tick_ns;           /* last tick, to know when we ourselves slept */
-    int64_t said_ns;           /* last word of progress */
-    bool at_once;              /* second signal */
-    bool failed;               /* exit code 1 */
-    int config_fd;             /* memfd with the checked configuration */
-    char old_segment[64];      /* "" = none */
-    cpu_set_t cpus;            /* that we were given */
+    int64_t phase_until_ns; /* draining, stopping: then the next phase */
+    int64_t tick_ns;        /* last tick, to know when we ourselves slept */
+    int64_t said_ns;        /* last word of progress */
+    bool at_once;           /* second signal */
+    bool failed;            /* exit code 1 */
+    int config_fd;          /* memfd with the checked configuration */
+    char old_segment[64];   /* "" = none */
+    cpu_set_t cpus;         /* that we were given */
     struct child children[BUS_PROCESSES_MAX];
     uint32_t count;
 };
 
 /* child.c */
 void child_init(struct supervisor *s, struct child *child, uint32_t process);
-int child_spawn(struct child *child);                    /* 0 or -errno */
-void child_died(struct child *child, int wait_status);   /* after it was reaped */
+int child_spawn(struct child *child);                  /* 0 or -errno */
+void child_died(struct child *child, int wait_status); /* after it was reaped */
 /* "signal 11 (Segmentation fault)", "exit code 1": into out. */
 char *child_why(int wait_status, char *out, size_t size);
 

@@ -6,16 +6,14 @@
 static int cpu_at(const cpu_set_t *cpus, int n)
 {
     for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, cpus) && n-- == 0)
-            return cpu;
+        if (CPU_ISSET(cpu, cpus) && n-- == 0) return cpu;
     return 0;
 }
 
 uint32_t pin_workers_auto(const cpu_set_t *cpus)
 {
     int count = CPU_COUNT(cpus);
-    if (count <= 2)
-        return 1;
+    if (count <= 2) return 1;
     return count - 1 > (int)BUS_WORKERS_MAX ? BUS_WORKERS_MAX : (uint32_t)(count - 1);
 }
 
@@ -30,6 +28,5 @@ void pin_choose(const cpu_set_t *all, uint32_t workers, uint32_t process, cpu_se
     }
     *out = *all;
     if ((int)workers < count)
-        for (uint32_t w = 0; w < workers; w++)
-            CPU_CLR(cpu_at(all, (int)(w + 1) % count), out);
+        for (uint32_t w = 0; w < workers; w++) CPU_CLR(cpu_at(all, (int)(w + 1) % count), out);
 }

@@ -15,8 +15,7 @@ bool watch_all_running(const struct supervisor *s)
     for (uint32_t i = 0; i < s->count; i++) {
         struct proc_view view;
         proc_look(s->segment, s->children[i].process, &view);
-        if (view.state != PROC_RUNNING || view.pid != s->children[i].pid)
-            return false;
+        if (view.state != PROC_RUNNING || view.pid != s->children[i].pid) return false;
     }
     return true;
 }
@@ -27,8 +26,7 @@ static char kernel_state(pid_t pid)
     char path[32], line[512];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     FILE *f = fopen(path, "re");
-    if (f == NULL)
-        return '?';
+    if (f == NULL) return '?';
     const char *end = fgets(line, sizeof line, f) != NULL ? strrchr(line, ')') : NULL;
     fclose(f);
     return end != NULL && end[1] == ' ' ? end[2] : '?';
@@ -58,15 +56,15 @@ static void watch_beat(struct supervisor *s, struct child *child, int64_t now)
     int64_t last = view.epoch == child->epoch_before || view.pid != child->pid ? child->started_ns : view.beat_ns;
     int64_t silent = now - last;
     if (silent < BEAT_REPORT_NS) {
-        if (child->reported_ns != 0)
-            log_notice(NULL, "%s (pid %d) answers again", child->name, (int)child->pid);
+        if (child->reported_ns != 0) log_notice(NULL, "%s (pid %d) answers again", child->name, (int)child->pid);
         child->reported_ns = 0;
         return;
     }
     char state = kernel_state(child->pid);
     if (child->reported_ns == 0 || now - child->reported_ns >= BEAT_REPORT_NS) {
         child->reported_ns = now;
-        log_err(NULL, "%s (pid %d) gave no sign of life for %lld s: %s", child->name, (int)child->pid, (long long)(silent / NS_PER_S), state_word(state));
+        log_err(NULL, "%s (pid %d) gave no sign of life for %lld s: %s", child->name, (int)child->pid, (long long)(silent / NS_PER_S),
+                state_word(state));
     }
     if (silent >= BEAT_KILL_NS && state != 'T' && state != 't' && !child->killed_for_silence) {
         child->killed_for_silence = true;
@@ -83,12 +81,12 @@ static void watch_starting(struct supervisor *s, int64_t now)
         proc_state_set(s->segment, BUS_SUPERVISOR, PROC_RUNNING);
         snprintf(text, sizeof text, "READY=1\nSTATUS=%u workers, %u slots", segment_workers(s->segment), segment_slots(s->segment));
         notify(text);
-        log_notice(NULL, "ready: %s, %u workers, %u slots, database %s", segment_name(s->segment), segment_workers(s->segment), segment_slots(s->segment),
+        log_notice(NULL, "ready: %s, %u workers, %u slots, database %s", segment_name(s->segment), segment_workers(s->segment),
+                   segment_slots(s->segment),
                    strncmp(config_str(config_root(s->config), "database", ""), "postgres", 8) == 0 ? "PostgreSQL" : "SQLite");
         return;
     }
-    if (now - s->said_ns < BEAT_REPORT_NS)
-        return;
+    if (now - s->said_ns < BEAT_REPORT_NS) return;
     s->said_ns = now;
     for (uint32_t i = 0; i < s->count; i++) {
         struct proc_view view;
@@ -108,23 +106,22 @@ static void watch_draining(struct supervisor *s, int64_t now)
         supervisor_stop(s, "the time for draining is over");
     } else if (now - s->said_ns >= BEAT_REPORT_NS) {
         s->said_ns = now;
-        log_notice(NULL, "draining: %llu calls left, %lld s at most", (unsigned long long)calls, (long long)((s->phase_until_ns - now) / NS_PER_S));
+        log_notice(NULL, "draining: %llu calls left, %lld s at most", (unsigned long long)calls,
+                   (long long)((s->phase_until_ns - now) / NS_PER_S));
     }
 }
 
 static bool anybody_left(const struct supervisor *s, uint32_t process)
 {
     for (uint32_t i = 0; i < s->count; i++)
-        if (s->children[i].pid > 0 && (process == BUS_SUPERVISOR || s->children[i].process == process))
-            return true;
+        if (s->children[i].pid > 0 && (process == BUS_SUPERVISOR || s->children[i].process == process)) return true;
     return false;
 }
 
 static void tell_all(const struct supervisor *s, int signal)
 {
     for (uint32_t i = 0; i < s->count; i++)
-        if (s->children[i].pid > 0)
-            kill(s->children[i].pid, signal);
+        if (s->children[i].pid > 0) kill(s->children[i].pid, signal);
 }
 
 static void watch_stopping(struct supervisor *s, int64_t now)
@@ -157,6 +154,5 @@ void watch_tick(struct supervisor *s)
     else if (s->phase >= PHASE_STOPPING_BROKER)
         watch_stopping(s, now);
     for (uint32_t i = 0; i < s->count && !we_slept && s->phase < PHASE_STOPPING_BROKER; i++)
-        if (s->children[i].pid > 0)
-            watch_beat(s, &s->children[i], now);
+        if (s->children[i].pid > 0) watch_beat(s, &s->children[i], now);
 }

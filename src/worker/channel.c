@@ -16,18 +16,15 @@
 static uint32_t uuid_bucket(const char *uuid)
 {
     uint32_t h = 2166136261u;
-    for (; *uuid; uuid++)
-        h = (h ^ (uint32_t)tolower((unsigned char)*uuid)) * 16777619u;
+    for (; *uuid; uuid++) h = (h ^ (uint32_t)tolower((unsigned char)*uuid)) * 16777619u;
     return h & (BUCKETS - 1);
 }
 
 struct channel *channel_by_uuid(struct host *host, const char *uuid)
 {
-    if (!uuid)
-        return NULL;
+    if (!uuid) return NULL;
     for (struct channel *c = host->buckets[uuid_bucket(uuid)]; c; c = c->bucket_next)
-        if (strcasecmp(c->facts.uuid_text, uuid) == 0)
-            return c;
+        if (strcasecmp(c->facts.uuid_text, uuid) == 0) return c;
     return NULL;
 }
 
@@ -42,8 +39,7 @@ static struct channel **id_bucket(struct host *host, const struct uuid *id)
 struct channel *channel_by_id(struct host *host, const struct uuid *id)
 {
     for (struct channel *c = *id_bucket(host, id); c; c = c->id_next)
-        if (uuid_equal(&c->facts.uuid, id))
-            return c;
+        if (uuid_equal(&c->facts.uuid, id)) return c;
     return NULL;
 }
 
@@ -66,12 +62,10 @@ static void channel_unlink(struct channel *channel)
 {
     struct host *host = channel->host;
     struct channel **at = &host->buckets[uuid_bucket(channel->facts.uuid_text)];
-    while (*at != channel)
-        at = &(*at)->bucket_next;
+    while (*at != channel) at = &(*at)->bucket_next;
     *at = channel->bucket_next;
     at = id_bucket(host, &channel->facts.uuid);
-    while (*at != channel)
-        at = &(*at)->id_next;
+    while (*at != channel) at = &(*at)->id_next;
     *at = channel->id_next;
     *(channel->previous ? &channel->previous->next : &host->first) = channel->next;
     *(channel->next ? &channel->next->previous : &host->last) = channel->previous;
@@ -88,13 +82,12 @@ static void end_guard_fired(struct loop_timer *timer)
 static struct channel *channel_make(struct host *host, const char *uuid_or_null, enum channel_kind kind, bool outbound, bool hidden)
 {
     struct channel *channel = calloc(1, sizeof(*channel));
-    if (!channel)
-        return NULL;
+    if (!channel) return NULL;
     channel->host = host;
     channel->references = 1; /* the host's own, given back when it is settled */
     channel->leg.number = LEG_NONE;
     channel->digit_form = DIGIT_NONE;
-    channel->end_guard = (struct loop_timer){ .fire = end_guard_fired, .context = channel };
+    channel->end_guard = (struct loop_timer) { .fire = end_guard_fired, .context = channel };
     struct channel_facts *facts = &channel->facts;
     bool usable = uuid_or_null && uuid_or_null[0] && strlen(uuid_or_null) < UUID_TEXT_SIZE &&
                   (hidden || !channel_by_uuid(host, uuid_or_null));
@@ -115,8 +108,7 @@ static struct channel *channel_make(struct host *host, const char *uuid_or_null,
     names_set(&channel->profile, "uuid", facts->uuid_text);
     names_set(&channel->profile, "direction", outbound ? "outbound" : "inbound");
     channel->hidden = hidden;
-    if (!hidden)
-        channel_link(channel);
+    if (!hidden) channel_link(channel);
     return channel;
 }
 
@@ -132,13 +124,11 @@ struct channel *channel_new_hidden(struct host *host, const char *uuid_or_null, 
 
 void channel_hidden_release(struct channel *channel)
 {
-    if (!channel->hidden || channel->over_told)
-        return;
+    if (!channel->hidden || channel->over_told) return;
     channel->over_told = true;
     guest_forget(channel);
     channel->facts.up = channel->facts.media_ready = false;
-    if (!channel->facts.cause)
-        channel->facts.cause = 16; /* NORMAL_CLEARING */
+    if (!channel->facts.cause) channel->facts.cause = 16; /* NORMAL_CLEARING */
     channel_leg_clear(channel);
     channel_unref(channel);
 }
@@ -152,14 +142,12 @@ struct channel *channel_ref(struct channel *channel)
 static void channel_free(struct channel *channel)
 {
     struct host *host = channel->host;
-    if (!channel->hidden)
-        channel_unlink(channel);
+    if (!channel->hidden) channel_unlink(channel);
     channel_loan_free(channel);
     channel_leg_clear(channel);
     loop_timer_clear(host->loop, &channel->end_guard);
     channel_end_forget(channel);
-    if (channel->peer)
-        channel->peer->peer = NULL;
+    if (channel->peer) channel->peer->peer = NULL;
     while (channel->watchers) {
         struct watcher *watcher = channel->watchers;
         channel->watchers = watcher->next;
@@ -182,11 +170,9 @@ static void channel_free(struct channel *channel)
 
 void channel_unref(struct channel *channel)
 {
-    if (!channel)
-        return;
+    if (!channel) return;
     CHECK(channel->references > 0);
-    if (--channel->references == 0)
-        channel_free(channel);
+    if (--channel->references == 0) channel_free(channel);
 }
 
 struct channel *channel_find(struct host *host, const char *uuid)
@@ -195,20 +181,11 @@ struct channel *channel_find(struct host *host, const char *uuid)
     return channel ? channel_ref(channel) : NULL;
 }
 
-struct channel *channel_next(struct host *host, struct channel *after)
-{
-    return after ? after->next : host->first;
-}
+struct channel *channel_next(struct host *host, struct channel *after) { return after ? after->next : host->first; }
 
-const struct channel_facts *channel_facts(const struct channel *channel)
-{
-    return &channel->facts;
-}
+const struct channel_facts *channel_facts(const struct channel *channel) { return &channel->facts; }
 
-void channel_tell(struct channel *channel, const struct happening *happening)
-{
-    fiber_post(channel->owner, happening);
-}
+void channel_tell(struct channel *channel, const struct happening *happening) { fiber_post(channel->owner, happening); }
 
 void channel_changed(struct channel *channel)
 {
@@ -216,18 +193,15 @@ void channel_changed(struct channel *channel)
     guest_tell_facts(channel);
     struct happening happening = { .kind = HAPPENING_STATE, .channel = channel };
     fiber_post(channel->owner, &happening);
-    if (channel->dialler != channel->owner)
-        fiber_post(channel->dialler, &happening);
+    if (channel->dialler != channel->owner) fiber_post(channel->dialler, &happening);
     for (struct watcher *w = channel->watchers; w; w = w->next)
-        if (w->fiber != channel->owner && w->fiber != channel->dialler)
-            fiber_post(w->fiber, &happening);
+        if (w->fiber != channel->owner && w->fiber != channel->dialler) fiber_post(w->fiber, &happening);
 }
 
 void channel_mark_over(struct channel *channel, int cause, int64_t end_us)
 {
     struct channel_facts *facts = &channel->facts;
-    if (!facts->up)
-        return;
+    if (!facts->up) return;
     channel_media_variables(channel); /* as of the last second, for hangup hooks; the end's own figures follow */
     facts->up = false;
     facts->cause = cause;
@@ -236,8 +210,7 @@ void channel_mark_over(struct channel *channel, int cause, int64_t end_us)
     facts->state = CS_HANGUP;
     facts->hangup_us = end_us ? end_us : clock_utc_us();
     channel_changed(channel);
-    if (!channel->ended)
-        loop_timer_set(channel->host->loop, &channel->end_guard, loop_now_ns(channel->host->loop) + END_GUARD_NS);
+    if (!channel->ended) loop_timer_set(channel->host->loop, &channel->end_guard, loop_now_ns(channel->host->loop) + END_GUARD_NS);
 }
 
 /* The engine is told from the loop, never from within a call of its own. */
@@ -252,8 +225,7 @@ void channel_settled(struct channel *channel)
 {
     channel->ended = true;
     loop_timer_clear(channel->host->loop, &channel->end_guard);
-    if (channel->over_told || channel->facts.up)
-        return;
+    if (channel->over_told || channel->facts.up) return;
     channel->over_told = true;
     channel_media_variables(channel);
     channel_leg_clear(channel);
@@ -267,16 +239,12 @@ void channel_owner_set(struct channel *channel, struct fiber *fiber)
     fiber_unref(before);
 }
 
-struct fiber *channel_owner(const struct channel *channel)
-{
-    return channel->owner;
-}
+struct fiber *channel_owner(const struct channel *channel) { return channel->owner; }
 
 void channel_watch(struct channel *channel, struct fiber *fiber, bool on)
 {
     for (struct watcher **at = &channel->watchers; *at; at = &(*at)->next) {
-        if ((*at)->fiber != fiber)
-            continue;
+        if ((*at)->fiber != fiber) continue;
         if (!on) {
             struct watcher *watcher = *at;
             *at = watcher->next;
@@ -285,21 +253,17 @@ void channel_watch(struct channel *channel, struct fiber *fiber, bool on)
         }
         return;
     }
-    if (!on)
-        return;
+    if (!on) return;
     struct watcher *watcher = calloc(1, sizeof(*watcher));
-    if (!watcher)
-        return;
-    *watcher = (struct watcher){ .fiber = fiber_ref(fiber), .next = channel->watchers };
+    if (!watcher) return;
+    *watcher = (struct watcher) { .fiber = fiber_ref(fiber), .next = channel->watchers };
     channel->watchers = watcher;
 }
 
 int channel_state_set(struct channel *channel, enum channel_state state)
 {
-    if (!channel->facts.up && state < CS_HANGUP)
-        return -ENOTCONN;
-    if (channel->facts.state == state)
-        return 0;
+    if (!channel->facts.up && state < CS_HANGUP) return -ENOTCONN;
+    if (channel->facts.state == state) return 0;
     channel->facts.state = state;
     channel_changed(channel);
     return 0;
@@ -307,8 +271,7 @@ int channel_state_set(struct channel *channel, enum channel_state state)
 
 int channel_transferring_set(struct channel *channel, bool on)
 {
-    if (channel->facts.transferring == on)
-        return 0;
+    if (channel->facts.transferring == on) return 0;
     channel->facts.transferring = on;
     channel_changed(channel);
     return 0;
@@ -317,11 +280,11 @@ int channel_transferring_set(struct channel *channel, bool on)
 void channel_break(struct channel *channel, bool all)
 {
     if (guest_tell_break(channel, all)) return;
-    channel_tell(channel, &(struct happening){ .kind = HAPPENING_BREAK, .channel = channel, .value = all });
+    channel_tell(channel, &(struct happening) { .kind = HAPPENING_BREAK, .channel = channel, .value = all });
 }
 
 void channel_event_queue(struct channel *channel, const struct kv *event)
 {
     if (guest_tell_event(channel, event)) return;
-    channel_tell(channel, &(struct happening){ .kind = HAPPENING_EVENT, .channel = channel, .pairs = kv_view(event) });
+    channel_tell(channel, &(struct happening) { .kind = HAPPENING_EVENT, .channel = channel, .pairs = kv_view(event) });
 }

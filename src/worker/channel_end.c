@@ -1,7 +1,8 @@
 /* channel_end.c: a SIP call's end as the broker tells it (MSG_CALL_ENDED).
  *
  * What the far end said before it hung up comes by another way: keys that were pressed are events of the media thread. So the
- * end waits until the media thread has told all of that leg (MEDIA_ENDED, some milliseconds): a script sees the key first, then the hangup. */
+ * end waits until the media thread has told all of that leg (MEDIA_ENDED, some milliseconds): a script sees the key first, then the hangup.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +26,7 @@ static void ended_variables(struct channel *channel, struct kv_view pairs, int c
     snprintf(text, sizeof(text), "%d", cause);
     channel_variable_set(channel, "sip_term_cause", text);
     bool them = strcmp(kv_get_or(pairs, "by", "them"), "them") == 0;
-    if (them)
-        channel_variable_set(channel, "sip_hangup_disposition", channel->facts.answered ? "recv_bye" : "recv_cancel");
+    if (them) channel_variable_set(channel, "sip_hangup_disposition", channel->facts.answered ? "recv_bye" : "recv_cancel");
     channel_sip_headers(channel, pairs, "sip_bye_h_");
 }
 
@@ -42,8 +42,7 @@ static void end_now(struct channel *channel, struct kv_view pairs)
 void channel_end_told(struct channel *channel)
 {
     channel->media_told = true; /* be it before the broker's word comes */
-    if (!channel->end_held)
-        return;
+    if (!channel->end_held) return;
     struct kv pairs = channel->end_pairs;
     channel->end_held = false;
     channel->end_pairs = KV_INIT;
@@ -66,17 +65,15 @@ static void end_hold(struct channel *channel, struct kv_view pairs)
 {
     size_t at = 0;
     struct kv_pair pair;
-    while (kv_next(pairs, &at, &pair))
-        kv_add_bytes(&channel->end_pairs, pair.name, pair.value, pair.value_length);
+    while (kv_next(pairs, &at, &pair)) kv_add_bytes(&channel->end_pairs, pair.name, pair.value, pair.value_length);
     channel->end_held = true;
-    channel->end_hold = (struct loop_timer){ .fire = hold_fired, .context = channel };
+    channel->end_hold = (struct loop_timer) { .fire = hold_fired, .context = channel };
     loop_timer_set(channel->host->loop, &channel->end_hold, loop_now_ns(channel->host->loop) + HOLD_NS);
 }
 
 void channel_end(struct channel *channel, struct kv_view pairs)
 {
-    if (channel->end_held)
-        return;
+    if (channel->end_held) return;
     if (channel->facts.up && channel->facts.media_ready && !channel->media_told && channel->leg.number != LEG_NONE)
         end_hold(channel, pairs);
     else
@@ -85,8 +82,7 @@ void channel_end(struct channel *channel, struct kv_view pairs)
 
 void channel_end_forget(struct channel *channel)
 {
-    if (!channel->end_held)
-        return;
+    if (!channel->end_held) return;
     loop_timer_clear(channel->host->loop, &channel->end_hold);
     kv_free(&channel->end_pairs);
     channel->end_held = false;

@@ -7,11 +7,10 @@
 static struct channel *virtual_new(struct host *host, const char *uuid_or_null, enum channel_kind kind, bool outbound)
 {
     uint32_t leg;
-    if (media_leg_open(host->media, &leg) < 0)
-        return NULL;
+    if (media_leg_open(host->media, &leg) < 0) return NULL;
     struct channel *channel = channel_new(host, uuid_or_null, kind, outbound);
     if (!channel) {
-        media_leg_close(host->media, (struct media_leg){ leg, 1 });
+        media_leg_close(host->media, (struct media_leg) { leg, 1 });
         return NULL;
     }
     channel_leg_set(channel, leg, 1);
@@ -25,8 +24,7 @@ static struct channel *virtual_new(struct host *host, const char *uuid_or_null, 
 struct channel *channel_new_null(struct host *host, const char *uuid_or_null, bool answered)
 {
     struct channel *channel = virtual_new(host, uuid_or_null, CHANNEL_NULL, true);
-    if (!channel)
-        return NULL;
+    if (!channel) return NULL;
     channel->facts.answered = channel->facts.media_ready = answered;
     channel->facts.answered_us = answered ? clock_utc_us() : 0;
     return channel_ref(channel);
@@ -35,11 +33,10 @@ struct channel *channel_new_null(struct host *host, const char *uuid_or_null, bo
 struct channel *channel_new_voice(struct host *host, uint32_t rate)
 {
     uint32_t leg;
-    if (media_leg_open_rate(host->media, &leg, rate) < 0)
-        return NULL;
+    if (media_leg_open_rate(host->media, &leg, rate) < 0) return NULL;
     struct channel *channel = channel_new_hidden(host, NULL, CHANNEL_NULL, true);
     if (!channel) {
-        media_leg_close(host->media, (struct media_leg){ leg, 1 });
+        media_leg_close(host->media, (struct media_leg) { leg, 1 });
         return NULL;
     }
     channel_leg_set(channel, leg, 1);
@@ -50,8 +47,7 @@ struct channel *channel_new_voice(struct host *host, uint32_t rate)
 struct channel *channel_new_loopback(struct host *host, const char *uuid_or_null, struct channel **other)
 {
     struct channel *a = virtual_new(host, uuid_or_null, CHANNEL_LOOPBACK, true);
-    if (!a)
-        return NULL;
+    if (!a) return NULL;
     struct channel *b = virtual_new(host, NULL, CHANNEL_LOOPBACK, false);
     if (!b) {
         channel_hangup(a, 34 /* NORMAL_CIRCUIT_CONGESTION */);
@@ -70,8 +66,7 @@ struct channel *channel_new_loopback(struct host *host, const char *uuid_or_null
 void channel_loopback_ended(struct channel *channel)
 {
     struct channel *peer = channel->peer;
-    if (!peer)
-        return;
+    if (!peer) return;
     channel->peer = peer->peer = NULL;
     channel_hangup(peer, channel->facts.cause);
 }

@@ -16,8 +16,7 @@
 static void variable_from(struct channel *channel, const char *variable, struct kv_view pairs, const char *pair)
 {
     const char *value = kv_get(pairs, pair);
-    if (value)
-        channel_variable_set(channel, variable, value);
+    if (value) channel_variable_set(channel, variable, value);
 }
 
 void channel_sip_slot(struct channel *channel, struct kv_view pairs)
@@ -25,11 +24,9 @@ void channel_sip_slot(struct channel *channel, struct kv_view pairs)
     struct host *host = channel->host;
     int64_t slot = kv_get_int(pairs, "slot", -1);
     int64_t generation = kv_get_int(pairs, "generation", -1);
-    if (slot < 0 || generation < 0)
-        return;
+    if (slot < 0 || generation < 0) return;
     uint32_t each = segment_slots_each(host->segment);
-    if ((uint64_t)slot / each != host->worker)
-        return;
+    if ((uint64_t)slot / each != host->worker) return;
     channel->has_slot = true;
     channel->slot = (uint32_t)slot;
     channel->generation = (uint32_t)generation;
@@ -38,13 +35,14 @@ void channel_sip_slot(struct channel *channel, struct kv_view pairs)
 
 void channel_sip_media_variables(struct channel *channel, struct kv_view pairs)
 {
-    static const struct { const char *variable, *pair; } map[] = {
-        { "sip_call_id", "sip_call_id" },       { "local_media_ip", "media_ip" },   { "local_media_port", "media_port" },
-        { "remote_media_ip", "remote_ip" },     { "remote_media_port", "remote_port" }, { "read_codec", "codec" },
-        { "write_codec", "codec" },             { "sip_gateway_name", "trunk" },
+    static const struct {
+        const char *variable, *pair;
+    } map[] = {
+        { "sip_call_id", "sip_call_id" },   { "local_media_ip", "media_ip" },       { "local_media_port", "media_port" },
+        { "remote_media_ip", "remote_ip" }, { "remote_media_port", "remote_port" }, { "read_codec", "codec" },
+        { "write_codec", "codec" },         { "sip_gateway_name", "trunk" },
     };
-    for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++)
-        variable_from(channel, map[i].variable, pairs, map[i].pair);
+    for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++) variable_from(channel, map[i].variable, pairs, map[i].pair);
     if (kv_get(pairs, "codec")) {
         channel_variable_set(channel, "read_rate", kv_get_or(pairs, "rate", "8000"));
         channel_variable_set(channel, "write_rate", kv_get_or(pairs, "rate", "8000"));
@@ -57,8 +55,7 @@ void channel_sip_headers(struct channel *channel, struct kv_view pairs, const ch
     size_t at = 0;
     struct kv_pair pair;
     while (kv_next(pairs, &at, &pair)) {
-        if (strncmp(pair.name, "h.", 2) != 0)
-            continue;
+        if (strncmp(pair.name, "h.", 2) != 0) continue;
         char name[160];
         if (strcasecmp(pair.name + 2, "Reason") == 0)
             channel_variable_set(channel, "sip_reason", pair.value);
@@ -90,8 +87,7 @@ static void dial_failed(struct channel *channel, struct kv_view pairs)
 void channel_sip_answered(struct channel *channel)
 {
     struct channel_facts *facts = &channel->facts;
-    if (!facts->up || facts->answered)
-        return;
+    if (!facts->up || facts->answered) return;
     facts->answered = facts->media_ready = true;
     facts->answered_us = clock_utc_us();
     channel_variable_set(channel, "endpoint_disposition", "ANSWER");
@@ -100,8 +96,7 @@ void channel_sip_answered(struct channel *channel)
 void channel_sip_early(struct channel *channel)
 {
     struct channel_facts *facts = &channel->facts;
-    if (!facts->up || facts->answered || facts->early)
-        return;
+    if (!facts->up || facts->answered || facts->early) return;
     facts->early = facts->media_ready = true;
     facts->progress_media_us = clock_utc_us();
     channel_variable_set(channel, "endpoint_disposition", "EARLY MEDIA");
@@ -115,8 +110,7 @@ static void dial_answered(void *context, int status, struct kv_view pairs)
     const char *result = status == 0 ? kv_get_or(pairs, "result", "failed") : "failed";
     channel_sip_media_variables(channel, pairs);
     if (strcmp(result, "failed") == 0) {
-        if (status < 0)
-            log_err(channel->facts.uuid_text, "the broker did not take the call: %s", strerror(-status));
+        if (status < 0) log_err(channel->facts.uuid_text, "the broker did not take the call: %s", strerror(-status));
         dial_failed(channel, pairs);
         channel->ended = true;
     } else {
@@ -136,8 +130,7 @@ static void dial_answered(void *context, int status, struct kv_view pairs)
     fiber_post(dialler, &happening);
     channel->dialler = NULL;
     fiber_unref(dialler);
-    if (channel->ended)
-        channel_settled(channel);
+    if (channel->ended) channel_settled(channel);
     channel_unref(channel);
 }
 
@@ -147,11 +140,10 @@ static struct channel *dial_started(struct channel *channel, struct fiber *fiber
     channel->dialler = fiber_ref(fiber);
     int error = post_request(host->post, BUS_BROKER, MSG_DIAL, all, DIAL_GUARD_NS, dial_answered, channel_ref(channel),
                              &channel->dial_request);
-    if (error == 0)
-        return channel;
+    if (error == 0) return channel;
     log_err(channel->facts.uuid_text, "the broker does not take calls just now: %s", strerror(-error));
     channel_mark_over(channel, 41 /* NORMAL_TEMPORARY_FAILURE */, 0);
-    fiber_post(fiber, &(struct happening){ .kind = HAPPENING_DIALLED, .channel = channel, .status = error });
+    fiber_post(fiber, &(struct happening) { .kind = HAPPENING_DIALLED, .channel = channel, .status = error });
     channel->dialler = NULL;
     fiber_unref(fiber);
     channel_settled(channel);
@@ -162,16 +154,14 @@ static struct channel *dial_started(struct channel *channel, struct fiber *fiber
 struct channel *channel_dial(struct host *host, struct fiber *fiber, const char *uuid_or_null, const struct kv *pairs)
 {
     struct channel *channel = channel_new(host, uuid_or_null, CHANNEL_SIP, true);
-    if (!channel)
-        return NULL;
+    if (!channel) return NULL;
     struct kv all = KV_INIT;
     size_t at = 0;
     struct kv_pair pair;
     struct kv_view view = kv_view(pairs);
     char text[UUID_TEXT_SIZE];
     kv_add(&all, "uuid", uuid_text(&channel->facts.uuid, text));
-    while (kv_next(view, &at, &pair))
-        kv_add_bytes(&all, pair.name, pair.value, pair.value_length);
+    while (kv_next(view, &at, &pair)) kv_add_bytes(&all, pair.name, pair.value, pair.value_length);
     channel_ref(channel); /* the caller's; dial_started's failure path gives back the request's */
     dial_started(channel, fiber, &all);
     kv_free(&all);
@@ -195,17 +185,14 @@ static void headers_from_variables(struct kv *pairs, struct channel *channel, co
     const char *name, *value;
     while (names_next(&channel->variables, &at, &name, &value)) {
         char header[140];
-        if (strncasecmp(name, prefix, length) != 0 || !name[length])
-            continue;
-        if ((size_t)snprintf(header, sizeof(header), "h.%s", name + length) < sizeof(header))
-            kv_add(pairs, header, value);
+        if (strncasecmp(name, prefix, length) != 0 || !name[length]) continue;
+        if ((size_t)snprintf(header, sizeof(header), "h.%s", name + length) < sizeof(header)) kv_add(pairs, header, value);
     }
 }
 
 void channel_dial_cancel(struct channel *channel, const char *cause)
 {
-    if (!channel->dial_request)
-        return;
+    if (!channel->dial_request) return;
     struct kv pairs = KV_INIT;
     call_pairs(&pairs, channel);
     kv_add(&pairs, "cause", cause);
@@ -226,8 +213,7 @@ static int sip_hangup(struct channel *channel, int cause)
     kv_add_int(&pairs, "q850", cause);
     bool answered = channel->facts.answered;
     headers_from_variables(&pairs, channel, answered ? "sip_bye_h_" : "sip_rh_");
-    if (names_get(&channel->variables, "disable_q850_reason"))
-        kv_add(&pairs, "no_reason", "1");
+    if (names_get(&channel->variables, "disable_q850_reason")) kv_add(&pairs, "no_reason", "1");
     int error = post_note(channel->host->post, BUS_BROKER, MSG_CALL_HANGUP, &pairs);
     kv_free(&pairs);
     bool refuse = !answered && !channel->facts.outbound;
@@ -238,10 +224,8 @@ static int sip_hangup(struct channel *channel, int cause)
 int channel_hangup(struct channel *channel, int cause)
 {
     bool sip = channel->facts.kind == CHANNEL_SIP;
-    if (channel->facts.kind == CHANNEL_GUEST)
-        return guest_hangup(channel, cause);
-    if (!channel->facts.up && !(sip && channel->has_slot && !channel->ended))
-        return -ENOTCONN;
+    if (channel->facts.kind == CHANNEL_GUEST) return guest_hangup(channel, cause);
+    if (!channel->facts.up && !(sip && channel->has_slot && !channel->ended)) return -ENOTCONN;
     bool was_up = channel->facts.up;
     if (sip)
         sip_hangup(channel, cause);
@@ -268,8 +252,7 @@ static int sip_note(struct channel *channel, enum message_kind kind, const char 
 /* The loopback twin of each: what the b-leg does, the dialling a-leg sees. */
 static void mark_ringing(struct channel *channel)
 {
-    if (channel->facts.ringing || channel->facts.answered)
-        return;
+    if (channel->facts.ringing || channel->facts.answered) return;
     channel->facts.ringing = true;
     channel->facts.progress_us = clock_utc_us();
     channel_changed(channel);
@@ -277,23 +260,18 @@ static void mark_ringing(struct channel *channel)
 
 int channel_ring(struct channel *channel)
 {
-    if (!channel->facts.up)
-        return -ENOTCONN;
-    if (channel->facts.answered || channel->facts.early || channel->facts.ringing)
-        return 0;
-    if (channel->facts.kind == CHANNEL_SIP && !channel->facts.outbound)
-        sip_note(channel, MSG_CALL_RING, "sip_ph_");
+    if (!channel->facts.up) return -ENOTCONN;
+    if (channel->facts.answered || channel->facts.early || channel->facts.ringing) return 0;
+    if (channel->facts.kind == CHANNEL_SIP && !channel->facts.outbound) sip_note(channel, MSG_CALL_RING, "sip_ph_");
     guest_ask(channel, "ring");
     mark_ringing(channel);
-    if (channel->peer)
-        mark_ringing(channel->peer);
+    if (channel->peer) mark_ringing(channel->peer);
     return 0;
 }
 
 static void mark_early(struct channel *channel)
 {
-    if (channel->facts.early || channel->facts.answered)
-        return;
+    if (channel->facts.early || channel->facts.answered) return;
     channel->facts.early = channel->facts.media_ready = true;
     channel->facts.progress_media_us = clock_utc_us();
     channel_changed(channel);
@@ -301,23 +279,18 @@ static void mark_early(struct channel *channel)
 
 int channel_early(struct channel *channel)
 {
-    if (!channel->facts.up)
-        return -ENOTCONN;
-    if (channel->facts.early || channel->facts.answered)
-        return 0;
-    if (channel->facts.kind == CHANNEL_SIP && !channel->facts.outbound)
-        sip_note(channel, MSG_CALL_EARLY, "sip_ph_");
+    if (!channel->facts.up) return -ENOTCONN;
+    if (channel->facts.early || channel->facts.answered) return 0;
+    if (channel->facts.kind == CHANNEL_SIP && !channel->facts.outbound) sip_note(channel, MSG_CALL_EARLY, "sip_ph_");
     guest_ask(channel, "early");
     mark_early(channel);
-    if (channel->peer)
-        mark_early(channel->peer);
+    if (channel->peer) mark_early(channel->peer);
     return 0;
 }
 
 static void mark_answered(struct channel *channel)
 {
-    if (channel->facts.answered)
-        return;
+    if (channel->facts.answered) return;
     channel->facts.answered = channel->facts.media_ready = true;
     channel->facts.answered_us = clock_utc_us();
     channel_variable_set(channel, "endpoint_disposition", "ANSWER");
@@ -326,25 +299,19 @@ static void mark_answered(struct channel *channel)
 
 int channel_answer(struct channel *channel)
 {
-    if (!channel->facts.up)
-        return -ENOTCONN;
-    if (channel->facts.answered)
-        return 0;
-    if (channel->facts.kind == CHANNEL_SIP && !channel->facts.outbound)
-        sip_note(channel, MSG_CALL_ANSWER, "sip_rh_");
+    if (!channel->facts.up) return -ENOTCONN;
+    if (channel->facts.answered) return 0;
+    if (channel->facts.kind == CHANNEL_SIP && !channel->facts.outbound) sip_note(channel, MSG_CALL_ANSWER, "sip_rh_");
     guest_ask(channel, "answer");
     mark_answered(channel);
-    if (channel->peer)
-        mark_answered(channel->peer);
+    if (channel->peer) mark_answered(channel->peer);
     return 0;
 }
 
 int channel_respond(struct channel *channel, int status, const char *phrase, const char *contact)
 {
-    if (channel->facts.kind == CHANNEL_GUEST)
-        return guest_respond(channel, status, phrase, contact);
-    if (!channel->facts.up || channel->facts.kind != CHANNEL_SIP || channel->facts.outbound || channel->facts.answered)
-        return -ENOTCONN;
+    if (channel->facts.kind == CHANNEL_GUEST) return guest_respond(channel, status, phrase, contact);
+    if (!channel->facts.up || channel->facts.kind != CHANNEL_SIP || channel->facts.outbound || channel->facts.answered) return -ENOTCONN;
     struct kv pairs = KV_INIT;
     call_pairs(&pairs, channel);
     kv_add_int(&pairs, "status", status);

@@ -1,7 +1,7 @@
 /* early_keys.c: keys of calls that this thread does not know yet.
  *
- * The media thread begins with a call when the broker rings; the script thread hears of it by the lane, on a busy machine a second later. What
- * the far end presses meanwhile waits here. */
+ * The media thread begins with a call when the broker rings; the script thread hears of it by the lane, on a busy machine a second later.
+ * What the far end presses meanwhile waits here. */
 #include <string.h>
 
 #include "worker/host_private.h"
@@ -11,7 +11,7 @@ void early_key_keep(struct host *host, const struct media_event *event)
     struct early_keys *early = &host->early_keys;
     if (early->count == EARLY_KEYS_MAX) /* the oldest was of a call that never came */
         memmove(early->keys, early->keys + 1, --early->count * sizeof(early->keys[0]));
-    early->keys[early->count++] = (struct early_key){ .leg = event->leg, .digit = event->digit, .duration = event->duration };
+    early->keys[early->count++] = (struct early_key) { .leg = event->leg, .digit = event->digit, .duration = event->duration };
 }
 
 /* Of other generations of its slot nothing will be asked any more. */

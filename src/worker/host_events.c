@@ -9,10 +9,7 @@
 #include "core/log.h"
 #include "worker/host_private.h"
 
-static bool types_have(const uint64_t types[2], uint16_t type)
-{
-    return type >= 128 || (types[type / 64] >> (type % 64) & 1);
-}
+static bool types_have(const uint64_t types[2], uint16_t type) { return type >= 128 || (types[type / 64] >> (type % 64) & 1); }
 
 /* What this worker's subscriptions want together, told to all writers through the segment. */
 static void wishes_update(struct host *host)
@@ -29,8 +26,7 @@ static void event_deliver(struct host *host, const struct event_head *head, stru
 {
     for (struct subscription *s = host->subscriptions, *next; s; s = next) {
         next = s->next; /* each() may unsubscribe itself */
-        if (types_have(s->types, head->type))
-            s->each(s->context, head, pairs);
+        if (types_have(s->types, head->type)) s->each(s->context, head, pairs);
     }
 }
 
@@ -42,13 +38,13 @@ static void log_drain(struct host *host, uint32_t process)
     uint64_t missed = 0;
     for (;;) {
         int got = eventlog_read(log, &host->cursors[process], &head, &pairs, &missed);
-        if (got == 0)
-            break;
+        if (got == 0) break;
         if (got > 0) {
             event_deliver(host, &head, kv_view(&pairs));
         } else if (got == -EOVERFLOW) {
             counter_add(counter_at(host->segment, host->process, COUNTER_events_lost), (int64_t)missed);
-            log_warning(NULL, "%llu events of process %u were overwritten before this worker read them", (unsigned long long)missed, process);
+            log_warning(NULL, "%llu events of process %u were overwritten before this worker read them", (unsigned long long)missed,
+                        process);
         } else {
             break;
         }
@@ -59,12 +55,10 @@ static void log_drain(struct host *host, uint32_t process)
 void host_events_poll(void *context)
 {
     struct host *host = context;
-    if (!host->subscriptions || host->polling_events)
-        return;
+    if (!host->subscriptions || host->polling_events) return;
     host->polling_events = true;
     uint32_t processes = BUS_WORKER_0 + segment_workers(host->segment);
-    for (uint32_t process = 0; process < processes; process++)
-        log_drain(host, process);
+    for (uint32_t process = 0; process < processes; process++) log_drain(host, process);
     host->polling_events = false;
 }
 
@@ -72,14 +66,13 @@ static void event_timer_fired(struct loop_timer *timer)
 {
     struct host *host = timer->context;
     host_events_poll(host);
-    if (host->subscriptions)
-        loop_timer_set(host->loop, timer, loop_now_ns(host->loop) + EVENT_POLL_NS);
+    if (host->subscriptions) loop_timer_set(host->loop, timer, loop_now_ns(host->loop) + EVENT_POLL_NS);
 }
 
 void host_events_start(struct host *host)
 {
-    host->event_timer = (struct loop_timer){ .fire = event_timer_fired, .context = host };
-    event_wish(host->segment, host->process, (uint64_t[2]){ 0, 0 });
+    host->event_timer = (struct loop_timer) { .fire = event_timer_fired, .context = host };
+    event_wish(host->segment, host->process, (uint64_t[2]) { 0, 0 });
     post_source_add(host->post, host_events_poll, host);
 }
 
@@ -96,14 +89,10 @@ void host_event_publish(struct host *host, uint16_t type, struct channel *channe
     else
         counter_add(counter_at(host->segment, host->process, COUNTER_events_published), 1);
     /* Own subscribers get it at the end of this turn of the loop; others with the next look. */
-    if (host->subscriptions && !host->polling_events)
-        loop_timer_set(host->loop, &host->event_timer, loop_now_ns(host->loop));
+    if (host->subscriptions && !host->polling_events) loop_timer_set(host->loop, &host->event_timer, loop_now_ns(host->loop));
 }
 
-bool host_event_wanted(struct host *host, uint16_t type)
-{
-    return event_wanted(host->segment, type);
-}
+bool host_event_wanted(struct host *host, uint16_t type) { return event_wanted(host->segment, type); }
 
 static void cursors_to_end(struct host *host)
 {
@@ -115,14 +104,14 @@ static void cursors_to_end(struct host *host)
 uint32_t host_event_subscribe(struct host *host, const uint64_t types[2], host_event_each *each, void *context)
 {
     struct subscription *s = calloc(1, sizeof(*s));
-    if (!s)
-        return 0;
+    if (!s) return 0;
     if (host->subscriptions)
         host_events_poll(host); /* what came before belongs to the earlier subscribers only */
     else
         cursors_to_end(host);
-    *s = (struct subscription){ .id = ++host->next_subscription, .types = { types[0], types[1] }, .each = each, .context = context,
-                                .next = host->subscriptions };
+    *s = (struct subscription) {
+        .id = ++host->next_subscription, .types = { types[0], types[1] }, .each = each, .context = context, .next = host->subscriptions
+    };
     host->subscriptions = s;
     wishes_update(host);
     loop_timer_set(host->loop, &host->event_timer, loop_now_ns(host->loop) + EVENT_POLL_NS);
@@ -142,8 +131,7 @@ void host_event_mask(struct host *host, uint32_t subscription, const uint64_t ty
 void host_event_unsubscribe(struct host *host, uint32_t subscription)
 {
     for (struct subscription **at = &host->subscriptions; *at; at = &(*at)->next) {
-        if ((*at)->id != subscription)
-            continue;
+        if ((*at)->id != subscription) continue;
         struct subscription *gone = *at;
         *at = gone->next;
         free(gone);

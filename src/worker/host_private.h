@@ -13,10 +13,10 @@
 #include "worker/media_port.h"
 #include "worker/names.h"
 
-#define LEG_NONE UINT32_MAX
-#define DIGITS_MAX 1000u      /* FreeSWITCH's queue */
-#define BUCKETS 4096u         /* channels by uuid; a power of two */
-#define JOB_THREADS 8u
+#define LEG_NONE      UINT32_MAX
+#define DIGITS_MAX    1000u /* FreeSWITCH's queue */
+#define BUCKETS       4096u /* channels by uuid; a power of two */
+#define JOB_THREADS   8u
 #define EVENT_POLL_NS (20 * NS_PER_MS)
 
 struct subscription {
@@ -51,8 +51,8 @@ struct host {
 
     struct channel *buckets[BUCKETS];    /* by the name that a call goes by */
     struct channel *id_buckets[BUCKETS]; /* by its own uuid; most often the same */
-    struct channel *first, *last; /* all channels in order of creation */
-    struct channel **by_leg;      /* leg number → channel */
+    struct channel *first, *last;        /* all channels in order of creation */
+    struct channel **by_leg;             /* leg number → channel */
     size_t legs;
     struct early_keys early_keys;
     size_t channels;
@@ -122,13 +122,13 @@ struct channel {
     char digit_last;
     int64_t digit_last_ns;
     uint64_t events;
-    bool over_told;        /* the engine knows that it is over */
-    bool ended;            /* the broker said CALL_ENDED, or there is no broker's side */
+    bool over_told; /* the engine knows that it is over */
+    bool ended;     /* the broker said CALL_ENDED, or there is no broker's side */
     struct loop_timer end_guard;
-    struct kv end_pairs;   /* of a CALL_ENDED that waits for the media thread (channel_end.c) */
+    struct kv end_pairs; /* of a CALL_ENDED that waits for the media thread (channel_end.c) */
     struct loop_timer end_hold;
     bool end_held, media_told;
-    bool hidden; /* a guest or a voice: not found, not listed */
+    bool hidden;       /* a guest or a voice: not found, not listed */
     struct loan *loan; /* NULL if it never was lent */
     struct channel *bucket_next, *id_next, *next, *previous, *next_guest;
 };

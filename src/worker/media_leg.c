@@ -120,9 +120,9 @@ static bool records_want(const struct leg *leg, bool write)
 /* Partners' packets may go through as they are: same codec, and nobody but the partner listens or speaks. */
 static bool relay_possible(const struct leg *from, const struct leg *to)
 {
-    return !from->is_virtual && !to->is_virtual && from->codec == to->codec && from->packet_ms == to->packet_ms && !from->relay_uneven && !from->listeners &&
-           !to->listeners && !from->muted_read && !from->gain_read && !records_want(from, false) && !to->muted_write && !to->gain_write &&
-           !to->play && !to->beside && !to->digits && !records_want(to, true) && !from->room && !to->room;
+    return !from->is_virtual && !to->is_virtual && from->codec == to->codec && from->packet_ms == to->packet_ms && !from->relay_uneven &&
+           !from->listeners && !to->listeners && !from->muted_read && !from->gain_read && !records_want(from, false) && !to->muted_write &&
+           !to->gain_write && !to->play && !to->beside && !to->digits && !records_want(to, true) && !from->room && !to->room;
 }
 
 static void plan_one(struct leg *leg)

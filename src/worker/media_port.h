@@ -33,14 +33,14 @@ struct media_leg {
 struct media_params {
     struct segment *segment;
     uint32_t worker;
-    const char *sounds_dir;      /* where relative file names begin */
-    const char *const *addresses;/* media addresses to bind, NULL-terminated; slot → (address, port) by bus/media_address.h */
+    const char *sounds_dir;         /* where relative file names begin */
+    const char *const *addresses;   /* media addresses to bind, NULL-terminated; slot → (address, port) by bus/media_address.h */
     uint16_t port_first, port_last; /* even..odd, inclusive */
-    int cpu;                     /* to pin to, -1 = not */
-    bool realtime;               /* raise itself to SCHED_FIFO where allowed */
-    uint32_t rtp_timeout_ms;     /* of a leg that has no own; 0 = never */
+    int cpu;                        /* to pin to, -1 = not */
+    bool realtime;                  /* raise itself to SCHED_FIFO where allowed */
+    uint32_t rtp_timeout_ms;        /* of a leg that has no own; 0 = never */
     uint32_t rtp_hold_timeout_ms;
-    uint32_t budget_percent;     /* of a core, beyond which no new calls are taken (COUNTER_media_over_budget); 0 = 100 */
+    uint32_t budget_percent; /* of a core, beyond which no new calls are taken (COUNTER_media_over_budget); 0 = 100 */
 };
 
 /* Binds all slots' sockets and starts the thread. On failure -errno and one clear line in the log (a refused io_uring names the sysctl
@@ -54,8 +54,8 @@ void media_port_stop(struct media_port *port);
 /* --- commands: 0, or -EAGAIN when the ring is full (the caller reports "busy"). Strings are copied. ---------------- */
 
 /* Virtual legs. A null leg swallows audio and sends silence; two loopback legs hear each other's written audio. */
-int media_leg_open(struct media_port *port, uint32_t *number); /* generation is 1 */
-int media_leg_open_rate(struct media_port *port, uint32_t *number, uint32_t rate); /* a null leg at 8000, 16000, 32000 or 48000 */
+int media_leg_open(struct media_port *port, uint32_t *number);                       /* generation is 1 */
+int media_leg_open_rate(struct media_port *port, uint32_t *number, uint32_t rate);   /* a null leg at 8000, 16000, 32000 or 48000 */
 int media_leg_join(struct media_port *port, struct media_leg a, struct media_leg b); /* the two ends of a loopback call */
 /* This worker's end of an audio link (bus/link.h) as a virtual leg, at `rate`; home = the call on it is ours. */
 struct link;
@@ -76,7 +76,8 @@ int media_record(struct media_port *port, struct media_leg leg, uint64_t operati
 /* Sends digits (RFC 4733, or in-band where none was negotiated): 0-9 * # A-D, w = 500 ms pause, W = 1 s. MEDIA_DONE at the end. */
 int media_send_digits(struct media_port *port, struct media_leg leg, uint64_t operation, const char *digits, uint32_t duration_ms);
 
-/* Two legs of this worker hear each other until unbridged (or one is gone): MEDIA_UNBRIDGED for both. Keys are events of their leg alone. */
+/* Two legs of this worker hear each other until unbridged (or one is gone): MEDIA_UNBRIDGED for both. Keys are events of their leg alone.
+ */
 int media_bridge(struct media_port *port, struct media_leg a, struct media_leg b);
 int media_unbridge(struct media_port *port, struct media_leg leg);
 int media_echo(struct media_port *port, struct media_leg leg, bool on, uint32_t delay_ms);
@@ -101,14 +102,14 @@ int media_listen(struct media_port *port, struct media_leg listener, struct medi
 /* --- events ------------------------------------------------------------------------------------------------------- */
 
 enum media_event_kind {
-    MEDIA_STARTED = 1,  /* leg: RTP runs */
-    MEDIA_ENDED,        /* leg: its slot was stopped; all its operations have had their MEDIA_DONE (MEDIA_GONE) before */
-    MEDIA_DIGIT,        /* leg, digit, duration in samples at 8 kHz (as FreeSWITCH counts), from: RFC 4733 or in-band */
-    MEDIA_DONE,         /* operation, reason, samples, ms, position */
-    MEDIA_UNBRIDGED,    /* leg */
-    MEDIA_DETECTED,     /* operation, leg, value */
-    MEDIA_SILENT,       /* leg: RTP timeout */
-    MEDIA_ROOM          /* leg, value: enum room_news; duration: its energy */
+    MEDIA_STARTED = 1, /* leg: RTP runs */
+    MEDIA_ENDED,       /* leg: its slot was stopped; all its operations have had their MEDIA_DONE (MEDIA_GONE) before */
+    MEDIA_DIGIT,       /* leg, digit, duration in samples at 8 kHz (as FreeSWITCH counts), from: RFC 4733 or in-band */
+    MEDIA_DONE,        /* operation, reason, samples, ms, position */
+    MEDIA_UNBRIDGED,   /* leg */
+    MEDIA_DETECTED,    /* operation, leg, value */
+    MEDIA_SILENT,      /* leg: RTP timeout */
+    MEDIA_ROOM         /* leg, value: enum room_news; duration: its energy */
 };
 struct media_event {
     enum media_event_kind kind;
@@ -116,12 +117,12 @@ struct media_event {
     uint64_t operation;
     enum media_reason reason;
     char digit;
-    uint32_t duration;      /* digits: samples at 8 kHz */
-    uint64_t samples;       /* played or recorded, at `rate` */
+    uint32_t duration; /* digits: samples at 8 kHz */
+    uint64_t samples;  /* played or recorded, at `rate` */
     uint32_t rate;
     uint32_t ms;
-    uint64_t position;      /* last offset in the file, samples */
-    uint64_t bytes, lost;   /* recordings: file size; frames lost because the disk was too slow */
+    uint64_t position;    /* last offset in the file, samples */
+    uint64_t bytes, lost; /* recordings: file size; frames lost because the disk was too slow */
     int64_t value;
 };
 

@@ -21,7 +21,9 @@ void leg_secure_set(struct media *m, struct leg *leg, const struct slot_media *m
     leg->secure_broken = out || in || !*media->crypto_local != !*media->crypto_remote;
     if (leg->secure_broken)
         log_err(NULL, "media: slot %u: SRTP was agreed with keys that cannot be used (%s): no audio", m->first_slot + leg->number,
-                strerror(out ? -out : in ? -in : EINVAL));
+                strerror(out  ? -out
+                         : in ? -in
+                              : EINVAL));
 }
 
 void leg_secure_clear(struct leg *leg)

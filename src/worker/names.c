@@ -11,8 +11,7 @@
 static uint32_t name_hash(const char *name)
 {
     uint32_t h = 2166136261u;
-    for (; *name; name++)
-        h = (h ^ (uint32_t)tolower((unsigned char)*name)) * 16777619u;
+    for (; *name; name++) h = (h ^ (uint32_t)tolower((unsigned char)*name)) * 16777619u;
     return h ? h : 1;
 }
 
@@ -20,8 +19,7 @@ static struct name *names_find(const struct names *names, const char *name)
 {
     uint32_t hash = name_hash(name);
     for (size_t i = 0; i < names->count; i++)
-        if (names->entries[i].hash == hash && strcasecmp(names->entries[i].text, name) == 0)
-            return &names->entries[i];
+        if (names->entries[i].hash == hash && strcasecmp(names->entries[i].text, name) == 0) return &names->entries[i];
     return NULL;
 }
 
@@ -35,24 +33,21 @@ static void names_compact(struct names *names)
 {
     size_t to = 0;
     for (size_t i = 0; i < names->count; i++)
-        if (names->entries[i].hash)
-            names->entries[to++] = names->entries[i];
+        if (names->entries[i].hash) names->entries[to++] = names->entries[i];
     names->count = to;
     names->removed = 0;
 }
 
 static int names_room(struct names *names)
 {
-    if (names->count < names->size)
-        return 0;
+    if (names->count < names->size) return 0;
     if (names->removed > names->size / 2) {
         names_compact(names);
         return 0;
     }
     size_t size = names->size ? names->size * 2 : 16;
     struct name *entries = realloc(names->entries, size * sizeof(*entries));
-    if (!entries)
-        return -ENOMEM;
+    if (!entries) return -ENOMEM;
     names->entries = entries;
     names->size = size;
     return 0;
@@ -62,8 +57,7 @@ static char *name_text(const char *name, const char *value, uint32_t *value_at)
 {
     size_t name_length = strlen(name), value_length = strlen(value);
     char *text = malloc(name_length + value_length + 2);
-    if (!text)
-        return NULL;
+    if (!text) return NULL;
     memcpy(text, name, name_length + 1);
     memcpy(text + name_length + 1, value, value_length + 1);
     *value_at = (uint32_t)name_length + 1;
@@ -76,15 +70,14 @@ int names_set(struct names *names, const char *name, const char *value)
     if (!value) {
         if (found) {
             free(found->text);
-            *found = (struct name){ 0 };
+            *found = (struct name) { 0 };
             names->removed++;
         }
         return 0;
     }
     uint32_t value_at;
     char *text = name_text(found ? found->text : name, value, &value_at);
-    if (!text)
-        return -ENOMEM;
+    if (!text) return -ENOMEM;
     if (!found) {
         if (names_room(names) < 0) {
             free(text);
@@ -104,8 +97,7 @@ bool names_next(const struct names *names, size_t *at, const char **name, const 
 {
     while (*at < names->count) {
         const struct name *entry = &names->entries[(*at)++];
-        if (!entry->hash)
-            continue;
+        if (!entry->hash) continue;
         *name = entry->text;
         *value = entry->text + entry->value_at;
         return true;
@@ -115,8 +107,7 @@ bool names_next(const struct names *names, size_t *at, const char **name, const 
 
 void names_free(struct names *names)
 {
-    for (size_t i = 0; i < names->count; i++)
-        free(names->entries[i].text);
+    for (size_t i = 0; i < names->count; i++) free(names->entries[i].text);
     free(names->entries);
-    *names = (struct names){ 0 };
+    *names = (struct names) { 0 };
 }

@@ -9,7 +9,7 @@
 struct name {
     uint32_t hash; /* of the lower-case name; 0 = a removed entry */
     uint32_t value_at;
-    char *text;    /* name, 0, value, 0 in one allocation */
+    char *text; /* name, 0, value, 0 in one allocation */
 };
 
 struct names {

@@ -11,7 +11,7 @@
 #include "core/log.h"
 #include "worker/host_private.h"
 
-#define BEAT_NS (50 * NS_PER_MS)
+#define BEAT_NS  (50 * NS_PER_MS)
 #define LEAVE_NS (2 * NS_PER_S)
 
 struct worker {
@@ -37,8 +37,7 @@ static void beat_fired(struct loop_timer *timer)
     int64_t now = loop_now_ns(worker->loop);
     proc_beat(worker->segment, worker->process, now);
     counters_write(worker);
-    if (worker->leave_at_ns && (now >= worker->leave_at_ns || worker->host->channels == 0))
-        loop_stop(worker->loop);
+    if (worker->leave_at_ns && (now >= worker->leave_at_ns || worker->host->channels == 0)) loop_stop(worker->loop);
     loop_timer_set(worker->loop, timer, now + BEAT_NS);
 }
 
@@ -48,8 +47,7 @@ static void terminate(void *context)
     struct worker *worker = context;
     proc_state_set(worker->segment, worker->process, PROC_DRAINING);
     for (struct channel *c = worker->host->first; c; c = c->next)
-        if (c->facts.up)
-            channel_hangup(c, 701 /* SYSTEM_SHUTDOWN */);
+        if (c->facts.up) channel_hangup(c, 701 /* SYSTEM_SHUTDOWN */);
     worker->leave_at_ns = clock_mono_ns() + LEAVE_NS;
 }
 
@@ -74,12 +72,9 @@ static int worker_start(struct worker *worker, const struct process_args *args)
     buf_free(&error);
     proc_enter(worker->segment, args->process);
     result = loop_new(&worker->loop);
-    if (result == 0)
-        result = process_signals_watch(&worker->signals, worker->loop, terminate, worker);
-    if (result == 0)
-        process_reload_watch(&worker->signals, args, NULL);
-    if (result == 0)
-        result = host_new(&worker->host, config_root(args->config), worker->segment, args->process, worker->loop);
+    if (result == 0) result = process_signals_watch(&worker->signals, worker->loop, terminate, worker);
+    if (result == 0) process_reload_watch(&worker->signals, args, NULL);
+    if (result == 0) result = host_new(&worker->host, config_root(args->config), worker->segment, args->process, worker->loop);
     return result;
 }
 
@@ -94,7 +89,7 @@ int worker_main(const struct process_args *args)
     /* The media thread raised itself in media_port_start; scripts must never take its core from it (a fresh thread's niceness
      * is its own on Linux, so this lowers the script thread alone). */
     setpriority(PRIO_PROCESS, 0, 19);
-    worker.beat = (struct loop_timer){ .fire = beat_fired, .context = &worker };
+    worker.beat = (struct loop_timer) { .fire = beat_fired, .context = &worker };
     loop_timer_set(worker.loop, &worker.beat, clock_mono_ns());
     proc_state_set(worker.segment, worker.process, PROC_RUNNING);
     ready_tell(&worker);

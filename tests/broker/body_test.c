@@ -32,7 +32,8 @@ static void a_body_alone_is_the_description_if_its_type_says_so(void **state)
 
 static void the_part_of_a_multipart_body_is_found_beside_isup(void **state)
 {
-    static const char *const types[] = { "multipart/mixed;boundary=x y", "multipart/mixed; boundary=\"x\"", "multipart/mixed;version=1;boundary=x" };
+    static const char *const types[] = { "multipart/mixed;boundary=x y", "multipart/mixed; boundary=\"x\"",
+                                         "multipart/mixed;version=1;boundary=x" };
     static const char body[] = "preamble\r\n--x\r\nContent-Type: application/ISUP;version=nxv3\r\n\r\n\x01\x10\r\n--x\r\n"
                                "Content-Disposition: session\r\ncontent-type:application/sdp\r\n\r\n" SDP "\r\n--x--\r\n";
     size_t n;
@@ -52,7 +53,8 @@ static void broken_multipart_bodies_hold_none(void **state)
     assert_null(find("multipart/mixed;boundary=x", "--x", &n));
     assert_null(find("multipart/mixed;boundary=x", "--x\r\nContent-Type: application/sdp\r\n", &n)); /* no empty line */
     assert_null(find("multipart/mixed;boundary=x", "--x\r\nContent-Type: text/plain\r\n\r\n" SDP "\r\n--x--", &n));
-    assert_non_null(find("multipart/mixed;boundary=x", "--x\r\nContent-Type: application/sdp\r\n\r\n" SDP, &n)); /* never closed: what is there */
+    assert_non_null(
+        find("multipart/mixed;boundary=x", "--x\r\nContent-Type: application/sdp\r\n\r\n" SDP, &n)); /* never closed: what is there */
 }
 
 int main(void)

@@ -93,8 +93,10 @@ static void a_cap_of_zero_is_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_window_of_a_second_holds_more_than_cps_and_one), cmocka_unit_test(a_thread_that_wakes_late_loses_little_rate),
-        cmocka_unit_test(a_changed_rate_holds_from_the_next_send),          cmocka_unit_test(room_is_what_could_leave),
+        cmocka_unit_test(no_window_of_a_second_holds_more_than_cps_and_one),
+        cmocka_unit_test(a_thread_that_wakes_late_loses_little_rate),
+        cmocka_unit_test(a_changed_rate_holds_from_the_next_send),
+        cmocka_unit_test(room_is_what_could_leave),
         cmocka_unit_test(a_cap_of_zero_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,12 +38,13 @@ static struct fixture {
     struct post *post;
     struct config *config;
     pid_t broker;
-    struct kv reply;      /* of the last DIAL */
+    struct kv reply; /* of the last DIAL */
     int reply_status;
     bool replied;
-    char notes[8192];     /* "kind:uuid:key=value,…\n" of what came */
+    char notes[8192]; /* "kind:uuid:key=value,…\n" of what came */
     char offered[UUID_TEXT_SIZE];
-    int inbound_answer;   /* what the worker does with an offered call: 0 answer, 1 ring then answer then hang up, 2 refuse busy, 3 ring only */
+    int inbound_answer; /* what the worker does with an offered call: 0 answer, 1 ring then answer then hang up, 2 refuse busy, 3 ring only
+                         */
     uint32_t started, updated, stopped;
 } f;
 
@@ -71,7 +72,8 @@ static void message(void *context, const struct post_message *m)
     struct kv_pair pair;
     size_t at = 0, n = strlen(f.notes);
     n += (size_t)snprintf(f.notes + n, sizeof f.notes - n, "%d:", (int)m->kind);
-    while (kv_next(m->pairs, &at, &pair) && n < sizeof f.notes - 300) n += (size_t)snprintf(f.notes + n, sizeof f.notes - n, "%s=%s,", pair.name, pair.value);
+    while (kv_next(m->pairs, &at, &pair) && n < sizeof f.notes - 300)
+        n += (size_t)snprintf(f.notes + n, sizeof f.notes - n, "%s=%s,", pair.name, pair.value);
     if (n < sizeof f.notes - 2) strcat(f.notes, "\n");
     if (m->kind == MSG_CALL_OFFERED) offered(kv_get(m->pairs, "uuid"));
     if (m->is_request) post_reply(f.post, m->ticket, -ENOSYS, NULL);
@@ -89,7 +91,7 @@ static void rings_poll(void)
         if (r.kind != RING_MEDIA_STOP) continue;
         struct slot *slot = segment_slot(f.segment, r.slot);
         slot_totals_write_begin(slot);
-        slot->totals = (struct slot_totals){ .generation = r.generation, .released = 1, .packets_sent = 50, .packets_received = 49 };
+        slot->totals = (struct slot_totals) { .generation = r.generation, .released = 1, .packets_sent = 50, .packets_received = 49 };
         slot_totals_write_end(slot);
         r.kind = RING_RELEASED;
         assert_int_equal(ring_push(up, &r), 0);
@@ -152,15 +154,9 @@ static void wait_reply_status(int status)
     assert_int_equal(f.reply_status, status);
 }
 
-static const char *answer_of(const char *key)
-{
-    return kv_get_or(kv_view(&f.reply), key, "");
-}
+static const char *answer_of(const char *key) { return kv_get_or(kv_view(&f.reply), key, ""); }
 
-static void hangup(const char *uuid, const char *cause)
-{
-    note_call(MSG_CALL_HANGUP, uuid, "cause", cause);
-}
+static void hangup(const char *uuid, const char *cause) { note_call(MSG_CALL_HANGUP, uuid, "cause", cause); }
 
 static void wait_note(const char *text, int ms)
 {
@@ -195,8 +191,17 @@ static pid_t sipp(const char *scenario, int port, const char *target, const char
     char errors[160], messages[160];
     snprintf(errors, sizeof errors, "%s/%s.err", f.folder, scenario);
     snprintf(messages, sizeof messages, "%s/%s.msg", f.folder, scenario);
-    const char *argv[32] = { "sipp", "-sf", file, "-i", "127.0.0.1", "-p", number, "-m", "1", "-nostdin", "-t", transport, "-trace_err", "-error_file", errors,
-                             "-timeout", "20s", "-timeout_error", "-trace_msg", "-message_file", messages };
+    const char *argv[32] = { "sipp",       "-sf",
+                             file,         "-i",
+                             "127.0.0.1",  "-p",
+                             number,       "-m",
+                             "1",          "-nostdin",
+                             "-t",         transport,
+                             "-trace_err", "-error_file",
+                             errors,       "-timeout",
+                             "20s",        "-timeout_error",
+                             "-trace_msg", "-message_file",
+                             messages };
     int n = 21;
     if (target) {
         argv[n++] = "-s";
@@ -236,18 +241,21 @@ static void config_write(void)
             "return { name = \"%s\", data_dir = \"%s\", workers = 1, slots = 64,\n"
             " numbers = { default_country = \"1\", countries = { \"1\" }, emergency = { \"112\", \"911\" } },\n"
             " limits = { concurrent = 50, max_call_s = 3600 },\n"
-            " sip = { listen = { { name = \"external\", address = \"127.0.0.1\", port = %d, transports = { \"udp\", \"tcp\" }, context = \"public\" },\n"
+            " sip = { listen = { { name = \"external\", address = \"127.0.0.1\", port = %d, transports = { \"udp\", \"tcp\" }, context = "
+            "\"public\" },\n"
             "  { name = \"closed\", address = \"127.0.0.1\", port = %d, transports = { \"udp\" } } } },\n"
             " media = { addresses = { \"127.0.0.1\" }, port_first = 20000, port_last = 20999 },\n"
             " trunks = {\n"
-            "  one = { address = \"127.0.0.1:%d\", cps = 50, concurrent = 20, caller_id = \"15550100\", user = \"carol\", password = \"secret\",\n"
+            "  one = { address = \"127.0.0.1:%d\", cps = 50, concurrent = 20, caller_id = \"15550100\", user = \"carol\", password = "
+            "\"secret\",\n"
             "          headers = { [\"X-Account\"] = \"7\" }, inbound = { context = \"public\" } },\n"
             "  two = { address = \"127.0.0.1:%d\", cps = 50, concurrent = 20, prefix = { strip = \"1\", add = \"001\" } },\n"
             "  tcp = { address = \"127.0.0.1:%d\", transport = \"tcp\", cps = 50, concurrent = 20 },\n"
             "  slow = { address = \"127.0.0.1:%d\", cps = 5, concurrent = 20 },\n"
             "  prack = { address = \"127.0.0.1:%d\", cps = 50, concurrent = 20, reliable = \"supported\", session_timer_s = 1800 },\n"
             " }, scripts = { dir = \"%s\" }, sounds_dir = \"%s\", freeswitch_dir = \"%s\" }\n",
-            f.name, f.folder, f.port, f.port + 1, f.port + 10, f.port + 20, f.port + 30, f.port + 40, f.port + 45, f.folder, f.folder, f.folder);
+            f.name, f.folder, f.port, f.port + 1, f.port + 10, f.port + 20, f.port + 30, f.port + 40, f.port + 45, f.folder, f.folder,
+            f.folder);
     fclose(file);
 }
 
@@ -267,7 +275,8 @@ static int ports_find(void)
     for (int i = 0; i < 200; i++) {
         int base = 23000 + (getpid() + i) % 200 * 50;
         bool ok = true;
-        for (size_t k = 0; k < sizeof used / sizeof used[0] && ok; k++) ok = port_free(base + used[k], SOCK_DGRAM) && port_free(base + used[k], SOCK_STREAM);
+        for (size_t k = 0; k < sizeof used / sizeof used[0] && ok; k++)
+            ok = port_free(base + used[k], SOCK_DGRAM) && port_free(base + used[k], SOCK_STREAM);
         if (ok) return base;
     }
     return 23000;
@@ -366,25 +375,13 @@ static void answered_and_hung_up(const char *scenario, const char *trunk, int of
     assert_int_equal(f.stopped, 1);
 }
 
-static void an_answered_call_is_hung_up_by_us(void **state)
-{
-    answered_and_hung_up("answer", "one", 10, "u1");
-}
+static void an_answered_call_is_hung_up_by_us(void **state) { answered_and_hung_up("answer", "one", 10, "u1"); }
 
-static void a_call_over_tcp_is_answered(void **state)
-{
-    answered_and_hung_up("answer", "tcp", 30, "t1");
-}
+static void a_call_over_tcp_is_answered(void **state) { answered_and_hung_up("answer", "tcp", 30, "t1"); }
 
-static void a_401_is_answered_with_credentials(void **state)
-{
-    answered_and_hung_up("auth401", "one", 10, "u1");
-}
+static void a_401_is_answered_with_credentials(void **state) { answered_and_hung_up("auth401", "one", 10, "u1"); }
 
-static void a_407_is_answered_with_credentials(void **state)
-{
-    answered_and_hung_up("auth407", "one", 10, "u1");
-}
+static void a_407_is_answered_with_credentials(void **state) { answered_and_hung_up("auth407", "one", 10, "u1"); }
 
 static void failed_with(const char *scenario, const char *cause, const char *status)
 {
@@ -399,20 +396,11 @@ static void failed_with(const char *scenario, const char *cause, const char *sta
     assert_int_equal(f.started, 0);
 }
 
-static void busy_is_USER_BUSY(void **state)
-{
-    failed_with("busy", "USER_BUSY", "486");
-}
+static void busy_is_USER_BUSY(void **state) { failed_with("busy", "USER_BUSY", "486"); }
 
-static void a_Q850_reason_overrides_the_status(void **state)
-{
-    failed_with("reason", "CALL_REJECTED", "486");
-}
+static void a_Q850_reason_overrides_the_status(void **state) { failed_with("reason", "CALL_REJECTED", "486"); }
 
-static void early_media_that_is_ignored_starts_no_media(void **state)
-{
-    failed_with("early", "USER_BUSY", "486");
-}
+static void early_media_that_is_ignored_starts_no_media(void **state) { failed_with("early", "USER_BUSY", "486"); }
 
 static void early_media_that_is_listened_to_starts_and_stops_media(void **state)
 {
@@ -585,10 +573,7 @@ static void an_inbound_call_is_answered(void **state)
     assert_int_equal(f.stopped, 1);
 }
 
-static void an_inbound_call_is_refused_with_its_cause(void **state)
-{
-    inbound("inboundrefused", 2);
-}
+static void an_inbound_call_is_refused_with_its_cause(void **state) { inbound("inboundrefused", 2); }
 
 static void an_inbound_call_is_cancelled(void **state)
 {
@@ -660,10 +645,7 @@ static void an_answered_call_survives_its_broker(const char *scenario, bool ours
     assert_int_equal(f.stopped, 1);
 }
 
-static void a_new_broker_ends_an_adopted_call_by_our_BYE(void **state)
-{
-    an_answered_call_survives_its_broker("answer", true);
-}
+static void a_new_broker_ends_an_adopted_call_by_our_BYE(void **state) { an_answered_call_survives_its_broker("answer", true); }
 
 static void a_new_broker_takes_re_INVITE_and_BYE_of_an_adopted_call(void **state)
 {

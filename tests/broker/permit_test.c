@@ -10,13 +10,25 @@
 #include "broker/reason.h"
 
 static char countries[2][8] = { "1", "4930" }, emergency[2][16] = { "112", "911" }, hosts[1][128] = { "pbx.example.com" };
-static struct permit_rules rules = { .default_country = "1", .countries = countries, .country_count = 2, .emergency = emergency, .emergency_count = 2,
-                                     .uri_hosts = hosts, .uri_host_count = 1, .max_call_s = 3600 };
+static struct permit_rules rules = { .default_country = "1",
+                                     .countries = countries,
+                                     .country_count = 2,
+                                     .emergency = emergency,
+                                     .emergency_count = 2,
+                                     .uri_hosts = hosts,
+                                     .uri_host_count = 1,
+                                     .max_call_s = 3600 };
 
 static struct permit_request good(const char *number)
 {
-    return (struct permit_request){ .number = number, .prefix_strip = "", .prefix_add = "", .ledger_accepting = true, .trunk_usable = true,
-                                    .engine_free = true, .trunk_free = true, .campaign_free = true };
+    return (struct permit_request) { .number = number,
+                                     .prefix_strip = "",
+                                     .prefix_add = "",
+                                     .ledger_accepting = true,
+                                     .trunk_usable = true,
+                                     .engine_free = true,
+                                     .trunk_free = true,
+                                     .campaign_free = true };
 }
 
 static const char *verdict_of(const char *number, struct permit_verdict *verdict)

@@ -10,7 +10,7 @@
 
 #include "broker/sdp.h"
 
-#define HEAD "v=0\r\no=x 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
+#define HEAD  "v=0\r\no=x 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
 #define KEY30 "AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0e"
 
 static struct sdp_codecs made(const char *word)
@@ -34,10 +34,16 @@ static void the_words_of_rtp_secure_media_are_known(void **state)
     static const struct {
         const char *word;
         int mode, suites;
-    } cases[] = { { NULL, SDP_CRYPTO_UNSAID, 0 }, { "", SDP_CRYPTO_UNSAID, 0 }, { "what", SDP_CRYPTO_UNSAID, 0 },
-                  { "true", SDP_CRYPTO_MANDATORY, 0 }, { "mandatory", SDP_CRYPTO_MANDATORY, 0 }, { "OPTIONAL", SDP_CRYPTO_OPTIONAL, 0 },
-                  { "forbidden", SDP_CRYPTO_OFF, 0 }, { "false", SDP_CRYPTO_OFF, 0 },
-                  { "mandatory:AES_CM_128_HMAC_SHA1_80", SDP_CRYPTO_MANDATORY, 8 }, { "AEAD_AES_256_GCM", SDP_CRYPTO_MANDATORY, 1 },
+    } cases[] = { { NULL, SDP_CRYPTO_UNSAID, 0 },
+                  { "", SDP_CRYPTO_UNSAID, 0 },
+                  { "what", SDP_CRYPTO_UNSAID, 0 },
+                  { "true", SDP_CRYPTO_MANDATORY, 0 },
+                  { "mandatory", SDP_CRYPTO_MANDATORY, 0 },
+                  { "OPTIONAL", SDP_CRYPTO_OPTIONAL, 0 },
+                  { "forbidden", SDP_CRYPTO_OFF, 0 },
+                  { "false", SDP_CRYPTO_OFF, 0 },
+                  { "mandatory:AES_CM_128_HMAC_SHA1_80", SDP_CRYPTO_MANDATORY, 8 },
+                  { "AEAD_AES_256_GCM", SDP_CRYPTO_MANDATORY, 1 },
                   { "optional:AES_CM_256_HMAC_SHA1_80:AES_CM_128_HMAC_SHA1_32", SDP_CRYPTO_OPTIONAL, 4 + 32 } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct sdp_crypto crypto;
@@ -91,7 +97,9 @@ static void an_answer_repeats_the_tag_and_the_name_of_the_offer(void **state)
     struct slot_media media;
     struct sdp_streams streams;
     assert_int_equal(read_offer(HEAD "m=audio 4000 RTP/SAVP 0\r\na=crypto:1 F8_128_HMAC_SHA1_80 inline:" KEY30 "\r\n"
-                                     "a=crypto:77 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|2^20 KDR=0\r\n", &codecs, &media, &streams), 0);
+                                     "a=crypto:77 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|2^20 KDR=0\r\n",
+                                &codecs, &media, &streams),
+                     0);
     assert_string_equal(media.crypto_remote, "AES_CM_128_HMAC_SHA1_80 inline:" KEY30);
     assert_true(sdp_answer_write(answer, sizeof answer, &local, &media, &streams) > 0);
     assert_non_null(strstr(answer, "a=crypto:77 AES_CM_128_HMAC_SHA1_80 inline:"));
@@ -100,9 +108,14 @@ static void an_answer_repeats_the_tag_and_the_name_of_the_offer(void **state)
 
 static void lines_we_cannot_honour_are_passed_over(void **state)
 {
-    static const char *const lines[] = { "1 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|2^20|1:4", "1 AES_CM_128_HMAC_SHA1_80 inline:AQID",
-        "1 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 " UNENCRYPTED_SRTP", "x AES_CM_128_HMAC_SHA1_80 inline:" KEY30, "1 AES_CM_128_HMAC_SHA1_80",
-        "1 AES_CM_128_HMAC_SHA1_80 uri:" KEY30, "1", "" };
+    static const char *const lines[] = { "1 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "|2^20|1:4",
+                                         "1 AES_CM_128_HMAC_SHA1_80 inline:AQID",
+                                         "1 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 " UNENCRYPTED_SRTP",
+                                         "x AES_CM_128_HMAC_SHA1_80 inline:" KEY30,
+                                         "1 AES_CM_128_HMAC_SHA1_80",
+                                         "1 AES_CM_128_HMAC_SHA1_80 uri:" KEY30,
+                                         "1",
+                                         "" };
     struct sdp_codecs codecs = made("optional");
     struct slot_media media;
     struct sdp_streams streams;
@@ -117,7 +130,8 @@ static void who_insists_takes_no_plain_call_and_who_forbids_no_secure_one(void *
 {
     static const char plain[] = HEAD "m=audio 4000 RTP/AVP 0\r\n";
     static const char secure[] = HEAD "m=audio 4000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "\r\n";
-    static const char both[] = HEAD "m=audio 4000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY30 "\r\nm=audio 4000 RTP/AVP 0\r\n";
+    static const char both[] = HEAD "m=audio 4000 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" KEY30
+                                    "\r\nm=audio 4000 RTP/AVP 0\r\n";
     struct sdp_codecs off = made("false"), optional = made("optional"), mandatory = made("mandatory");
     struct slot_media media;
     struct sdp_streams streams;

@@ -13,15 +13,9 @@
 
 static struct sdp_codecs both;
 
-static int setup(void **state)
-{
-    return sdp_codecs_parse(&both, "PCMU,PCMA");
-}
+static int setup(void **state) { return sdp_codecs_parse(&both, "PCMU,PCMA"); }
 
-static int answer(const char *text, struct slot_media *media)
-{
-    return sdp_answer_read(text, strlen(text), &both, media);
-}
+static int answer(const char *text, struct slot_media *media) { return sdp_answer_read(text, strlen(text), &both, media); }
 
 static void codec_names_of_any_case_are_known_once_each(void **state)
 {
@@ -63,7 +57,9 @@ static void a_codecs_ptime_is_offered_and_used_unless_the_answer_says_another(vo
     assert_non_null(strstr(text, "a=ptime:40\r\n"));
     assert_int_equal(sdp_answer_read(HEAD "m=audio 4000 RTP/AVP 0\r\n", strlen(HEAD "m=audio 4000 RTP/AVP 0\r\n"), &codecs, &media), 0);
     assert_int_equal(media.ptime_ms, 40);
-    assert_int_equal(sdp_answer_read(HEAD "m=audio 4000 RTP/AVP 0\r\na=ptime:10\r\n", strlen(HEAD "m=audio 4000 RTP/AVP 0\r\na=ptime:10\r\n"), &codecs, &media), 0);
+    assert_int_equal(sdp_answer_read(HEAD "m=audio 4000 RTP/AVP 0\r\na=ptime:10\r\n",
+                                     strlen(HEAD "m=audio 4000 RTP/AVP 0\r\na=ptime:10\r\n"), &codecs, &media),
+                     0);
     assert_int_equal(media.ptime_ms, 10);
 }
 

@@ -39,7 +39,7 @@ static void order_is_kept_and_bad_trunks_stand_behind(void **state)
     struct trunk_group group = group_of(list, 3, GROUP_ORDER);
     assert_int_equal(group_order(&group, "", out), 3);
     assert_ptr_equal(out[0], &list[0]);
-    list[0].quality.rules = (struct quality_rules){ .window_s = 60, .calls_min = 4, .failure_max = 0.5 };
+    list[0].quality.rules = (struct quality_rules) { .window_s = 60, .calls_min = 4, .failure_max = 0.5 };
     for (int i = 0; i < 4; i++) quality_result(&list[0].quality, QUALITY_FAILED, clock_mono_ns());
     group_order(&group, "", out);
     assert_ptr_equal(out[0], &list[1]);
@@ -94,7 +94,8 @@ static void the_cheapest_for_the_number_is_first_and_one_without_a_price_last(vo
 
 static void a_trunk_is_judged_by_its_window_alone(void **state)
 {
-    struct trunk_quality quality = { .rules = { .window_s = 110, .calls_min = 10, .asr_min = 0.3, .failure_max = 0.5, .pdd_max_ms = 4000 } };
+    struct trunk_quality quality = { .rules = {
+                                         .window_s = 110, .calls_min = 10, .asr_min = 0.3, .failure_max = 0.5, .pdd_max_ms = 4000 } };
     int64_t now = 1000000 * S;
     for (int i = 0; i < 9; i++) quality_result(&quality, QUALITY_FAILED, now);
     assert_true(quality_good(&quality, now)); /* too few */

@@ -1,12 +1,12 @@
-/* campaign_support.h: a folder, a database and a loop for each test of campaigns. TEST_DATABASE (postgresql://…) replaces SQLite: tests/campaign/postgresql_test.py
- * runs these same programs against a server of its own. */
+/* campaign_support.h: a folder, a database and a loop for each test of campaigns. TEST_DATABASE (postgresql://…) replaces SQLite:
+ * tests/campaign/postgresql_test.py runs these same programs against a server of its own. */
 #ifndef TESTS_CAMPAIGN_SUPPORT_H
 #define TESTS_CAMPAIGN_SUPPORT_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 #include <stdio.h>
@@ -30,10 +30,8 @@ static inline struct db *place_db(const struct place *p)
     struct buf error = BUF_INIT;
     struct db *db = NULL;
     int e = db_open(&db, p->database, NULL, &error);
-    if (e == 0)
-        e = schema_migrate(db, &error);
-    if (e)
-        fail_msg("%s", buf_text(&error));
+    if (e == 0) e = schema_migrate(db, &error);
+    if (e) fail_msg("%s", buf_text(&error));
     buf_free(&error);
     return db;
 }
@@ -79,8 +77,7 @@ static inline int64_t place_int(const struct place *p, const char *sql)
     struct db *db = place_db(p);
     int64_t value = -1;
     int e = db_value_int(db, sql, &value);
-    if (e)
-        fail_msg("%s: %s", sql, db_error(db));
+    if (e) fail_msg("%s: %s", sql, db_error(db));
     db_close(db);
     return value;
 }
@@ -90,8 +87,7 @@ static inline int run_until(struct loop *loop, int (*done)(void *context), void 
 {
     int64_t end = clock_mono_ns() + ms * NS_PER_MS;
     while (!done(context)) {
-        if (clock_mono_ns() > end)
-            return 0;
+        if (clock_mono_ns() > end) return 0;
         loop_step(loop, 5 * NS_PER_MS);
     }
     return 1;

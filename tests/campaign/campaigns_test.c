@@ -23,25 +23,22 @@ static void engine_start(struct engine *e, struct loop *loop, int book_fd, int64
 {
     struct buf error = BUF_INIT;
     const struct ledger_params params = { .database = place.database, .spool_dir = place.folder, .node = "n1", .loop = loop };
-    *e = (struct engine){ .loop = loop };
+    *e = (struct engine) { .loop = loop };
     if (ledger_open(&e->ledger, &params, &error)) {
         fprintf(stderr, "%s\n", buf_text(&error));
         abort();
     }
-    if (ledger_recover(e->ledger) < 0)
-        abort();
-    e->dialler = (struct dialler){ .loop = loop, .ledger = e->ledger, .book_fd = book_fd, .room = 60, .call_ms = call_ms };
+    if (ledger_recover(e->ledger) < 0) abort();
+    e->dialler = (struct dialler) { .loop = loop, .ledger = e->ledger, .book_fd = book_fd, .room = 60, .call_ms = call_ms };
     const struct campaigns_params cp = { .dialler = &e->dialler, .ledger = e->ledger, .loop = loop, .node = "n1" };
-    if (campaigns_start(&e->campaigns, &cp))
-        abort();
+    if (campaigns_start(&e->campaigns, &cp)) abort();
 }
 
 static void engine_stop(struct engine *e)
 {
     campaigns_stop(e->campaigns);
     ledger_close(e->ledger);
-    for (int i = 0; i < 10; i++)
-        loop_step(e->loop, NS_PER_MS);
+    for (int i = 0; i < 10; i++) loop_step(e->loop, NS_PER_MS);
 }
 
 static void import_leads(unsigned count)
@@ -50,8 +47,7 @@ static void import_leads(unsigned count)
     struct db *db = NULL;
     struct import_result result;
     buf_puts(&csv, "number,name\n");
-    for (unsigned i = 0; i < count; i++)
-        buf_printf(&csv, "1555201%04u,Lead %u\n", i, i);
+    for (unsigned i = 0; i < count; i++) buf_printf(&csv, "1555201%04u,Lead %u\n", i, i);
     char *path = place_file(&place, "leads.csv", buf_text(&csv));
     assert_int_equal(import_database(&db, place.database, &error), 0);
     const struct import_params params = { .db = db, .campaign = "c", .default_country = "1" };
@@ -66,9 +62,12 @@ static void write_campaign(const char *more)
 {
     struct buf text = BUF_INIT;
     free(place_file(&place, "s.lua", "session:answer()\n"));
-    buf_printf(&text, "return { trunks = { \"acme\" }, script = \"s.lua\", window = \"always\", caller_ids = { \"15550100\", \"15550101\" },\n"
-                      " retry = { USER_BUSY = { after = \"200ms\", tries = 2 }, NO_ANSWER = { after = \"100ms\", tries = 3 }, INTERRUPTED = { after = \"50ms\", tries = 9 } },\n"
-                      " max_attempts = 9, %s }\n", more);
+    buf_printf(&text,
+               "return { trunks = { \"acme\" }, script = \"s.lua\", window = \"always\", caller_ids = { \"15550100\", \"15550101\" },\n"
+               " retry = { USER_BUSY = { after = \"200ms\", tries = 2 }, NO_ANSWER = { after = \"100ms\", tries = 3 }, INTERRUPTED = { "
+               "after = \"50ms\", tries = 9 } },\n"
+               " max_attempts = 9, %s }\n",
+               more);
     free(campaign_path);
     campaign_path = place_file(&place, "c.lua", buf_text(&text));
     buf_free(&text);
@@ -78,8 +77,7 @@ static void command(struct engine *e, const char *word, const char *args, const 
 {
     struct buf reply = BUF_INIT;
     campaigns_command(e->campaigns, word, args, &reply);
-    if (!strstr(buf_text(&reply), expected))
-        fail_msg("%s %s: %s", word, args, buf_text(&reply));
+    if (!strstr(buf_text(&reply), expected)) fail_msg("%s %s: %s", word, args, buf_text(&reply));
     buf_free(&reply);
 }
 
@@ -112,8 +110,7 @@ static int idle(void *context) { return ((struct engine *)context)->dialler.acti
 static void expect(const char *sql, int64_t wanted)
 {
     int64_t found = place_int(&place, sql);
-    if (found != wanted)
-        fail_msg("%s: %lld, not %lld", sql, (long long)found, (long long)wanted);
+    if (found != wanted) fail_msg("%s: %lld, not %lld", sql, (long long)found, (long long)wanted);
 }
 
 static void each_lead_ends_as_its_outcome_and_the_rules_say(void **state)
@@ -152,8 +149,7 @@ static void pacing_keeps_calls_and_cps_in_bounds(void **state)
     int64_t begun = clock_mono_ns();
     run_campaign(&e);
     int64_t ms = 500;
-    while (clock_mono_ns() - begun < ms * NS_PER_MS)
-        loop_step(place.loop, NS_PER_MS);
+    while (clock_mono_ns() - begun < ms * NS_PER_MS) loop_step(place.loop, NS_PER_MS);
     assert_true(e.dialler.most_active <= 7);
     assert_true(e.dialler.invites <= 4 + 40 * ms / 1000);
     assert_true(e.dialler.invites >= 10);
@@ -174,8 +170,7 @@ static void pause_gives_claimed_leads_back_and_resume_goes_on(void **state)
     command(&e, "pause", "c", "+OK");
     run_until(place.loop, idle, &e, 3000);
     uint32_t dialled = e.dialler.invites;
-    for (int i = 0; i < 40; i++)
-        loop_step(place.loop, 5 * NS_PER_MS);
+    for (int i = 0; i < 40; i++) loop_step(place.loop, 5 * NS_PER_MS);
     assert_int_equal(e.dialler.invites, dialled);
     assert_true(has_state(&e, "paused"));
     expect("SELECT COUNT(*) FROM lead WHERE state IN ('claimed', 'dialling')", 0);
@@ -193,7 +188,8 @@ static void outside_the_window_nobody_is_called(void **state)
     char window[80];
     gmtime_r(&now, &utc);
     import_leads(30);
-    snprintf(window, sizeof window, "zone = \"UTC\", window = { from = \"%02d:00\", to = \"%02d:00\" }, country = \"1\"", (utc.tm_hour + 11) % 24, (utc.tm_hour + 13) % 24);
+    snprintf(window, sizeof window, "zone = \"UTC\", window = { from = \"%02d:00\", to = \"%02d:00\" }, country = \"1\"",
+             (utc.tm_hour + 11) % 24, (utc.tm_hour + 13) % 24);
     struct db *db = place_db(&place);
     assert_int_equal(db_exec(db, "UPDATE lead SET zone = 'UTC'"), 0);
     db_close(db);
@@ -230,12 +226,10 @@ static void child(const char *book, int64_t call_ms)
 {
     struct engine e;
     struct loop *loop;
-    if (loop_new(&loop))
-        _exit(2);
+    if (loop_new(&loop)) _exit(2);
     engine_start(&e, loop, open(book, O_WRONLY | O_CREAT | O_APPEND, 0600), call_ms);
     struct buf reply = BUF_INIT, args = BUF_INIT;
-    for (int i = 0; i < 40; i++)
-        loop_step(loop, NS_PER_MS); /* a campaign that ran goes on by itself */
+    for (int i = 0; i < 40; i++) loop_step(loop, NS_PER_MS); /* a campaign that ran goes on by itself */
     buf_printf(&args, "c %s", campaign_path);
     campaigns_command(e.campaigns, "run", buf_text(&args), &reply); /* the first time; later "runs already" */
     bool done = run_until(loop, is_done, &e, 60000);
@@ -250,8 +244,7 @@ static int run_with_kills(const char *book, int kills)
     for (int round = 0;; round++) {
         int status;
         pid_t pid = fork();
-        if (pid == 0)
-            child(book, 10);
+        if (pid == 0) child(book, 10);
         if (round < kills) {
             usleep((useconds_t)(60000 + random() % 250000));
             kill(pid, SIGKILL);
@@ -285,7 +278,8 @@ static void compare_books(const char *book)
     }
     fclose(f);
     assert_int_equal(db_commit(db), 0);
-    snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM attempt WHERE id NOT IN (SELECT id FROM book) AND state NOT IN ('claimed', 'interrupted', 'refused')");
+    snprintf(sql, sizeof sql,
+             "SELECT COUNT(*) FROM attempt WHERE id NOT IN (SELECT id FROM book) AND state NOT IN ('claimed', 'interrupted', 'refused')");
     int64_t strangers = -1;
     assert_int_equal(db_value_int(db, sql, &strangers), 0);
     assert_int_equal(strangers, 0);
@@ -308,7 +302,9 @@ static void killed_again_and_again_no_lead_is_lost_or_dialled_twice(void **state
     expect("SELECT COUNT(*) FROM lead WHERE state = 'done'", 1500);
     expect("SELECT COUNT(*) FROM attempt WHERE state = 'claimed'", 0);
     /* One final result per lead, and an answered one is never called again. */
-    expect("SELECT COUNT(*) FROM (SELECT lead FROM attempt WHERE disposition IN ('answered', 'interested', 'script_error', 'failed') GROUP BY lead HAVING COUNT(*) > 1) AS twice", 0);
+    expect("SELECT COUNT(*) FROM (SELECT lead FROM attempt WHERE disposition IN ('answered', 'interested', 'script_error', 'failed') GROUP "
+           "BY lead HAVING COUNT(*) > 1) AS twice",
+           0);
     expect("SELECT COUNT(*) FROM lead l WHERE tries <> (SELECT COUNT(*) FROM attempt a WHERE a.lead = l.id AND a.state <> 'refused')", 0);
     expect("SELECT COUNT(*) FROM attempt a JOIN attempt b ON a.lead = b.lead AND a.id < b.id AND a.end_us > b.claimed_us", 0);
 }
@@ -321,10 +317,7 @@ static int database_up(void *context)
     return status.database_up;
 }
 
-static int database_down(void *context)
-{
-    return !database_up(context);
-}
+static int database_down(void *context) { return !database_up(context); }
 
 static void a_stopped_server_loses_and_doubles_nothing(void **state)
 {
@@ -332,8 +325,7 @@ static void a_stopped_server_loses_and_doubles_nothing(void **state)
     char book[128];
     struct engine e;
     struct ledger_status status;
-    if (!stop || !start)
-        skip();
+    if (!stop || !start) skip();
     import_leads(800);
     write_campaign("pacing = { cps = 100 }");
     snprintf(book, sizeof book, "%s/book", place.folder);
@@ -381,12 +373,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(each_lead_ends_as_its_outcome_and_the_rules_say),
-        CASE(pacing_keeps_calls_and_cps_in_bounds),
-        CASE(pause_gives_claimed_leads_back_and_resume_goes_on),
-        CASE(outside_the_window_nobody_is_called),
-        CASE(a_wrong_file_is_a_failed_campaign_with_its_reason),
-        CASE(killed_again_and_again_no_lead_is_lost_or_dialled_twice),
+        CASE(each_lead_ends_as_its_outcome_and_the_rules_say),   CASE(pacing_keeps_calls_and_cps_in_bounds),
+        CASE(pause_gives_claimed_leads_back_and_resume_goes_on), CASE(outside_the_window_nobody_is_called),
+        CASE(a_wrong_file_is_a_failed_campaign_with_its_reason), CASE(killed_again_and_again_no_lead_is_lost_or_dialled_twice),
         CASE(a_stopped_server_loses_and_doubles_nothing),
     };
     return cmocka_run_group_tests_name("campaigns", tests, NULL, NULL);

@@ -39,8 +39,7 @@ static void finish(struct call *call)
     snprintf(row.trunk, sizeof row.trunk, "acme");
     snprintf(row.digits, sizeof row.digits, "%s", o->digits ? o->digits : "");
     snprintf(row.error, sizeof row.error, "%s", o->error ? o->error : "");
-    if (o->refused)
-        row.state = ATTEMPT_REFUSED;
+    if (o->refused) row.state = ATTEMPT_REFUSED;
     for (struct call **at = &d->calls; *at; at = &(*at)->next)
         if (*at == call) {
             *at = call->next;
@@ -48,8 +47,7 @@ static void finish(struct call *call)
         }
     d->active--;
     call->watch.over(call->watch.context, call, o, &row);
-    if (!o->refused)
-        ledger_attempt_end(d->ledger, &row);
+    if (!o->refused) ledger_attempt_end(d->ledger, &row);
     free(call);
 }
 
@@ -58,8 +56,7 @@ static void on_timer(struct loop_timer *timer)
     struct call *call = timer->context;
     struct call_outcome *o = &call->outcome;
     char digit = call->begin.number[strlen(call->begin.number) - 1];
-    if (call->dialler->all_busy)
-        digit = '4';
+    if (call->dialler->all_busy) digit = '4';
     o->invite_us = call->begin.claimed_us + 1000;
     o->ring_us = o->invite_us + 20000;
     o->sip_status = 200;
@@ -73,8 +70,7 @@ static void on_timer(struct loop_timer *timer)
         o->script_result = digit == '9' ? "script_error" : "ok";
         o->error = digit == '9' ? "demo.lua:3: boom" : NULL;
         o->script_disposition = digit == '2' ? "interested" : NULL;
-        if (call->watch.answered)
-            call->watch.answered(call->watch.context, call);
+        if (call->watch.answered) call->watch.answered(call->watch.context, call);
     } else if (digit == '4' || digit == '7') {
         o->sip_status = 486, o->cause = 17, o->cause_name = "USER_BUSY";
     } else if (digit == '5') {
@@ -97,8 +93,7 @@ static void on_durable(void *context, int error)
         return;
     }
     int n = snprintf(line, sizeof line, "%s %s\n", uuid_text(&call->begin.id, id), call->begin.number);
-    if (call->dialler->book_fd >= 0)
-        CHECK(write(call->dialler->book_fd, line, (size_t)n) == n);
+    if (call->dialler->book_fd >= 0) CHECK(write(call->dialler->book_fd, line, (size_t)n) == n);
     call->dialler->invites++;
     call->invited = true;
     loop_timer_set(call->dialler->loop, &call->timer, clock_mono_ns() + call->dialler->call_ms * NS_PER_MS);
@@ -111,15 +106,16 @@ int dialler_call(struct dialler *d, const struct dial_request *request, const st
     CHECK(call);
     call->dialler = d;
     call->watch = *watch;
-    call->timer = (struct loop_timer){ .fire = on_timer, .context = call };
+    call->timer = (struct loop_timer) { .fire = on_timer, .context = call };
     call->tries = atoi(kv_get_or(kv_view(request->variables), "try", "1")) - 1;
-    call->begin = (struct attempt_begin){ .id = uuid_make_v7(), .channel = uuid_make_v4(), .campaign = request->campaign, .lead = request->lead, .claimed_us = clock_utc_us() };
+    call->begin = (struct attempt_begin) {
+        .id = uuid_make_v7(), .channel = uuid_make_v4(), .campaign = request->campaign, .lead = request->lead, .claimed_us = clock_utc_us()
+    };
     snprintf(call->begin.number, sizeof call->begin.number, "%s", request->number);
     snprintf(call->begin.trunk, sizeof call->begin.trunk, "%s", request->trunks);
     snprintf(d->last_variable, sizeof d->last_variable, "%s", name ? name : "");
     snprintf(d->last_caller, sizeof d->last_caller, "%s", request->caller_number ? request->caller_number : "");
-    for (struct call *other = d->calls; other; other = other->next)
-        d->overlap |= strcmp(other->begin.number, request->number) == 0;
+    for (struct call *other = d->calls; other; other = other->next) d->overlap |= strcmp(other->begin.number, request->number) == 0;
     call->next = d->calls;
     d->calls = call;
     d->active++;
@@ -143,8 +139,7 @@ int dialler_call(struct dialler *d, const struct dial_request *request, const st
 
 void dialler_hangup(struct dialler *dialler, struct call *call, int cause)
 {
-    if (!call->invited)
-        return;
+    if (!call->invited) return;
     loop_timer_clear(dialler->loop, &call->timer);
     call->outcome.cause_name = "MANAGER_REQUEST";
     finish(call);

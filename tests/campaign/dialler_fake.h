@@ -13,15 +13,15 @@
 struct dialler {
     struct loop *loop;
     struct ledger *ledger;
-    int book_fd;              /* -1 = none */
-    uint32_t room;            /* calls at once */
+    int book_fd;   /* -1 = none */
+    uint32_t room; /* calls at once */
     uint32_t active, most_active;
-    int64_t call_ms;          /* how long each takes */
-    bool overlap;             /* a number was dialled while it was being dialled */
+    int64_t call_ms; /* how long each takes */
+    bool overlap;    /* a number was dialled while it was being dialled */
     bool all_busy;
     uint32_t invites, failed_begins;
     struct call *calls;
-    char last_variable[64];   /* of the variable "name" */
+    char last_variable[64]; /* of the variable "name" */
     char last_caller[64];
 };
 

@@ -57,8 +57,14 @@ static void rows_become_leads_once(void **state)
     assert_int_equal(r.added, 0);
     assert_int_equal(r.known, 4);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM lead"), 3);
-    assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM lead WHERE variables = '{\"Name\":\"Ann \\\"A\\\" \\\\ O''Neil, é\"}' AND zone = 'America/New_York'"), 1);
-    assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM lead WHERE number = '12125550124' AND zone IS NULL AND state = 'pending' AND tries = 0"), 1);
+    assert_int_equal(
+        place_int(
+            &place,
+            "SELECT COUNT(*) FROM lead WHERE variables = '{\"Name\":\"Ann \\\"A\\\" \\\\ O''Neil, é\"}' AND zone = 'America/New_York'"),
+        1);
+    assert_int_equal(
+        place_int(&place, "SELECT COUNT(*) FROM lead WHERE number = '12125550124' AND zone IS NULL AND state = 'pending' AND tries = 0"),
+        1);
     buf_free(&said);
 }
 
@@ -83,8 +89,7 @@ static void many_batches_add_up(void **state)
     struct buf text = BUF_INIT, said = BUF_INIT;
     struct import_result r;
     buf_puts(&text, "number;name\n");
-    for (int i = 0; i < 7000; i++)
-        buf_printf(&text, "212555%04d;n%d\n", i % 6500, i);
+    for (int i = 0; i < 7000; i++) buf_printf(&text, "212555%04d;n%d\n", i % 6500, i);
     assert_int_equal(import_text(buf_text(&text), &r, &said), 0);
     assert_int_equal(r.rows, 7000);
     assert_int_equal(r.added, 6500);
@@ -103,15 +108,21 @@ static void a_report_adds_up(void **state)
     static struct report report;
     assert_int_equal(import_text("number\n2125550101\n2125550102\n2125550103\n2125550104\n", &r, &said), 0);
     struct db *db = place_db(&place);
-    assert_int_equal(db_exec(db, "UPDATE lead SET state = 'done', disposition = 'answered', tries = 1 WHERE number < '12125550103';"
-                                 "UPDATE lead SET tries = 2, next_us = 5 WHERE number = '12125550103';"
-                                 "INSERT INTO attempt (id, campaign, lead, node, number, trunk, state, claimed_us, invite_us, ring_us, answer_us, end_us, sip_status, cause, disposition, billsec_ms, pdd_ms, digits, packets_sent, packets_received, packets_lost)"
-                                 " VALUES ('a', 1, 1, 'n', '1', 't', 'done', 1000000, 1000000, 1100000, 2000000, 12000000, 200, 'NORMAL_CLEARING', 'answered', 10000, 100, '1', 500, 490, 10),"
-                                 " ('b', 1, 2, 'n', '2', 't', 'done', 1000000, 1000000, 1300000, 2000000, 22000000, 200, 'NORMAL_CLEARING', 'answered', 20000, 300, NULL, 1000, 1000, 0),"
-                                 " ('c', 1, 3, 'n', '3', 't', 'done', 1000000, 1000000, NULL, NULL, 1500000, 486, 'USER_BUSY', 'busy', 0, NULL, NULL, NULL, NULL, NULL),"
-                                 " ('d', 1, 3, 'n', '3', 't', 'interrupted', 1000000, NULL, NULL, NULL, 1500000, NULL, NULL, 'interrupted', 0, NULL, NULL, NULL, NULL, NULL)"), 0);
-    if (report_make(db, "c", &report, &said))
-        fail_msg("%s", buf_text(&said));
+    assert_int_equal(
+        db_exec(db, "UPDATE lead SET state = 'done', disposition = 'answered', tries = 1 WHERE number < '12125550103';"
+                    "UPDATE lead SET tries = 2, next_us = 5 WHERE number = '12125550103';"
+                    "INSERT INTO attempt (id, campaign, lead, node, number, trunk, state, claimed_us, invite_us, ring_us, answer_us, "
+                    "end_us, sip_status, cause, disposition, billsec_ms, pdd_ms, digits, packets_sent, packets_received, packets_lost)"
+                    " VALUES ('a', 1, 1, 'n', '1', 't', 'done', 1000000, 1000000, 1100000, 2000000, 12000000, 200, 'NORMAL_CLEARING', "
+                    "'answered', 10000, 100, '1', 500, 490, 10),"
+                    " ('b', 1, 2, 'n', '2', 't', 'done', 1000000, 1000000, 1300000, 2000000, 22000000, 200, 'NORMAL_CLEARING', 'answered', "
+                    "20000, 300, NULL, 1000, 1000, 0),"
+                    " ('c', 1, 3, 'n', '3', 't', 'done', 1000000, 1000000, NULL, NULL, 1500000, 486, 'USER_BUSY', 'busy', 0, NULL, NULL, "
+                    "NULL, NULL, NULL),"
+                    " ('d', 1, 3, 'n', '3', 't', 'interrupted', 1000000, NULL, NULL, NULL, 1500000, NULL, NULL, 'interrupted', 0, NULL, "
+                    "NULL, NULL, NULL, NULL)"),
+        0);
+    if (report_make(db, "c", &report, &said)) fail_msg("%s", buf_text(&said));
     assert_int_equal(report.leads, 4);
     assert_int_equal(report.done, 2);
     assert_int_equal(report.fresh, 1);

@@ -14,8 +14,7 @@ static struct ledger *open_ledger(void)
     struct buf error = BUF_INIT;
     struct ledger *ledger = NULL;
     const struct ledger_params params = { .database = place.database, .spool_dir = place.folder, .node = "n1", .loop = place.loop };
-    if (ledger_open(&ledger, &params, &error))
-        fail_msg("%s", buf_text(&error));
+    if (ledger_open(&ledger, &params, &error)) fail_msg("%s", buf_text(&error));
     buf_free(&error);
     return ledger;
 }
@@ -24,8 +23,7 @@ static struct ledger *open_ledger(void)
 static void close_ledger(struct ledger *ledger)
 {
     ledger_close(ledger);
-    for (int i = 0; i < 5; i++)
-        loop_step(place.loop, 0);
+    for (int i = 0; i < 5; i++) loop_step(place.loop, 0);
 }
 
 struct answer {
@@ -39,10 +37,7 @@ static void durable(void *context, int error)
     a->error = error;
 }
 
-static int answered(void *context)
-{
-    return ((struct answer *)context)->count > 0;
-}
+static int answered(void *context) { return ((struct answer *)context)->count > 0; }
 
 static struct attempt_begin begin_of(int64_t lead)
 {
@@ -54,7 +49,9 @@ static struct attempt_begin begin_of(int64_t lead)
 
 static struct attempt_end end_of(const struct attempt_begin *b)
 {
-    struct attempt_end e = { .id = b->id, .lead = b->lead, .campaign = b->campaign, .state = ATTEMPT_DONE, .sip_status = 200, .lead_final = true };
+    struct attempt_end e = {
+        .id = b->id, .lead = b->lead, .campaign = b->campaign, .state = ATTEMPT_DONE, .sip_status = 200, .lead_final = true
+    };
     e.invite_us = b->claimed_us + 10, e.ring_us = b->claimed_us + 20, e.answer_us = b->claimed_us + 30, e.end_us = b->claimed_us + 1000000;
     strcpy(e.cause, "NORMAL_CLEARING");
     strcpy(e.disposition, "answered");
@@ -68,7 +65,8 @@ static void make_lead(int64_t id, const char *state)
 {
     char sql[300];
     struct db *db = place_db(&place);
-    snprintf(sql, sizeof sql, "INSERT INTO lead (id, campaign, number, state, claimed_by) VALUES (%lld, 1, '1555201%04lld', '%s', 'n1')", (long long)id, (long long)id, state);
+    snprintf(sql, sizeof sql, "INSERT INTO lead (id, campaign, number, state, claimed_by) VALUES (%lld, 1, '1555201%04lld', '%s', 'n1')",
+             (long long)id, (long long)id, state);
     assert_int_equal(db_exec(db, sql), 0);
     db_close(db);
 }
@@ -100,7 +98,9 @@ static void a_result_closes_its_row_and_its_lead_once(void **state)
     ledger_attempt_end(ledger, &e);
     close_ledger(ledger);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt"), 1);
-    assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt WHERE state = 'done' AND digits = '1' AND mos > 4.4 AND billsec_ms = 1000 AND answer_us > invite_us"), 1);
+    assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt WHERE state = 'done' AND digits = '1' AND mos > 4.4 AND billsec_ms = "
+                                       "1000 AND answer_us > invite_us"),
+                     1);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM lead WHERE state = 'done' AND tries = 1 AND disposition = 'answered'"), 1);
 }
 
@@ -116,7 +116,9 @@ static void times_never_run_backwards_in_a_row(void **state)
     ledger_attempt_begin(ledger, &b, NULL, NULL);
     ledger_attempt_end(ledger, &e);
     close_ledger(ledger);
-    assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt WHERE claimed_us <= invite_us AND invite_us <= answer_us AND answer_us <= end_us AND ring_us IS NULL"), 1);
+    assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt WHERE claimed_us <= invite_us AND invite_us <= answer_us AND "
+                                       "answer_us <= end_us AND ring_us IS NULL"),
+                     1);
 }
 
 static void a_refused_call_is_one_row_and_no_try(void **state)
@@ -129,14 +131,16 @@ static void a_refused_call_is_one_row_and_no_try(void **state)
     ledger_attempt_refused(ledger, &b, "country", "OUTGOING_CALL_BARRED");
     ledger_lead_next(ledger, &next);
     close_ledger(ledger);
-    assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM attempt WHERE state = 'refused' AND refused = 'country' AND invite_us IS NULL"), 1);
+    assert_int_equal(
+        place_int(&place, "SELECT COUNT(*) FROM attempt WHERE state = 'refused' AND refused = 'country' AND invite_us IS NULL"), 1);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM lead WHERE state = 'done' AND tries = 0 AND disposition = 'refused'"), 1);
 }
 
 static void recovery_marks_open_attempts_and_gives_leads_back(void **state)
 {
     struct db *db = place_db(&place);
-    assert_int_equal(db_exec(db, "INSERT INTO campaign (id, name, max_attempts, interrupted_after_us, created_us) VALUES (1, 'c', 3, 5000000, 1)"), 0);
+    assert_int_equal(
+        db_exec(db, "INSERT INTO campaign (id, name, max_attempts, interrupted_after_us, created_us) VALUES (1, 'c', 3, 5000000, 1)"), 0);
     db_close(db);
     make_lead(1, "claimed"), make_lead(2, "claimed"), make_lead(3, "claimed");
     struct ledger *ledger = open_ledger();
@@ -164,10 +168,7 @@ static int count_run(struct ledger_job *job, struct db *db)
     return e;
 }
 
-static void count_done(struct ledger_job *job, int error)
-{
-    durable(job->context, error);
-}
+static void count_done(struct ledger_job *job, int error) { durable(job->context, error); }
 
 static void a_job_sees_what_was_queued_before_it(void **state)
 {
@@ -227,8 +228,7 @@ static void two_engines_do_not_share_a_spool(void **state)
 
 static void a_locked_database_is_spooled_around_and_caught_up(void **state)
 {
-    if (getenv("TEST_DATABASE"))
-        skip();
+    if (getenv("TEST_DATABASE")) skip();
     struct ledger *ledger = open_ledger();
     struct db *other = place_db(&place);
     struct answer a = { 0 };
@@ -270,8 +270,7 @@ static struct audit_row audit_of(const char *argument)
 /* The last kill, or the engine's end, leaves it in the spool; the next start writes it. */
 static void what_was_changed_is_one_row_also_when_the_database_was_away(void **state)
 {
-    if (getenv("TEST_DATABASE"))
-        skip();
+    if (getenv("TEST_DATABASE")) skip();
     char longest[500];
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = 0;
@@ -281,7 +280,8 @@ static void what_was_changed_is_one_row_also_when_the_database_was_away(void **s
     ledger_audit(ledger, &first, durable, &told);
     ledger_audit(ledger, &first, durable, &told);
     close_ledger(ledger);
-    assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM audit WHERE who = 'olga' AND node = 'n1' AND argument = 'acme cps=1' AND role IS NULL"), 1);
+    assert_int_equal(
+        place_int(&place, "SELECT COUNT(*) FROM audit WHERE who = 'olga' AND node = 'n1' AND argument = 'acme cps=1' AND role IS NULL"), 1);
     ledger = open_ledger();
     struct db *other = place_db(&place);
     assert_int_equal(db_begin(other), 0);
@@ -291,7 +291,10 @@ static void what_was_changed_is_one_row_also_when_the_database_was_away(void **s
     db_close(other);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM audit"), 1);
     close_ledger(open_ledger());
-    assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM audit WHERE LENGTH(argument) = 499 AND result = '+OK' AND what = 'trunk cap' AND time_us > 0"), 1);
+    assert_int_equal(
+        place_int(&place,
+                  "SELECT COUNT(*) FROM audit WHERE LENGTH(argument) = 499 AND result = '+OK' AND what = 'trunk cap' AND time_us > 0"),
+        1);
     assert_int_equal(place_int(&place, "SELECT COUNT(*) FROM audit"), 2);
     assert_int_equal(told.count, 3);
     assert_int_equal(told.error, 0);
@@ -299,8 +302,7 @@ static void what_was_changed_is_one_row_also_when_the_database_was_away(void **s
 
 static void with_nowhere_to_write_begins_fail_and_results_wait(void **state)
 {
-    if (getenv("TEST_DATABASE"))
-        skip();
+    if (getenv("TEST_DATABASE")) skip();
     struct ledger *ledger = open_ledger();
     struct attempt_begin b = begin_of(0);
     struct attempt_end e = end_of(&b);
@@ -313,7 +315,7 @@ static void with_nowhere_to_write_begins_fail_and_results_wait(void **state)
     struct rlimit all, none;
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &all);
-    none = (struct rlimit){ 0, all.rlim_max };
+    none = (struct rlimit) { 0, all.rlim_max };
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0); /* the spool's write fails with EFBIG */
     struct attempt_begin lost = begin_of(0);
     ledger_attempt_end(ledger, &e);

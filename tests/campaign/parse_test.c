@@ -12,10 +12,8 @@ static void put_record(void *context, const struct csv_record *record)
 {
     struct buf *out = context;
     buf_printf(out, "%llu:", (unsigned long long)record->line);
-    if (record->error)
-        buf_printf(out, "!%s", record->error);
-    for (size_t i = 0; i < record->count; i++)
-        buf_printf(out, "[%s]", record->field[i]);
+    if (record->error) buf_printf(out, "!%s", record->error);
+    for (size_t i = 0; i < record->count; i++) buf_printf(out, "[%s]", record->field[i]);
     buf_putc(out, ' ');
 }
 
@@ -45,7 +43,9 @@ static void csv_reads_what_rfc_4180_allows(void **state)
 {
     expect_csv("a,b\n1,2\n", "1:[a][b] 2:[1][2] ");
     expect_csv("a,b\r\n1,2", "1:[a][b] 2:[1][2] ");
-    expect_csv("\xef\xbb\xbf" "a,b\n", "1:[a][b] ");
+    expect_csv("\xef\xbb\xbf"
+               "a,b\n",
+               "1:[a][b] ");
     expect_csv("a,b\n\"x,y\",\"say \"\"hi\"\"\"\n", "1:[a][b] 2:[x,y][say \"hi\"] ");
     expect_csv("a,b\n\"two\nlines\",3\n4,5\n", "1:[a][b] 2:[two\nlines][3] 4:[4][5] ");
     expect_csv("a;b\n1;2\n", "1:[a][b] 2:[1][2] ");
@@ -80,7 +80,9 @@ static void numbers_become_e164(void **state)
     expect_number("447911123456", "44", "447911123456");
     expect_number("06 1234 5678", "39", "390612345678");
     expect_number("tel:+4930123456", "", "4930123456");
-    expect_number("+49\xc2\xa0" "30 123456", "1", "4930123456");
+    expect_number("+49\xc2\xa0"
+                  "30 123456",
+                  "1", "4930123456");
     expect_number("12125550123", NULL, "");
     expect_number("", "1", "");
     expect_number("555-0123", "1", "");
@@ -92,7 +94,7 @@ static void numbers_become_e164(void **state)
 }
 
 #define UTC_2026_11_23 1795392000000000LL /* a Monday, 00:00 */
-#define HOUR 3600000000LL
+#define HOUR           3600000000LL
 
 static void zones_know_offsets_beyond_their_tables(void **state)
 {
@@ -127,7 +129,8 @@ static void a_window_is_open_only_where_it_is_day(void **state)
     assert_true(window_next(&day, both, UTC_2026_11_23) == UTC_2026_11_23); /* Sunday 19:00 and 16:00 */
     assert_true(window_next(&day, both, UTC_2026_11_23 + 10 * HOUR) == UTC_2026_11_23 + 16 * HOUR);
     assert_true(window_next(&weekdays, ny, UTC_2026_11_23) == UTC_2026_11_23 + 13 * HOUR); /* still Sunday there */
-    assert_true(window_next(&weekdays, "UTC", UTC_2026_11_23 + 5 * 24 * HOUR + 9 * HOUR) == UTC_2026_11_23 + 7 * 24 * HOUR + 8 * HOUR); /* Saturday → Monday */
+    assert_true(window_next(&weekdays, "UTC", UTC_2026_11_23 + 5 * 24 * HOUR + 9 * HOUR) ==
+                UTC_2026_11_23 + 7 * 24 * HOUR + 8 * HOUR); /* Saturday → Monday */
 }
 
 static void a_number_tells_its_zone(void **state)
@@ -169,19 +172,21 @@ static void rules_decide_between_final_and_again(void **state)
     fate = decide(&f);
     assert_true(fate.final); /* the third busy */
     assert_string_equal(fate.history, "USER_BUSY=3,NO_ANSWER=1");
-    f = (struct attempt_facts){ .cause = "NO_ANSWER", .tries = 5, .max_attempts = 5 };
+    f = (struct attempt_facts) { .cause = "NO_ANSWER", .tries = 5, .max_attempts = 5 };
     assert_true(decide(&f).final);
-    f = (struct attempt_facts){ .cause = "NORMAL_CLEARING", .answered = true, .script_disposition = "sold", .tries = 1, .max_attempts = 5 };
+    f = (struct attempt_facts) {
+        .cause = "NORMAL_CLEARING", .answered = true, .script_disposition = "sold", .tries = 1, .max_attempts = 5
+    };
     fate = decide(&f);
     assert_true(fate.final);
     assert_string_equal(fate.disposition, "sold");
     f.script_result = "script_error";
     assert_string_equal(decide(&f).disposition, "script_error");
-    f = (struct attempt_facts){ .cause = "CALL_REJECTED", .refused = "country", .tries = 1, .max_attempts = 5 };
+    f = (struct attempt_facts) { .cause = "CALL_REJECTED", .refused = "country", .tries = 1, .max_attempts = 5 };
     assert_true(decide(&f).final);
     f.refused = "trunk_concurrent";
     assert_false(decide(&f).final);
-    f = (struct attempt_facts){ .cause = "NORMAL_CLEARING", .answered = true, .interrupted = true, .tries = 1, .max_attempts = 5 };
+    f = (struct attempt_facts) { .cause = "NORMAL_CLEARING", .answered = true, .interrupted = true, .tries = 1, .max_attempts = 5 };
     fate = decide(&f);
     assert_false(fate.final);
     assert_string_equal(fate.disposition, "interrupted");
@@ -217,9 +222,17 @@ static void json_comes_back_as_it_went(void **state)
     kv_clear(&pairs);
     assert_int_equal(json_read_flat("{\"a\":\"\\ud834\\udd1e\\u00e9\"}", &pairs), 0);
     assert_string_equal(kv_get(kv_view(&pairs), "a"), "𝄞é");
-    static const char *const bad[] = { "", "{", "{\"a\"}", "{\"a\":}", "{\"a\":\"x\",}", "{\"a\":\"x\"} x", "{\"a\":{\"b\":1}}", "{\"a\":[1]}", "{\"a\":\"\\ud834\"}", "{\"a\":\"\\u0000\"}" };
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_int_not_equal(json_read_flat(bad[i], &pairs), 0);
+    static const char *const bad[] = { "",
+                                       "{",
+                                       "{\"a\"}",
+                                       "{\"a\":}",
+                                       "{\"a\":\"x\",}",
+                                       "{\"a\":\"x\"} x",
+                                       "{\"a\":{\"b\":1}}",
+                                       "{\"a\":[1]}",
+                                       "{\"a\":\"\\ud834\"}",
+                                       "{\"a\":\"\\u0000\"}" };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_int_not_equal(json_read_flat(bad[i], &pairs), 0);
     kv_free(&pairs);
     buf_free(&out);
 }
@@ -250,11 +263,9 @@ static void expect_mistakes(const char *text, const char *const *wanted)
     free(place_file(&place, "s.lua", ""));
     char *path = place_file(&place, "c.lua", text);
     int e = campaign_file_load(&file, path, NULL, &errors);
-    if ((e == 0) != (*wanted == NULL))
-        fail_msg("%s", buf_text(&errors));
+    if ((e == 0) != (*wanted == NULL)) fail_msg("%s", buf_text(&errors));
     for (; *wanted; wanted++)
-        if (!strstr(buf_text(&errors), *wanted))
-            fail_msg("\"%s\" is not in: %s", *wanted, buf_text(&errors));
+        if (!strstr(buf_text(&errors), *wanted)) fail_msg("\"%s\" is not in: %s", *wanted, buf_text(&errors));
     campaign_file_free(file);
     buf_free(&errors);
     free(path);
@@ -263,15 +274,20 @@ static void expect_mistakes(const char *text, const char *const *wanted)
 
 static void every_mistake_of_a_file_is_named_with_line_and_key(void **state)
 {
-    expect_mistakes("return { trunks = { \"acme\" }, script = \"s.lua\" }", (const char *[]){ NULL });
-    expect_mistakes("return {\n trunks = {},\n script = \"nowhere.lua\",\n ring_timeout = \"5s\",\n retry = {\n  USER_BUZY = { after = \"1m\" },\n  NO_ANSWER = { tries = 0, after = \"x\" },\n },\n"
-                    " window = { from = \"25:00\", days = { \"sunday\" } },\n pacing = { cps = -1, speed = 9 },\n zone = \"Mars\",\n early = 7,\n colour = 1,\n}",
-                    (const char *[]){ "c.lua:2: trunks", "c.lua:3: script", "c.lua:4: ring_timeout", "c.lua:6: retry.USER_BUZY", "c.lua:7: retry.NO_ANSWER", "c.lua:9: window.from",
-                                      "window.days", "c.lua:10: pacing.cps", "pacing.speed: unknown key", "c.lua:11: zone", "early", "c.lua:13: colour: unknown key", NULL });
-    expect_mistakes("return {\n trunks = ", (const char *[]){ "c.lua:", NULL });
-    expect_mistakes("return os.time()", (const char *[]){ "env", NULL });
-    expect_mistakes("while true do end", (const char *[]){ "too long", NULL });
-    expect_mistakes("return { trunks = \"acme\", script = \"s.lua\", ring_timeout = \"10s\", short_ring = true, window = \"always\", retry = { USER_BUSY = false } }", (const char *[]){ NULL });
+    expect_mistakes("return { trunks = { \"acme\" }, script = \"s.lua\" }", (const char *[]) { NULL });
+    expect_mistakes("return {\n trunks = {},\n script = \"nowhere.lua\",\n ring_timeout = \"5s\",\n retry = {\n  USER_BUZY = { after = "
+                    "\"1m\" },\n  NO_ANSWER = { tries = 0, after = \"x\" },\n },\n"
+                    " window = { from = \"25:00\", days = { \"sunday\" } },\n pacing = { cps = -1, speed = 9 },\n zone = \"Mars\",\n early "
+                    "= 7,\n colour = 1,\n}",
+                    (const char *[]) { "c.lua:2: trunks", "c.lua:3: script", "c.lua:4: ring_timeout", "c.lua:6: retry.USER_BUZY",
+                                       "c.lua:7: retry.NO_ANSWER", "c.lua:9: window.from", "window.days", "c.lua:10: pacing.cps",
+                                       "pacing.speed: unknown key", "c.lua:11: zone", "early", "c.lua:13: colour: unknown key", NULL });
+    expect_mistakes("return {\n trunks = ", (const char *[]) { "c.lua:", NULL });
+    expect_mistakes("return os.time()", (const char *[]) { "env", NULL });
+    expect_mistakes("while true do end", (const char *[]) { "too long", NULL });
+    expect_mistakes("return { trunks = \"acme\", script = \"s.lua\", ring_timeout = \"10s\", short_ring = true, window = \"always\", retry "
+                    "= { USER_BUSY = false } }",
+                    (const char *[]) { NULL });
 }
 
 int main(void)

@@ -28,16 +28,16 @@ static const char *file_write(const char *name, const char *text)
     return path;
 }
 
-#define REST "numbers = { countries = { '1' } }, media = { addresses = { '127.0.0.1' } },\n" \
-             "sip = { listen = { { name = 'x', address = '127.0.0.1' } } },\n"
+#define REST                                                                                                                               \
+    "numbers = { countries = { '1' } }, media = { addresses = { '127.0.0.1' } },\n"                                                        \
+    "sip = { listen = { { name = 'x', address = '127.0.0.1' } } },\n"
 
 static struct config *load(const char *text)
 {
     struct config *config = NULL;
     struct buf errors = BUF_INIT;
     int rc = config_load(&config, file_write("c.lua", text), &errors);
-    if (rc != 0)
-        print_message("%s", buf_text(&errors));
+    if (rc != 0) print_message("%s", buf_text(&errors));
     assert_int_equal(rc, 0);
     assert_int_equal(errors.length, 0);
     buf_free(&errors);
@@ -54,8 +54,7 @@ static void refused(const char *text, ...)
     va_list args;
     va_start(args, text);
     for (const char *part; (part = va_arg(args, const char *)) != NULL;)
-        if (strstr(buf_text(&errors), part) == NULL)
-            fail_msg("expected \"%s\" in:\n%s", part, buf_text(&errors));
+        if (strstr(buf_text(&errors), part) == NULL) fail_msg("expected \"%s\" in:\n%s", part, buf_text(&errors));
     va_end(args);
     buf_free(&errors);
 }
@@ -65,8 +64,7 @@ static void the_shipped_configuration_is_valid(void **state)
     struct config *config = NULL;
     struct buf errors = BUF_INIT;
     int rc = config_load(&config, "conf/carillon.lua", &errors);
-    if (rc != 0)
-        print_message("%s", buf_text(&errors));
+    if (rc != 0) print_message("%s", buf_text(&errors));
     assert_int_equal(rc, 0);
     const struct config_node *root = config_root(config);
     assert_string_equal(config_str(root, "sip.listen.1.address", ""), "127.0.0.1");
@@ -109,8 +107,8 @@ static void relative_paths_start_from_the_files_folder(void **state)
 
 static void a_mistake_names_line_path_found_and_allowed(void **state)
 {
-    refused("return {\n" REST "trunks = {\n acme = {\n  address = 'h',\n  -- here\n  cps = 'fast',\n } } }", "c.lua:8: trunks.acme.cps: found the text \"fast\"",
-            "a number from 0.1 to 10000", NULL);
+    refused("return {\n" REST "trunks = {\n acme = {\n  address = 'h',\n  -- here\n  cps = 'fast',\n } } }",
+            "c.lua:8: trunks.acme.cps: found the text \"fast\"", "a number from 0.1 to 10000", NULL);
     refused("return { " REST "\n['slots'] = 0 }", "c.lua:4: slots: found the number 0; allowed: a whole number from 1 to 65536", NULL);
     refused("return { " REST "\nslots = 1.5 }", "c.lua:4: slots: found the number 1.5", NULL);
     refused("return { " REST "\nslots = 0/0 }", "slots: found the number", NULL);
@@ -126,34 +124,39 @@ static void a_mistake_names_line_path_found_and_allowed(void **state)
 static void unknown_keys_are_refused_with_a_guess(void **state)
 {
     refused("return { " REST "\n slot = 5 }", "c.lua:4: slot: unknown key; did you mean `slots`?", NULL);
-    refused("return { " REST " trunks = { acme = { adress = 'h' } } }", "trunks.acme.adress: unknown key; did you mean `address`?", "trunks.acme.address: missing", NULL);
+    refused("return { " REST " trunks = { acme = { adress = 'h' } } }", "trunks.acme.adress: unknown key; did you mean `address`?",
+            "trunks.acme.address: missing", NULL);
     refused("return { " REST " frobnicate = 5 }", "frobnicate: unknown key; allowed here: name, data_dir", NULL);
     refused("return { 5, " REST "}", "1: unknown key", NULL);
 }
 
 static void all_mistakes_are_listed_at_once(void **state)
 {
-    refused("return { slots = 'many',\n name = 'a b',\n log = { level = 'loud' } }", "slots:", "name:", "log.level:", "numbers.countries: missing", "sip.listen: missing",
-            "media.addresses: missing", NULL);
+    refused("return { slots = 'many',\n name = 'a b',\n log = { level = 'loud' } }",
+            "slots:", "name:", "log.level:", "numbers.countries: missing", "sip.listen: missing", "media.addresses: missing", NULL);
 }
 
 static void what_spans_keys_is_checked(void **state)
 {
-    refused("return { " REST " trunks = { a = { address = 'h', failover = { 'b' } } } }", "trunks.a.failover.1: found \"b\", but there is no such trunk; allowed: a", NULL);
+    refused("return { " REST " trunks = { a = { address = 'h', failover = { 'b' } } } }",
+            "trunks.a.failover.1: found \"b\", but there is no such trunk; allowed: a", NULL);
     refused("return { " REST " trunks = { a = { address = 'h', failover = { 'a' } } } }", "own name", NULL);
     refused("return { " REST " trunks = { a = { address = 'h', listen = 'y' } } }", "no such listener; allowed: x", NULL);
     refused("return { " REST " trunks = { a = { address = 'h', inbound = {} } } }", "neither `script` nor `context`", NULL);
     refused("return { " REST " trunks = { a = { address = 'h', user = 'u' } } }", "`user` without `password`", NULL);
     refused("return { " REST " slots = 9000 }", "8192 pairs", "9000 slots", NULL);
-    refused("return { numbers = { countries = {} }, sip = { listen = { { name = 'x', address = '::1' } } }, media = { addresses = { '::1' }, port_first = 16385 } }",
+    refused("return { numbers = { countries = {} }, sip = { listen = { { name = 'x', address = '::1' } } }, media = { addresses = { '::1' "
+            "}, port_first = 16385 } }",
             "numbers.countries: found 0 entries", NULL);
-    refused("return { numbers = { countries = { '1' } }, sip = { listen = { { name = 'x', address = '::1' } } }, media = { addresses = { '::1' }, port_first = 16385 } }",
+    refused("return { numbers = { countries = { '1' } }, sip = { listen = { { name = 'x', address = '::1' } } }, media = { addresses = { "
+            "'::1' }, port_first = 16385 } }",
             "media.port_first: found the number 16385; allowed: an even port", NULL);
 }
 
 static void the_environment_is_empty(void **state)
 {
-    refused("local s = require('os')\nreturn {}", "c.lua:1:", "only env(NAME[, otherwise]), secret(FILE) and include(FILE) exist here", NULL);
+    refused("local s = require('os')\nreturn {}", "c.lua:1:", "only env(NAME[, otherwise]), secret(FILE) and include(FILE) exist here",
+            NULL);
     refused("return { name = ('x'):rep(10) }", "c.lua:1:", NULL);
     refused("return {\n  name = \n}", "c.lua:3:", NULL);
     refused("name = 'x'", "must return a table", NULL);
@@ -176,7 +179,8 @@ static void env_gives_the_type_of_its_otherwise(void **state)
     setenv("CONFIG_TEST_PORT", "5062", 1);
     setenv("CONFIG_TEST_NAME", "peal", 1);
     unsetenv("CONFIG_TEST_NONE");
-    struct config *config = load("return { name = env('CONFIG_TEST_NAME'), slots = env('CONFIG_TEST_PORT', 1), " REST " log = { level = env('CONFIG_TEST_NONE', 'debug') } }");
+    struct config *config = load("return { name = env('CONFIG_TEST_NAME'), slots = env('CONFIG_TEST_PORT', 1), " REST
+                                 " log = { level = env('CONFIG_TEST_NONE', 'debug') } }");
     assert_string_equal(config_str(config_root(config), "name", ""), "peal");
     assert_int_equal(config_int(config_root(config), "slots", 0), 5062);
     assert_string_equal(config_str(config_root(config), "log.level", ""), "debug");
@@ -192,8 +196,10 @@ static void a_secret_is_the_first_line_of_a_file_and_never_told(void **state)
     struct config *config = load("return { " REST " trunks = { a = { address = 'h', user = 'u', password = secret('word.txt') } } }");
     assert_string_equal(config_str(config_root(config), "trunks.a.password", ""), "s3cret word");
     config_free(config);
-    refused("return { " REST " trunks = { a = { address = 'h', user = 'u', password = secret('gone.txt') } } }", "gone.txt: cannot read it: No such file", NULL);
-    refused("return { " REST " trunks = { a = { address = 'h', user = 'u', password = secret('empty.txt') } } }", "empty.txt: its first line must be a secret", NULL);
+    refused("return { " REST " trunks = { a = { address = 'h', user = 'u', password = secret('gone.txt') } } }",
+            "gone.txt: cannot read it: No such file", NULL);
+    refused("return { " REST " trunks = { a = { address = 'h', user = 'u', password = secret('empty.txt') } } }",
+            "empty.txt: its first line must be a secret", NULL);
     refused("return { " REST " trunks = { a = { address = 'h', user = 'u', password = secret() } } }", "c.lua", NULL);
 }
 
@@ -204,18 +210,20 @@ static void included_files_have_their_own_lines(void **state)
     mkdir(path, 0700);
     file_write("sub/trunks.lua", "-- one\nreturn {\n  b = include('b.lua'),\n  a = { address = 'h',\n cps = -1 } }");
     file_write("sub/b.lua", "return {\n\n address = '' }");
-    refused("return { " REST " trunks = include('sub/trunks.lua') }", "sub/trunks.lua:5: trunks.a.cps: found the number -1", "sub/b.lua:3: trunks.b.address: found the text \"\"", NULL);
+    refused("return { " REST " trunks = include('sub/trunks.lua') }", "sub/trunks.lua:5: trunks.a.cps: found the number -1",
+            "sub/b.lua:3: trunks.b.address: found the text \"\"", NULL);
 }
 
 static void a_dump_loads_to_the_same_tree(void **state)
 {
-    struct config *config = load("return { " REST " trunks = { ['a-b'] = { address = 'h', cps = 0.5, caller_name = 'say \"hi\"\\\\', headers = { ['X-A'] = 'b' } } } }");
+    struct config *config = load(
+        "return { " REST
+        " trunks = { ['a-b'] = { address = 'h', cps = 0.5, caller_name = 'say \"hi\"\\\\', headers = { ['X-A'] = 'b' } } } }");
     struct buf first = BUF_INIT, second = BUF_INIT, errors = BUF_INIT;
     assert_int_equal(config_dump(config, &first), 0);
     struct config *again = NULL;
     int rc = config_load(&again, file_write("dump.lua", buf_text(&first)), &errors);
-    if (rc != 0)
-        print_message("%s", buf_text(&errors));
+    if (rc != 0) print_message("%s", buf_text(&errors));
     assert_int_equal(rc, 0);
     config_dump(again, &second);
     assert_string_equal(buf_text(&first), buf_text(&second));
@@ -230,7 +238,10 @@ static void passwords_are_not_repeated(void **state)
 {
     struct config *config = NULL;
     struct buf errors = BUF_INIT;
-    assert_int_not_equal(config_load(&config, file_write("c.lua", "return { " REST " trunks = { t = { address = 'h', user = 'u', password = 123456 } } }"), &errors), 0);
+    assert_int_not_equal(
+        config_load(&config, file_write("c.lua", "return { " REST " trunks = { t = { address = 'h', user = 'u', password = 123456 } } }"),
+                    &errors),
+        0);
     assert_non_null(strstr(buf_text(&errors), "trunks.t.password"));
     assert_null(strstr(buf_text(&errors), "123456"));
     buf_free(&errors);
@@ -263,11 +274,12 @@ static struct config_changes settle(const char *running, const char *wanted, str
 static void what_is_live_is_taken_over_and_the_rest_stays_as_it_runs(void **state)
 {
     struct config *now, *next;
-    struct config_changes changes = settle("return { " REST "trunks = { a = { address = 'h1', cps = 5, headers = { ['X-A'] = '1' } }, b = { address = 'h2' } }, slots = 100,"
-                                           " limits = { concurrent = 50 }, log = { level = 'info' } }",
-                                           "return { " REST "trunks = { a = { address = 'h9', cps = 7, headers = { ['X-B'] = '2' } }, c = { address = 'h3' } }, slots = 200,"
-                                           " limits = { concurrent = 60 }, log = { level = 'debug' } }",
-                                           &now, &next);
+    struct config_changes changes = settle(
+        "return { " REST "trunks = { a = { address = 'h1', cps = 5, headers = { ['X-A'] = '1' } }, b = { address = 'h2' } }, slots = 100,"
+        " limits = { concurrent = 50 }, log = { level = 'info' } }",
+        "return { " REST "trunks = { a = { address = 'h9', cps = 7, headers = { ['X-B'] = '2' } }, c = { address = 'h3' } }, slots = 200,"
+        " limits = { concurrent = 60 }, log = { level = 'debug' } }",
+        &now, &next);
     const struct config_node *root = config_root(next);
     assert_string_equal(buf_text(&changes.live), "limits.concurrent, log.level, trunks.a.cps, trunks.a.headers.X-A, trunks.a.headers.X-B");
     assert_string_equal(buf_text(&changes.fixed), "slots, trunks.a.address, trunks.b, trunks.c");
@@ -310,8 +322,7 @@ int main(void)
         cmocka_unit_test(what_is_live_is_taken_over_and_the_rest_stays_as_it_runs),
         cmocka_unit_test(the_document_is_up_to_date),
     };
-    if (mkdtemp(folder) == NULL)
-        return 1;
+    if (mkdtemp(folder) == NULL) return 1;
     int failed = cmocka_run_group_tests_name("config", tests, NULL, NULL);
     char command[64];
     snprintf(command, sizeof command, "rm -rf %s", folder);

@@ -170,8 +170,9 @@ static void only_telephone_numbers_are_masked(void **state)
     log_mask_numbers_set(false);
     log_close();
     b = whole_file();
-    assert_non_null(strstr(buf_text(&b), "0192f3aa-1234-7000-8000-123456789012 call to +155******01 (493******67) from 1001: 0192f3aa-1234567-7000 at "
-                                         "1790000000.1234567, took 123456 ms, ended 555**00.\n"));
+    assert_non_null(strstr(buf_text(&b),
+                           "0192f3aa-1234-7000-8000-123456789012 call to +155******01 (493******67) from 1001: 0192f3aa-1234567-7000 at "
+                           "1790000000.1234567, took 123456 ms, ended 555**00.\n"));
     buf_free(&b);
 }
 

@@ -1,5 +1,5 @@
-/* Whole SIP messages from untrusted bytes, read by sofia-sip as shipped and then by us: what a message says of its body, reasons, headers and
- * addresses stays within it. The library itself is not instrumented; its allocations are, by ASan's malloc. */
+/* Whole SIP messages from untrusted bytes, read by sofia-sip as shipped and then by us: what a message says of its body, reasons, headers
+ * and addresses stays within it. The library itself is not instrumented; its allocations are, by ASan's malloc. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -14,9 +14,17 @@ static char countries[2][8] = { "1", "49" }, emergency[1][16] = { "112" };
 
 static void number(const char *text)
 {
-    struct permit_rules rules = { .default_country = "1", .countries = countries, .country_count = 2, .emergency = emergency, .emergency_count = 1, .max_call_s = 3600 };
-    struct permit_request request = { .number = text, .prefix_strip = "0", .prefix_add = "00", .ledger_accepting = true, .trunk_usable = true,
-                                      .engine_free = true, .trunk_free = true, .campaign_free = true };
+    struct permit_rules rules = {
+        .default_country = "1", .countries = countries, .country_count = 2, .emergency = emergency, .emergency_count = 1, .max_call_s = 3600
+    };
+    struct permit_request request = { .number = text,
+                                      .prefix_strip = "0",
+                                      .prefix_add = "00",
+                                      .ledger_accepting = true,
+                                      .trunk_usable = true,
+                                      .engine_free = true,
+                                      .trunk_free = true,
+                                      .campaign_free = true };
     struct permit_verdict verdict;
     permit_check(&rules, &request, &verdict);
     if (verdict.refused) return;

@@ -51,8 +51,7 @@ static void json_round_trip(const uint8_t *data, size_t size)
         struct kv_pair pair;
         size_t at = 0;
         buf_putc(&out, '{');
-        while (kv_next(kv_view(&pairs), &at, &pair))
-            json_text(&out, pair.name, pair.value);
+        while (kv_next(kv_view(&pairs), &at, &pair)) json_text(&out, pair.name, pair.value);
         buf_putc(&out, '}');
         CHECK(json_read_flat(buf_text(&out), &again) == 0);
         CHECK(kv_view(&pairs).length == kv_view(&again).length);
@@ -67,8 +66,7 @@ static void json_round_trip(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct buf whole = BUF_INIT, parts = BUF_INIT;
-    if (size > 200000)
-        return 0;
+    if (size > 200000) return 0;
     read_in_blocks(data, size, size + 1, &whole);
     read_in_blocks(data, size, size % 7 + 1, &parts);
     CHECK(strcmp(buf_text(&whole), buf_text(&parts)) == 0);

@@ -331,7 +331,10 @@ const char *channel_profile(struct channel *channel, const char *field) { return
 
 void channel_profile_set(struct channel *channel, const char *field, const char *value) { variable_set(&channel->profile, field, value); }
 
-struct channel *channel_new_null(struct host *host, const char *uuid, bool answered) { return (void)answered, channel_make(host, CHANNEL_NULL, uuid); }
+struct channel *channel_new_null(struct host *host, const char *uuid, bool answered)
+{
+    return (void)answered, channel_make(host, CHANNEL_NULL, uuid);
+}
 
 struct channel *channel_new_loopback(struct host *host, const char *uuid, struct channel **other)
 {
@@ -497,10 +500,10 @@ int channel_listen(struct channel *listener, struct channel *target, bool whispe
 int channel_detect(struct channel *channel, struct fiber *fiber, uint64_t token, const struct detect_params *params) { return 0; }
 
 int channel_lend(struct channel *channel, uint32_t process, struct kv *out) { return -EBUSY; }
-void channel_recall(struct channel *channel) { }
-void channel_reclaim(struct channel *channel) { }
+void channel_recall(struct channel *channel) {}
+void channel_reclaim(struct channel *channel) {}
 struct channel *channel_guest(struct host *host, uint32_t process, const char *loan) { return NULL; }
-void channel_hidden_release(struct channel *channel) { }
+void channel_hidden_release(struct channel *channel) {}
 struct channel *channel_new_voice(struct host *host, uint32_t rate) { return channel_make(host, CHANNEL_NULL, NULL); }
 
 size_t channel_digits_waiting(const struct channel *channel) { return channel->digit_count; }

@@ -97,10 +97,11 @@ static void metatables_of_other_basic_types(void **state)
 
 static void metatables_of_objects(void **state)
 {
-    check_apart("local e = freeswitch.Event('custom') local mt = getmetatable(e) mt.__index = nil mt['.fn'].getHeader = nil mt['.fn'].my_own "
-                "= function() return 'mine' end mt.poison = 1 keep = e",
-                "keep:my_own() == 'mine'", "local e = freeswitch.Event('custom') out(e.my_own, getmetatable(e).poison, type(e.getHeader))",
-                "nil nil function\n");
+    check_apart(
+        "local e = freeswitch.Event('custom') local mt = getmetatable(e) mt.__index = nil mt['.fn'].getHeader = nil mt['.fn'].my_own "
+        "= function() return 'mine' end mt.poison = 1 keep = e",
+        "keep:my_own() == 'mine'", "local e = freeswitch.Event('custom') out(e.my_own, getmetatable(e).poison, type(e.getHeader))",
+        "nil nil function\n");
 }
 
 static void metatables_of_files(void **state)
@@ -188,9 +189,11 @@ static void a_shared_table_of_constants(void **state)
 
 static void the_ffi_and_c_modules_are_refused_in_the_shared_state_with_their_reason(void **state)
 {
-    check_output(&bench, "-- carillon: shared\nlocal ok, why = pcall(require, 'ffi') out(ok, why:match('shared state'))", "false shared state\n");
+    check_output(&bench, "-- carillon: shared\nlocal ok, why = pcall(require, 'ffi') out(ok, why:match('shared state'))",
+                 "false shared state\n");
     check_output(&bench,
-                 "-- carillon: shared\npackage.cpath = '/usr/lib/x86_64-linux-gnu/?.so.0;/lib/x86_64-linux-gnu/lib?.so.6' local ok, why = pcall(require, 'c') "
+                 "-- carillon: shared\npackage.cpath = '/usr/lib/x86_64-linux-gnu/?.so.0;/lib/x86_64-linux-gnu/lib?.so.6' local ok, why = "
+                 "pcall(require, 'c') "
                  "out(ok, why:match('C module') or why)",
                  "false C module\n");
     check_output(&bench, "-- carillon: shared\nlocal f, why, what = package.loadlib('x', 'y') out(f, why:match('[^;]*'), what)",

@@ -162,11 +162,11 @@ static void speech_is_none_of_these(void **state)
 {
     static const char *const texts[] = {
         ("Hello, you have reached the office of Doctor Miller. We are not able to take your call right now. Please leave your name, your "
-        "number "
-        "and a short message after the tone, and we will call you back as soon as we can. Thank you for calling, and have a nice day."),
+         "number "
+         "and a short message after the tone, and we will call you back as soon as we can. Thank you for calling, and have a nice day."),
         ("The rainbow is a division of white light into many beautiful colours. These take the shape of a long round arch, with its path "
-        "high "
-        "above, and its two ends apparently beyond the horizon. There is, according to legend, a boiling pot of gold at one end."),
+         "high "
+         "above, and its two ends apparently beyond the horizon. There is, according to legend, a boiling pot of gold at one end."),
         "One, two, three, four, five, six, seven, eight, nine, ten. Zero, oh, double you, eye, you, me, who, no, more, moon, ooh, beep, "
         "boom.",
     };

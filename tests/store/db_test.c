@@ -125,8 +125,7 @@ static void changes_are_counted(void **state)
     db_finalize(s);
     assert_int_equal(db_prepare(db, &s, "UPDATE t SET x = 6 RETURNING id"), 0);
     int rows = 0;
-    while (db_step(s) == 1)
-        rows++;
+    while (db_step(s) == 1) rows++;
     assert_int_equal(rows, 3);
     db_finalize(s);
 }
@@ -136,8 +135,7 @@ static void another_writer_is_busy_and_not_an_error_of_the_statement(void **stat
     struct buf error = BUF_INIT;
     struct db *other;
     const struct db_options options = { .busy_ms = 100 };
-    if (db_kind(db) != DB_SQLITE)
-        skip();
+    if (db_kind(db) != DB_SQLITE) skip();
     assert_int_equal(db_open(&other, dsn, &options, &error), 0);
     assert_int_equal(db_begin(other), 0);
     int64_t begun = clock_mono_ns();
@@ -153,8 +151,7 @@ static void another_writer_is_busy_and_not_an_error_of_the_statement(void **stat
 
 static void a_statement_that_takes_too_long_ends_at_its_deadline(void **state)
 {
-    if (db_kind(db) != DB_POSTGRESQL)
-        skip();
+    if (db_kind(db) != DB_POSTGRESQL) skip();
     int64_t begun = clock_mono_ns();
     int e = db_exec(db, "SELECT pg_sleep(20)");
     assert_true(e == -EBUSY || e == -ENOTCONN);
@@ -163,8 +160,7 @@ static void a_statement_that_takes_too_long_ends_at_its_deadline(void **state)
 
 static void a_connection_that_was_cut_is_told_apart(void **state)
 {
-    if (db_kind(db) != DB_POSTGRESQL)
-        skip();
+    if (db_kind(db) != DB_POSTGRESQL) skip();
     struct buf error = BUF_INIT;
     db_exec(db, "SELECT pg_terminate_backend(pg_backend_pid())");
     assert_true(db_lost(db));
@@ -189,8 +185,7 @@ static void a_database_that_cannot_be_opened_says_why_and_how_to_mend(void **sta
         struct db *none = NULL;
         assert_int_not_equal(db_open(&none, wrong[i].dsn, NULL, &error), 0);
         assert_null(none);
-        if (!strstr(buf_text(&error), wrong[i].says))
-            fail_msg("%s", buf_text(&error));
+        if (!strstr(buf_text(&error), wrong[i].says)) fail_msg("%s", buf_text(&error));
         assert_null(strstr(buf_text(&error), "secret"));
         buf_free(&error);
     }

@@ -19,16 +19,12 @@ static struct jobs *jobs;
 static struct pool *pool;
 static char folder[] = "/tmp/carillon-pool-XXXXXX";
 
-static void done(void *context)
-{
-    *(int *)context += 1;
-}
+static void done(void *context) { *(int *)context += 1; }
 
 static void wait_for(int *flag)
 {
     int64_t until = clock_mono_ns() + 20 * NS_PER_S;
-    while (!*flag && clock_mono_ns() < until)
-        loop_step(loop, 50 * NS_PER_MS);
+    while (!*flag && clock_mono_ns() < until) loop_step(loop, 50 * NS_PER_MS);
     assert_int_equal(*flag, 1);
 }
 
@@ -59,13 +55,11 @@ static char *run(struct session *session, const char *sql, char **error)
             }
             buf_putc(&text, '|');
         }
-        if (cursor_ended(cursor))
-            break;
+        if (cursor_ended(cursor)) break;
         flag = 0;
         assert_int_equal(cursor_next(cursor, done, &flag), 0);
     }
-    if (error)
-        *error = cursor_error(cursor) ? strdup(cursor_error(cursor)) : NULL;
+    if (error) *error = cursor_error(cursor) ? strdup(cursor_error(cursor)) : NULL;
     cursor_close(cursor);
     return text.data ? buf_take(&text) : strdup("");
 }
@@ -140,8 +134,7 @@ static void what_is_no_database_gives_the_drivers_text(void **state)
 static void postgresql_runs_statements(void **state)
 {
     const char *dsn = getenv("CARILLON_TEST_PG");
-    if (!dsn)
-        skip();
+    if (!dsn) skip();
     struct session *session = opened(dsn);
     assert_null(session_error(session));
     expect(session, "drop table if exists t", "");
@@ -171,9 +164,8 @@ static void postgresql_runs_statements(void **state)
 
 static int set_up(void **state)
 {
-    if (!mkdtemp(folder) || loop_new(&loop) < 0 || jobs_new(&jobs, loop, 2, "test") < 0)
-        return -1;
-    return pool_new(&pool, &(struct pool_params){ .loop = loop, .jobs = jobs, .folder = folder });
+    if (!mkdtemp(folder) || loop_new(&loop) < 0 || jobs_new(&jobs, loop, 2, "test") < 0) return -1;
+    return pool_new(&pool, &(struct pool_params) { .loop = loop, .jobs = jobs, .folder = folder });
 }
 
 static int tear_down(void **state)

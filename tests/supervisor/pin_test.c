@@ -14,8 +14,7 @@ static cpu_set_t cores(int first, int count)
 {
     cpu_set_t set;
     CPU_ZERO(&set);
-    for (int i = 0; i < count; i++)
-        CPU_SET(first + i, &set);
+    for (int i = 0; i < count; i++) CPU_SET(first + i, &set);
     return set;
 }
 
