@@ -46,6 +46,13 @@ void on_answered(void *context, struct call *call)
     r->answered = true;
 }
 
+/* Somebody answered and nobody was there: the script failed, or says so itself. */
+static bool was_abandoned(const struct attempt_facts *facts)
+{
+    bool failed = facts->script_result && strcmp(facts->script_result, "script_error") == 0;
+    return facts->answered && (failed || (facts->script_disposition && strcmp(facts->script_disposition, "abandoned") == 0));
+}
+
 /* `outcome` is complete but for what the lead and the campaign know. */
 void campaign_call_over(struct running *r, const struct attempt_facts *outcome, struct attempt_end *row)
 {
@@ -65,6 +72,7 @@ void campaign_call_over(struct running *r, const struct attempt_facts *outcome, 
     c->ended++;
     c->in_progress--;
     c->refused += facts.refused != NULL;
+    c->abandoned += was_abandoned(&facts);
     if (fate.final)
         c->counts.done++;
     else

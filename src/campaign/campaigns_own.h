@@ -66,7 +66,7 @@ struct campaign {
     uint64_t overs, overs_at_claim; /* calls ended; the same when the last claim was asked */
     /* figures of this run */
     struct lead_counts counts; /* at load; done grows */
-    uint64_t dialled, answered, ended, retries, refused;
+    uint64_t dialled, answered, abandoned, ended, retries, refused;
     int64_t started_ns, ended_ns;
     uint32_t per_second[RATE_SECONDS]; /* calls begun, by second modulo */
     int64_t second;

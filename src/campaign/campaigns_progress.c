@@ -67,6 +67,7 @@ void campaign_progress(const struct campaign *campaign, struct buf *out)
     json_int(out, "dialled", (long long)c->dialled);
     json_int(out, "in_progress", c->in_progress);
     json_int(out, "answered", (long long)c->answered);
+    json_int(out, "abandoned", (long long)c->abandoned);
     json_int(out, "retries", (long long)c->retries);
     json_int(out, "refused", (long long)c->refused);
     json_real(out, "cps", cps, 1);

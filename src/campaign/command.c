@@ -30,6 +30,8 @@ static int usage(void)
           "       carillon campaign pause|resume NAME\n"
           "       carillon campaign stop NAME [now]\n"
           "       carillon campaign report NAME [--json]\n"
+          "       carillon campaign leads NAME [state=STATE] [number=NUMBER] [after=ID] [limit=N] [--json]\n"
+          "       carillon campaign add NAME number=NUMBER [zone=ZONE] [COLUMN=VALUE...]\n"
           "       carillon campaign check NAME\n"
           "       carillon campaign demo-leads [COUNT]\n",
           stderr);
@@ -145,6 +147,8 @@ int command_demo_leads(struct command *c)
     return 0;
 }
 
+static bool takes_fields(const char *word) { return strcmp(word, "leads") == 0 || strcmp(word, "add") == 0; }
+
 static int parse(struct command *c, int argc, char **argv)
 {
     c->word = argc > 0 ? argv[0] : "";
@@ -157,6 +161,8 @@ static int parse(struct command *c, int argc, char **argv)
             return -EINVAL;
         else if (!c->name_or_path)
             c->name_or_path = argv[i];
+        else if (strchr(argv[i], '=') && c->field_count < COMMAND_FIELDS_MAX && takes_fields(c->word))
+            c->fields[c->field_count++] = argv[i];
         else if (!c->extra)
             c->extra = argv[i];
         else
@@ -170,9 +176,17 @@ static const struct {
     int (*run)(struct command *c);
     bool needs_name;
 } words[] = {
-    { "import", command_import, true }, { "run", command_run, true }, { "status", status, false },
-    { "pause", pass_on, true },         { "resume", pass_on, true },  { "stop", pass_on, true },
-    { "report", command_report, true }, { "check", check, true },     { "demo-leads", command_demo_leads, false },
+    { "import", command_import, true },
+    { "run", command_run, true },
+    { "status", status, false },
+    { "pause", pass_on, true },
+    { "resume", pass_on, true },
+    { "stop", pass_on, true },
+    { "report", command_report, true },
+    { "leads", command_leads, true },
+    { "add", command_add, true },
+    { "check", check, true },
+    { "demo-leads", command_demo_leads, false },
 };
 
 int campaign_command(int argc, char **argv, const struct campaign_command_params *params)

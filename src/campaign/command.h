@@ -5,6 +5,8 @@
  *   status [NAME] [--json]        live figures if the engine runs it, else what the database knows
  *   pause | resume | stop NAME    stop NAME now hangs up running calls
  *   report NAME [--json]
+ *   leads NAME [KEY=VALUE…]       its leads, by state=, number=, after= (an id), limit=
+ *   add NAME number=N [COL=VAL…]  one more lead
  *   check NAME                    is the campaign's file in order?
  *   demo-leads [COUNT]            a CSV of invented leads on standard output
  *

@@ -8,7 +8,7 @@
  *   http_ask.c       questions to a worker or the broker
  *   http_webapi.c    /webapi /txtapi /api /xmlapi, as FreeSWITCH's mod_xml_rpc has them
  *   http_rest.c      /v1/…: status, calls, campaigns, trunks
- *   http_report.c    /v1/campaigns/NAME/report: the ledger's figures, by `carillon campaign report`
+ *   http_report.c    /v1/campaigns/NAME/report and …/leads: from the ledger, by `carillon campaign report|leads|add`
  *   http_live.c      /events: server-sent events, with resume
  *   http_page.c      the page, /healthz
  *   http_json.c http_text.c   text, without any state
@@ -177,6 +177,10 @@ void http_campaign_files(struct http_request *request);
 void http_campaign(struct http_request *request, const char *name);
 void http_campaign_act(struct http_request *request, const char *name, const char *verb);
 void http_campaign_report(struct http_request *request, const char *name);
+void http_campaign_leads(struct http_request *request, const char *name);
+void http_campaign_lead_add(struct http_request *request, const char *name);
+/* What the request is about to change, in words: for the audit. */
+void http_action(struct http_request *request, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void http_trunks(struct http_request *request);
 void http_trunk_set(struct http_request *request, const char *name);
 void http_audit_read(struct http_request *request);

@@ -172,8 +172,7 @@ void http_call(struct http_request *request, const char *uuid)
 
 /* --- what changes something ---------------------------------------------------------------------------------------------- */
 
-static void act(struct http_request *request, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void act(struct http_request *request, const char *format, ...)
+void http_action(struct http_request *request, const char *format, ...)
 {
     struct buf text = BUF_INIT;
     va_list args;
@@ -211,7 +210,7 @@ void http_call_hangup(struct http_request *request, const char *uuid)
     struct kv form = KV_INIT;
     if (http_parameters(request, &form) == 0) {
         const char *cause = kv_get_or(kv_view(&form), "cause", "MANAGER_REQUEST");
-        act(request, "hangup %s %s", uuid, cause);
+        http_action(request, "hangup %s %s", uuid, cause);
         http_ask_engine(request, acted, HTTP_ENGINE_TIMEOUT_NS, "hangup", uuid, cause, NULL);
     }
     kv_free(&form);
@@ -228,7 +227,7 @@ void http_originate(struct http_request *request)
             http_reply_error(request, 400, "`dial` must be a dial string without blanks; `to` an extension or &application(arguments)");
         } else {
             buf_printf(&args, "%s %s", dial, to);
-            act(request, "originate %s", buf_text(&args));
+            http_action(request, "originate %s", buf_text(&args));
             http_ask_api(request, "originate", buf_text(&args), NULL, acted);
         }
     }
@@ -306,7 +305,7 @@ void http_campaign_act(struct http_request *request, const char *name, const cha
         const char *now = kv_get_or(kv_view(&form), "now", "");
         bool at_once = strcmp(verb, "stop") == 0 && (strcmp(now, "1") == 0 || strcmp(now, "true") == 0);
         buf_printf(&path, "%s/%s.lua", dir, name);
-        act(request, "campaign %s %s%s", verb, name, at_once ? " now" : "");
+        http_action(request, "campaign %s %s%s", verb, name, at_once ? " now" : "");
         const char *more = strcmp(verb, "run") == 0 ? buf_text(&path) : at_once ? "now" : NULL;
         http_ask_engine(request, acted, HTTP_ENGINE_TIMEOUT_NS, "campaign", verb, name, more, NULL);
     }
@@ -379,11 +378,11 @@ void http_trunk_set(struct http_request *request, const char *name)
         if (caps == (enabled != NULL)) {
             http_reply_error(request, 400, "give `cps` and/or `concurrent`, or `enabled` alone");
         } else if (caps) {
-            act(request, "trunk cap %s %s%s%s", name, list[0], count > 1 ? " " : "", count > 1 ? list[1] : "");
+            http_action(request, "trunk cap %s %s%s%s", name, list[0], count > 1 ? " " : "", count > 1 ? list[1] : "");
             http_ask_engine(request, acted, HTTP_ENGINE_TIMEOUT_NS, "trunk", "cap", name, list[0], list[1], NULL);
         } else {
             const char *verb = strcmp(enabled, "true") == 0 || strcmp(enabled, "1") == 0 ? "enable" : "disable";
-            act(request, "trunk %s %s", verb, name);
+            http_action(request, "trunk %s %s", verb, name);
             http_ask_engine(request, acted, HTTP_ENGINE_TIMEOUT_NS, "trunk", verb, name, NULL);
         }
     }

@@ -30,6 +30,8 @@ static const struct route routes[] = {
     { "GET", "/v1/campaign-files", HTTP_VIEWER, http_campaign_files, NULL, NULL },
     { "GET", "/v1/campaigns/*", HTTP_VIEWER, NULL, http_campaign, NULL },
     { "GET", "/v1/campaigns/*/report", HTTP_VIEWER, NULL, http_campaign_report, NULL },
+    { "GET", "/v1/campaigns/*/leads", HTTP_VIEWER, NULL, http_campaign_leads, NULL },
+    { "POST", "/v1/campaigns/*/leads", HTTP_OPERATOR, NULL, http_campaign_lead_add, NULL },
     { "POST", "/v1/campaigns/*/run", HTTP_OPERATOR, NULL, NULL, "run" },
     { "POST", "/v1/campaigns/*/pause", HTTP_OPERATOR, NULL, NULL, "pause" },
     { "POST", "/v1/campaigns/*/resume", HTTP_OPERATOR, NULL, NULL, "resume" },

@@ -84,6 +84,8 @@ int command_campaign(int argc, char **argv)
         "  status [NAME] [--json]    how it stands\n"
         "  pause | resume | stop NAME [now]\n"
         "  report NAME [--json]      what came of it (works without a running engine)\n"
+        "  leads NAME [KEY=VALUE…]   its leads, by state=, number=, after=ID, limit=N; --json for machines\n"
+        "  add NAME number=N [COLUMN=VALUE…]   one more lead\n"
         "  check NAME                is the campaign's file in order?\n"
         "  demo-leads [COUNT]        a CSV of invented leads",
         rows, 2

@@ -235,6 +235,7 @@ function chart(host, points, now, cap) {
 
 const campaignFacts = [
   ["dialled", "Dialled", (c) => number(c.dialled)], ["answered", "Answered", (c) => number(c.answered)], ["asr", "ASR", (c) => percent(c.answered, c.dialled)],
+  ["abandoned", "Abandoned", (c) => number(c.abandoned) + " (" + percent(c.abandoned, c.answered) + ")"],
   ["in_progress", "In progress", (c) => number(c.in_progress)], ["cps", "CPS", (c) => c.cps], ["retries", "Retries", (c) => number(c.retries)],
   ["refused", "Refused", (c) => number(c.refused)], ["left", "Leads left", (c) => number(c.leads - c.done)], ["elapsed", "Elapsed", (c) => span(c.elapsed_s)], ["eta", "ETA", (c) => span(c.eta_s)],
 ];
