@@ -152,5 +152,7 @@ def test_one_calls_events_are_in_order_though_two_processes_write_them(engine, c
     for seen in calls.values():
         names = [name for name, _ in seen]
         assert [name for name in names if name in ORDER] == ORDER, names
-        assert names[-1] == "CHANNEL_DESTROY" and names.index("CHANNEL_EXECUTE") > names.index("CHANNEL_ANSWER")
+        # Behind it comes only its last state, CS_DESTROY, as with FreeSWITCH.
+        assert [name for name in names if name != "CHANNEL_STATE"][-1] == "CHANNEL_DESTROY"
+        assert names.index("CHANNEL_EXECUTE") > names.index("CHANNEL_ANSWER")
         assert [at for _, at in seen] == sorted(at for _, at in seen)
